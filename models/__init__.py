@@ -1,0 +1,1 @@
+"""The classifier: simulated transients, network, training, and the packaged artefact."""

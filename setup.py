@@ -1,0 +1,11 @@
+"""The packages; metadata, dependencies and tools are in pyproject.toml."""
+
+from setuptools import find_packages, setup
+
+setup(
+    packages=find_packages(include=["beam_pipeline*", "transforms*", "models*"]),
+    package_data={
+        "models": ["artefacts/*/*", "artefacts/*/*/*", "noise_curves/*", "*.yaml"],
+        "transforms.sink": ["*.html"],
+    },
+)

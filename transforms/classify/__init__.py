@@ -1,0 +1,1 @@
+"""From triggers to labels: what the model sees, and its answer."""

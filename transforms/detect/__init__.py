@@ -1,0 +1,1 @@
+"""From white noise to candidates and triggers: wavelet bank and clustering."""

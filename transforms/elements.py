@@ -1,0 +1,215 @@
+"""What passes between the stages: frozen records whose arrays are bytes.
+
+Times are GPS in integer nanoseconds, intervals are half open. The ``*_array`` and
+``samples`` properties give read-only numpy views, without a copy.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A named stretch of time: a data-quality flag, or a gap with its reason."""
+
+    start_ns: int
+    end_ns: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Span:
+    """One channel's stretch of samples in one file: where they are, not what they are."""
+
+    path: str
+    ifo: str
+    channel: str
+    gps_start_ns: int
+    gps_end_ns: int
+    sample_rate: int
+    """[Hz], a power of two: the rate at which the span will be read."""
+    gaps: tuple[Interval, ...] = ()
+    """Stretches that must not be analysed, with the reason (not finite, DATA, ...)."""
+    flags: tuple[Interval, ...] = ()
+    """Data-quality flags that are analysed, and marked on the triggers."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a file that a block reads."""
+
+    path: str
+    start_ns: int
+    end_ns: int
+
+
+@dataclass(frozen=True)
+class BlockPlan:
+    """A block to be read: the archive's unit of work."""
+
+    ifo: str
+    channel: str
+    sample_rate: int
+    segment_start_ns: int
+    segment_end_ns: int
+    """The contiguous good data in which the block lies; filters start and end here."""
+    analyse_start_ns: int
+    analyse_end_ns: int
+    """The stretch that this block alone answers for."""
+    pieces: tuple[Piece, ...]
+    """Contiguous, in order: the stretch analysed and the past and future it needs."""
+    flags: tuple[Interval, ...] = ()
+
+
+@dataclass(frozen=True)
+class Block:
+    """Strain of one channel, contiguous and finite: what live and archive both make."""
+
+    ifo: str
+    channel: str
+    sample_rate: int
+    gps_start_ns: int
+    data: bytes
+    """float64 strain, [time]."""
+    segment_start_ns: int
+    segment_end_ns: int
+    analyse_start_ns: int
+    analyse_end_ns: int
+    flags: tuple[Interval, ...] = ()
+
+    @property
+    def samples(self) -> FloatArray:
+        """Give the strain, [time], float64."""
+        return np.frombuffer(self.data, np.float64)
+
+
+@dataclass(frozen=True)
+class Whitened:
+    """Whitened strain of unit variance, zero where it is not valid."""
+
+    ifo: str
+    channel: str
+    sample_rate: int
+    gps_start_ns: int
+    data: bytes
+    """float32, [time], in units of the noise's standard deviation."""
+    valid_start_ns: int
+    valid_end_ns: int
+    analyse_start_ns: int
+    analyse_end_ns: int
+    asd: bytes
+    """float32 amplitude spectral density [strain/sqrt(Hz)], [update, frequency]."""
+    asd_start_ns: int
+    """When the first row of ``asd`` comes into force; the others follow at ``asd_step_ns``."""
+    asd_step_ns: int
+    asd_resolution: float
+    """Spacing of ``asd`` in frequency [Hz]; its first column is 0 Hz."""
+    flags: tuple[Interval, ...] = ()
+
+    @property
+    def samples(self) -> FloatArray:
+        """Give the whitened strain, [time], float32."""
+        return np.frombuffer(self.data, np.float32)
+
+    @property
+    def asd_array(self) -> FloatArray:
+        """Give the amplitude spectral densities, [update, frequency], float32."""
+        columns = round(self.sample_rate / 2 / self.asd_resolution) + 1
+        return np.frombuffer(self.asd, np.float32).reshape(-1, columns)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What the bank saw in one short bin of time: its loudest tile, and the extent."""
+
+    ifo: str
+    channel: str
+    bin_ns: int
+    """Start of the bin on the GPS grid: the element's event time."""
+    time_ns: int
+    frequency: float
+    q: float
+    snr: float
+    phase: float
+    amplitude: float
+    """Root-sum-square strain of the loudest tile [1/sqrt(Hz)]."""
+    start_ns: int
+    end_ns: int
+    low_frequency: float
+    high_frequency: float
+    tiles: int
+    dq: tuple[str, ...]
+    """Names of the data-quality flags over the bin."""
+    snippet: bytes = b""
+    """float32 whitened strain around the time, [time]; empty where not the hop's loudest."""
+    snippet_rate: int = 0
+    snippet_start_ns: int = 0
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """One transient in one channel, as it is published (docs/data-model.md)."""
+
+    id: str
+    ifo: str
+    channel: str
+    time_ns: int
+    start_ns: int
+    end_ns: int
+    frequency: float
+    low_frequency: float
+    high_frequency: float
+    bandwidth: float
+    duration: float
+    q: float
+    snr: float
+    amplitude: float
+    phase: float
+    wavelet: str
+    tiles: int
+    dq: tuple[str, ...]
+    config: str
+    data_time_ns: int
+    """End of the last sample that the trigger needed."""
+    snippet: bytes = b""
+    """float32 whitened strain around ``time_ns``, [time]."""
+    snippet_rate: int = 0
+    snippet_start_ns: int = 0
+    label: str = ""
+    score: float = float("nan")
+    probabilities: tuple[tuple[str, float], ...] = ()
+    model: str = ""
+
+    @property
+    def snippet_array(self) -> FloatArray:
+        """Give the whitened strain around the trigger, [time], float32."""
+        return np.frombuffer(self.snippet, np.float32)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a channel, and whether it was looked at."""
+
+    ifo: str
+    channel: str
+    start_ns: int
+    end_ns: int
+    analysed: bool
+    reason: str = ""
+    """Why not, in words; empty where analysed."""
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """An input that could not be used, with one line for the person who sent it."""
+
+    source: str
+    """The file or topic it came from."""
+    reason: str
+    """One line: what is wrong and what to do."""
+    checksum: str = ""
+    """SHA-256 of the bytes, where there were bytes."""

@@ -1,0 +1,39 @@
+"""GPS time: integer nanoseconds, sample grids, and their one mapping to Beam.
+
+Samples lie on the absolute grid ``index / sample_rate`` seconds of GPS time, so a
+sample has the same index however the data were cut. Nanoseconds are rounded, indices
+are exact.
+"""
+
+NANOSECONDS = 1_000_000_000
+GPS_EPOCH_UNIX = 315_964_800
+"""Unix time of GPS zero [s] (1980-01-06T00:00:00 UTC)."""
+
+
+def to_index(gps_ns: int, sample_rate: int) -> int:
+    """Give the index of the sample nearest to a GPS time [ns]."""
+    return (gps_ns * sample_rate + NANOSECONDS // 2) // NANOSECONDS
+
+
+def to_ns(index: int, sample_rate: int) -> int:
+    """Give the GPS time [ns, rounded] of a sample's index."""
+    return (index * NANOSECONDS + sample_rate // 2) // sample_rate
+
+
+def from_seconds(gps: float) -> int:
+    """Give integer nanoseconds for GPS seconds as people write them."""
+    return round(gps * NANOSECONDS)
+
+
+def to_seconds(gps_ns: int) -> float:
+    """Give float GPS seconds, for people and plots only."""
+    return gps_ns / NANOSECONDS
+
+
+def to_event_micros(gps_ns: int) -> int:
+    """Map GPS [ns] to the microseconds of a Beam timestamp.
+
+    Leap seconds are left out: the mapping must be monotonic and the same for ever; it
+    differs from Unix time by the leap seconds since 1980.
+    """
+    return gps_ns // 1000 + GPS_EPOCH_UNIX * 1_000_000

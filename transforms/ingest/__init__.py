@@ -1,0 +1,1 @@
+"""From files to blocks: formats, data quality, planning."""

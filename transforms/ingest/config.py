@@ -1,0 +1,23 @@
+"""What the way in is told."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class IngestConfig:
+    """Which data are analysed, and in what pieces."""
+
+    channels: tuple[str, ...] = ()
+    """Channels to read; empty: the one strain channel of each file."""
+    require: tuple[str, ...] = ("DATA", "CBC_CAT1", "BURST_CAT1")
+    """Data-quality bits without which data are not analysed."""
+    resample_rate: int = 16384
+    """Rate [Hz] to which a channel whose rate is not a power of two is resampled, at most."""
+    block_seconds: int = 256
+    """Stretch that one archive block answers for [s], on the GPS grid."""
+
+    def __post_init__(self) -> None:
+        if self.block_seconds < 1:
+            raise ValueError("block_seconds must be at least 1")
+        if self.resample_rate < 256 or self.resample_rate & (self.resample_rate - 1):
+            raise ValueError("resample_rate must be a power of two of at least 256 Hz")

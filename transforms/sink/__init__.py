@@ -1,0 +1,1 @@
+"""From triggers to files: tables, segments, dead letters, report."""

@@ -1,0 +1,1 @@
+"""From strain to white noise: power spectral density and filter."""

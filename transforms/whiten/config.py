@@ -1,0 +1,37 @@
+"""What whitening is told."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class WhitenConfig:
+    """Power spectral density and whitening filter."""
+
+    psd_seconds: int = 64
+    """Past that the PSD is made of [s]."""
+    update_seconds: int = 16
+    """How often a new PSD comes into force [s], on the GPS grid."""
+    fft_seconds: int = 4
+    """Length of one Welch segment [s]; they overlap by half."""
+    minimum_seconds: int = 16
+    """Shortest contiguous data that is analysed [s]."""
+    past_seconds: float = 2.0
+    """How far the filter looks back [s]."""
+    lookahead_seconds: float = 0.125
+    """How far the filter looks ahead [s]."""
+    low_frequency: float = 16.0
+    """Lower end of the whitened band [Hz]; below, the output falls to nothing."""
+
+    def __post_init__(self) -> None:
+        if self.psd_seconds % self.fft_seconds or self.psd_seconds < 4 * self.fft_seconds:
+            raise ValueError("psd_seconds must be a multiple of fft_seconds, at least 4 of them")
+        if self.minimum_seconds < 4 * self.fft_seconds:
+            raise ValueError("minimum_seconds must be at least 4 times fft_seconds")
+        if self.update_seconds < 1:
+            raise ValueError("update_seconds must be at least 1")
+        if not 0 < self.lookahead_seconds <= 0.125:
+            raise ValueError("lookahead_seconds must lie in (0, 0.125]")
+        if not 4 * self.lookahead_seconds <= self.past_seconds <= self.fft_seconds:
+            raise ValueError("past_seconds must lie between 4 lookahead_seconds and fft_seconds")
+        if self.low_frequency < 8:
+            raise ValueError("low_frequency must be at least 8 Hz")
