@@ -1,0 +1,299 @@
+"""The files of an output folder: whole or not at all, and readable by the usual tools."""
+
+import json
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pandas as pd
+import pyarrow.dataset
+import pyarrow.parquet as pq
+import pytest
+
+from transforms.elements import DeadLetter, Segment, Trigger
+from transforms.gps import from_seconds
+from transforms.sink import writers
+from transforms.sink.folder import OutputError, partition, prepare, whole_file
+from transforms.sink.tables import SEGMENT_COLUMNS, TRIGGER_COLUMNS, trigger_row, trigger_table
+from transforms.sink.utc import gps_now, utc_day, utc_text
+
+# gwpy 4.1 asks astropy for a name that is on its way out.
+pytestmark = pytest.mark.filterwarnings("ignore:COPY_IF_NEEDED")
+
+MADE = writers.Provenance(config="c0ffee", version="0.1.0")
+TRIGGER = Trigger(
+    id="a1b2",
+    ifo="H1",
+    channel="H1:GDS-CALIB_STRAIN",
+    time_ns=1126259462_421875000,
+    start_ns=1126259462_250000000,
+    end_ns=1126259462_500000000,
+    frequency=120.0,
+    low_frequency=60.0,
+    high_frequency=240.0,
+    bandwidth=180.0,
+    duration=0.25,
+    q=8.0,
+    snr=12.0,
+    amplitude=1e-22,
+    phase=0.5,
+    wavelet="sine-gaussian",
+    tiles=7,
+    dq=("CAT2", "INJ"),
+    config="c0ffee",
+    data_time_ns=1126259463_000000000,
+    snippet=np.arange(256, dtype=np.float32).tobytes(),
+    snippet_rate=128,
+    snippet_start_ns=1126259461_000000000,
+    label="chirp",
+    score=0.75,
+    probabilities=(("blip", 0.25), ("chirp", 0.75)),
+    model="small",
+)
+UNLABELLED = replace(
+    TRIGGER, id="00ff", snippet=b"", label="", score=float("nan"), probabilities=(), model="", dq=()
+)
+
+
+def written(folder, *triggers):
+    output = prepare(str(folder), "threshold: 5.5\n", "c0ffee", "0.1.0")
+    return writers.write_triggers(output, partition(TRIGGER), triggers, MADE)
+
+
+# -- whole files
+
+
+def test_a_writer_that_fails_midway_keeps_the_old_file(tmp_path):
+    path = tmp_path / "table"
+    path.write_text("old")
+
+    with pytest.raises(ZeroDivisionError), whole_file(path) as temporary:  # noqa: PT012
+        temporary.write_text("ne")
+        raise ZeroDivisionError
+
+    assert [each.name for each in tmp_path.iterdir()] == ["table"]
+    assert path.read_text() == "old"
+
+
+def test_a_file_appears_only_when_it_is_whole(tmp_path):
+    path = tmp_path / "new" / "table"
+
+    with whole_file(path) as temporary:
+        temporary.write_text("whole")
+        assert not path.exists()
+
+    assert path.read_text() == "whole"
+    assert [each.name for each in path.parent.iterdir()] == ["table"]
+
+
+def test_a_failing_parquet_writer_leaves_nothing(tmp_path, monkeypatch):
+    def fail(table, path, **_):
+        path.write_bytes(b"PAR1")
+        raise OSError("disk full")
+
+    path = written(tmp_path, TRIGGER)
+    before = path.read_bytes()
+    monkeypatch.setattr(pq, "write_table", fail)
+
+    with pytest.raises(OSError, match="disk full"):
+        writers.write_triggers(tmp_path, partition(TRIGGER), [], MADE)
+
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+# -- the folder
+
+
+def test_prepare_keeps_the_configuration_with_its_origin(tmp_path):
+    prepare(str(tmp_path), "# why 6\nthreshold: 6\n", "c0ffee", "0.1.0")
+
+    assert (tmp_path / "config.yaml").read_text() == (
+        "# wavefier 0.1.0, configuration c0ffee\n# why 6\nthreshold: 6\n"
+    )
+
+
+def test_a_configuration_from_an_output_folder_gets_one_origin_only(tmp_path):
+    prepare(str(tmp_path), "threshold: 6\n", "c0ffee", "0.1.0")
+    again = (tmp_path / "config.yaml").read_text()
+
+    prepare(str(tmp_path), again, "c0ffee", "0.1.0")
+
+    assert (tmp_path / "config.yaml").read_text() == again
+
+
+def test_prepare_clears_results_whole_or_half_and_nothing_else(tmp_path):
+    path = written(tmp_path, TRIGGER)
+    half = path.with_name(f".{path.name}.{'0' * 32}.part")
+    mine = [tmp_path / "triggers" / "notes.txt", tmp_path / "data.parquet"]
+    for each in (half, *mine):
+        each.touch()
+
+    prepare(str(tmp_path), "", "c0ffee", "0.1.0")
+
+    assert not path.parent.exists()
+    assert all(each.exists() for each in mine)
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "events.h5", "triggers/schema.parquet"])
+def test_prepare_never_touches_what_another_program_left(tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("precious")
+
+    with pytest.raises(OutputError, match=f"it holds {name}, which no run of ours left"):
+        prepare(str(tmp_path), "", "c0ffee", "0.1.0")
+
+    assert path.read_text() == "precious"
+
+
+@pytest.mark.parametrize("output", ["{}/file", "{}/file/below", "s3://bucket/run"])
+def test_an_output_that_cannot_be_written_is_refused_in_one_line(tmp_path, output):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(OutputError, match=r"^cannot write to .*: .*; choose another --output$"):
+        prepare(output.format(tmp_path), "", "c0ffee", "0.1.0")
+
+
+def test_readers_say_where_results_are_missing(tmp_path):
+    for read in (writers.read_triggers, writers.read_segments, writers.read_provenance):
+        with pytest.raises(OutputError, match=f"no results in {tmp_path}"):
+            read(tmp_path)
+
+
+# -- triggers
+
+
+def test_a_row_has_every_column_in_order_and_is_json():
+    row = trigger_row(UNLABELLED, "0.1.0", emitted_at=1126259464.0)
+
+    assert list(row) == [column.name for column in TRIGGER_COLUMNS]
+    assert json.loads(json.dumps(row, allow_nan=False)) == row
+    assert row["time"] == 1126259462.421875
+    assert row["latency"] == 1.0
+    assert row["score"] is None
+    assert row["label"] == ""
+
+
+def test_rows_are_in_order_and_no_id_comes_twice():
+    later = replace(TRIGGER, id="0", time_ns=TRIGGER.time_ns + 1)
+    quieter = replace(TRIGGER, snr=6.0)
+
+    table = trigger_table([later, TRIGGER, quieter, UNLABELLED], "0.1.0", 0.0, {})
+
+    assert table["id"].to_pylist() == ["00ff", "a1b2", "0"]
+    assert table["snr"].to_pylist() == [12.0, 12.0, 12.0]
+
+
+def test_units_meanings_and_origin_travel_with_the_file(tmp_path):
+    schema = pq.read_schema(written(tmp_path, TRIGGER))
+
+    assert schema.field("frequency").metadata[b"unit"] == b"Hz"
+    assert schema.metadata[b"config"] == b"c0ffee"
+    assert writers.read_provenance(tmp_path) == MADE
+    assert all(schema.field(each.name).metadata[b"description"] for each in TRIGGER_COLUMNS)
+    assert len({each.name for each in SEGMENT_COLUMNS}) == len(SEGMENT_COLUMNS)
+
+
+def test_rewriting_changes_nothing_but_when(tmp_path, monkeypatch):
+    monkeypatch.setattr(writers, "gps_now", lambda: 1.4e9)
+
+    first = written(tmp_path, TRIGGER, UNLABELLED).read_bytes()
+
+    assert written(tmp_path, UNLABELLED, TRIGGER).read_bytes() == first
+
+
+def test_event_table_reads_a_file(tmp_path):
+    from gwpy.table import EventTable
+
+    path = written(tmp_path, TRIGGER, UNLABELLED)
+
+    table = EventTable.read(path, format="parquet")
+    assert list(table["time"]) == [1126259462.421875] * 2
+    assert list(table["frequency"]) == [120.0, 120.0]
+    assert list(table["snr"]) == [12.0, 12.0]
+    assert json.loads(table["probabilities"][1]) == {"blip": 0.25, "chirp": 0.75}
+    assert list(table["dq"]) == ["", "CAT2,INJ"]
+    assert np.isnan(table["far"]).all()
+    assert len(EventTable.read([path, path], format="parquet", where="snr > 8")) == 4
+
+
+def test_event_table_reads_a_run_without_triggers(tmp_path):
+    from gwpy.table import EventTable
+
+    prepare(str(tmp_path), "", "c0ffee", "0.1.0")
+
+    table = EventTable.read(tmp_path / "triggers" / "schema.parquet", format="parquet")
+    assert len(table) == 0
+    assert table.colnames == [column.name for column in TRIGGER_COLUMNS]
+
+
+def test_pandas_and_arrow_read_the_folder(tmp_path):
+    written(tmp_path, TRIGGER, UNLABELLED)
+    folder = tmp_path / "triggers"
+
+    assert list(pd.read_parquet(folder)["id"]) == ["00ff", "a1b2"]
+    assert pyarrow.dataset.dataset(folder).count_rows() == 2
+    assert writers.read_triggers(tmp_path)["id"].to_pylist() == ["00ff", "a1b2"]
+
+
+# -- the rest
+
+
+def test_gwpy_reads_an_event_as_a_time_series(tmp_path):
+    from gwpy.timeseries import TimeSeries
+
+    path = writers.write_events(tmp_path, [UNLABELLED, TRIGGER], MADE)
+
+    series = TimeSeries.read(path, path="a1b2/whitened", format="hdf5")
+    np.testing.assert_array_equal(series.value, TRIGGER.snippet_array)
+    assert series.t0.value == 1126259461.0
+    assert series.sample_rate.value == 128
+    assert str(series.channel) == "H1:GDS-CALIB_STRAIN"
+    with h5py.File(path) as file:
+        assert list(file) == ["a1b2"]
+        assert file["a1b2"].attrs["snr"] == 12.0
+
+
+def test_segments_are_joined_and_listed_for_each_channel(tmp_path):
+    blocks = [Segment("H1", "H1:A-B", 0, 5, True), Segment("H1", "H1:A-B", 5, 9, True)]
+
+    writers.write_segments(tmp_path, blocks, MADE)
+
+    assert writers.read_segments(tmp_path) == [Segment("H1", "H1:A-B", 0, 9, True)]
+    assert (tmp_path / "segments" / "H1-A_B_ANALYSED.txt").read_text().splitlines()[1] == (
+        "0\t0.000000000\t0.000000009\t0.000000009"
+    )
+
+
+def test_dead_letters_keep_any_text(tmp_path):
+    letters = [DeadLetter("topic", "line\nbreak"), DeadLetter("Größe.gwf", '"quoted"', "ab")]
+
+    writers.write_dead_letters(tmp_path, letters)
+
+    assert writers.read_dead_letters(tmp_path) == sorted(letters, key=lambda each: each.source)
+    assert len((tmp_path / "dead_letters/dead_letters.jsonl").read_text().splitlines()) == 2
+
+
+# -- UTC
+
+
+@pytest.mark.parametrize(
+    ("gps", "date", "start", "duration"),
+    [
+        (1126259462, "2015-09-14", 1126224017, 86_400),
+        (1126224017, "2015-09-14", 1126224017, 86_400),
+        (1126224016, "2015-09-13", 1126137617, 86_400),
+        (1167264017, "2016-12-31", 1167177617, 86_401),
+        (0, "1980-01-06", 0, 86_400),
+    ],
+)
+def test_days_begin_at_midnight_utc_and_know_leap_seconds(gps, date, start, duration):
+    day = utc_day(from_seconds(gps))
+
+    assert (day.date, day.gps_start, day.duration) == (date, start, duration)
+
+
+def test_times_are_told_in_utc():
+    assert utc_text(1126259462.4) == "2015-09-14 09:50:45.400"
+    assert gps_now() > 1.4e9

@@ -1,0 +1,154 @@
+"""The published columns of triggers and segments: names, types, units and meanings.
+
+This is their one definition: Parquet, HDF5 and messages are all made from it.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from transforms.elements import Segment, Trigger
+from transforms.gps import to_seconds
+
+
+@dataclass(frozen=True)
+class Column:
+    """A published column."""
+
+    name: str
+    type: pa.DataType
+    unit: str
+    """As astropy writes it; empty for numbers without a unit, and for text."""
+    description: str
+
+
+_TEXT, _INT, _FLOAT = pa.string(), pa.int64(), pa.float64()
+
+TRIGGER_COLUMNS = (
+    Column("id", _TEXT, "", "name of the trigger: the same whenever the same data are analysed"),
+    Column("ifo", _TEXT, "", "detector"),
+    Column("channel", _TEXT, "", "channel"),
+    Column("time", _FLOAT, "s", "GPS time of the peak: centre of the loudest tile"),
+    Column("time_ns", _INT, "ns", "GPS time of the peak, exact"),
+    Column("start_time", _FLOAT, "s", "GPS time at which the cluster of tiles starts"),
+    Column("end_time", _FLOAT, "s", "GPS time at which the cluster of tiles ends"),
+    Column("frequency", _FLOAT, "Hz", "central frequency of the loudest tile"),
+    Column("low_frequency", _FLOAT, "Hz", "lower edge of the cluster"),
+    Column("high_frequency", _FLOAT, "Hz", "upper edge of the cluster"),
+    Column("bandwidth", _FLOAT, "Hz", "bandwidth of the trigger"),
+    Column("duration", _FLOAT, "s", "duration of the trigger"),
+    Column("q", _FLOAT, "", "quality factor of the loudest tile"),
+    Column("snr", _FLOAT, "", "signal-to-noise ratio of the loudest tile"),
+    Column("amplitude", _FLOAT, "Hz(-1/2)", "root-sum-square strain of the loudest tile"),
+    Column("phase", _FLOAT, "rad", "phase of the loudest tile at its centre"),
+    Column("wavelet", _TEXT, "", "wavelet that saw the loudest tile"),
+    Column("tiles", _INT, "", "number of tiles above threshold in the cluster"),
+    Column("label", _TEXT, "", "most probable class; empty where no model looked"),
+    Column("score", _FLOAT, "", "probability of that class; null where no model looked"),
+    Column("probabilities", _TEXT, "", "probability of each class, as a JSON object"),
+    Column("far", _FLOAT, "Hz", "false-alarm rate; null where it was not estimated"),
+    Column("dq", _TEXT, "", "data-quality flags over the trigger, joined by commas"),
+    Column("version", _TEXT, "", "version of the software"),
+    Column("config", _TEXT, "", "hash of the configuration"),
+    Column("model", _TEXT, "", "model that gave the label; empty where none looked"),
+    Column("data_time", _FLOAT, "s", "GPS time of the end of the last sample needed"),
+    Column("emitted_at", _FLOAT, "s", "GPS time at which the row was written"),
+    Column("latency", _FLOAT, "s", "emitted_at less data_time"),
+)
+
+SEGMENT_COLUMNS = (
+    Column("ifo", _TEXT, "", "detector"),
+    Column("channel", _TEXT, "", "channel"),
+    Column("start_time", _FLOAT, "s", "GPS time at which the segment starts"),
+    Column("end_time", _FLOAT, "s", "GPS time at which the segment ends, not included"),
+    Column("start_ns", _INT, "ns", "GPS time at which the segment starts, exact"),
+    Column("end_ns", _INT, "ns", "GPS time at which the segment ends, exact, not included"),
+    Column("analysed", pa.bool_(), "", "whether triggers were looked for"),
+    Column("reason", _TEXT, "", "why not; empty where analysed"),
+)
+
+
+def make_schema(columns: Iterable[Column], metadata: Mapping[str, str]) -> pa.Schema:
+    """Give the Arrow schema: units and descriptions in the fields' metadata."""
+    fields = [
+        pa.field(
+            column.name,
+            column.type,
+            metadata={"unit": column.unit, "description": column.description},
+        )
+        for column in columns
+    ]
+    return pa.schema(fields, metadata=dict(metadata))
+
+
+def trigger_row(trigger: Trigger, version: str, emitted_at: float) -> dict[str, Any]:
+    """Give what is published of one trigger, in the order of ``TRIGGER_COLUMNS``.
+
+    Args:
+        trigger: The trigger; its snippet is not published here.
+        version: Version of the software.
+        emitted_at: GPS time of the writing [s].
+
+    Returns:
+        Column to value: text, integers, finite floats or None, so that JSON can hold it.
+    """
+    data_time = to_seconds(trigger.data_time_ns)
+    row = {
+        "time": to_seconds(trigger.time_ns),
+        "start_time": to_seconds(trigger.start_ns),
+        "end_time": to_seconds(trigger.end_ns),
+        "score": None if math.isnan(trigger.score) else trigger.score,
+        "probabilities": json.dumps(dict(trigger.probabilities)),
+        "far": None,
+        "dq": ",".join(trigger.dq),
+        "version": version,
+        "data_time": data_time,
+        "emitted_at": emitted_at,
+        "latency": emitted_at - data_time,
+    }
+    return {
+        column.name: row[column.name] if column.name in row else getattr(trigger, column.name)
+        for column in TRIGGER_COLUMNS
+    }
+
+
+def trigger_table(
+    triggers: Iterable[Trigger], version: str, emitted_at: float, metadata: Mapping[str, str]
+) -> pa.Table:
+    """Give the triggers as a table: by time, then id, each id once."""
+    # A replay may hand over an id twice; the louder is the one that saw more of the data.
+    unique = {trigger.id: trigger for trigger in sorted(triggers, key=lambda each: each.snr)}
+    ordered = sorted(unique.values(), key=lambda trigger: (trigger.time_ns, trigger.id))
+    rows = [trigger_row(trigger, version, emitted_at) for trigger in ordered]
+    widths = text_widths(TRIGGER_COLUMNS, rows)
+    return pa.Table.from_pylist(rows, schema=make_schema(TRIGGER_COLUMNS, {**metadata, **widths}))
+
+
+def text_widths(columns: Iterable[Column], rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Give the metadata from which astropy, and so EventTable, learns how wide texts are.
+
+    Without it they warn of every column, and refuse a table without rows.
+    """
+    widths = {column.name: 1 for column in columns if column.type == _TEXT}
+    for row in rows:
+        for name, width in widths.items():
+            widths[name] = max(width, len(row[name]))
+    return {f"table::len::{name}": str(width) for name, width in widths.items()}
+
+
+def segment_table(segments: Iterable[Segment], metadata: Mapping[str, str]) -> pa.Table:
+    """Give the segments as a table, in their order."""
+    rows = [
+        {
+            **vars(segment),
+            "start_time": to_seconds(segment.start_ns),
+            "end_time": to_seconds(segment.end_ns),
+        }
+        for segment in segments
+    ]
+    widths = text_widths(SEGMENT_COLUMNS, rows)
+    return pa.Table.from_pylist(rows, schema=make_schema(SEGMENT_COLUMNS, {**metadata, **widths}))
