@@ -1,0 +1,189 @@
+"""The archive's way out, in a real pipeline."""
+
+from dataclasses import replace
+
+import apache_beam as beam
+import numpy as np
+import pytest
+from apache_beam.transforms.window import Sessions, TimestampedValue
+
+from transforms.elements import DeadLetter, Segment, Trigger
+from transforms.gps import from_seconds, to_event_micros
+from transforms.sink.archive import WriteArchive
+from transforms.sink.config import SinkConfig
+from transforms.sink.folder import OutputError
+from transforms.sink.writers import read_dead_letters, read_events, read_segments, read_triggers
+
+RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+MIDNIGHT = 1126224017
+"""2015-09-15T00:00:00 UTC is this plus a day."""
+
+TRIGGER = Trigger(
+    id="a",
+    ifo="H1",
+    channel="H1:GDS-CALIB_STRAIN",
+    time_ns=from_seconds(MIDNIGHT + 100),
+    start_ns=from_seconds(MIDNIGHT + 99.9),
+    end_ns=from_seconds(MIDNIGHT + 100.1),
+    frequency=120.0,
+    low_frequency=60.0,
+    high_frequency=240.0,
+    bandwidth=180.0,
+    duration=0.2,
+    q=8.0,
+    snr=12.0,
+    amplitude=1e-22,
+    phase=0.5,
+    wavelet="sine-gaussian",
+    tiles=7,
+    dq=("CAT2", "INJ"),
+    config="c0ffee",
+    data_time_ns=from_seconds(MIDNIGHT + 101),
+    snippet=np.arange(256, dtype=np.float32).tobytes(),
+    snippet_rate=128,
+    snippet_start_ns=from_seconds(MIDNIGHT + 98.5),
+    label="blip",
+    score=0.9,
+    probabilities=(("blip", 0.9), ("none", 0.1)),
+    model="small",
+)
+
+
+def moved(name: str, seconds: float, **changes: object) -> Trigger:
+    shift = from_seconds(seconds)
+    times = ("time_ns", "start_ns", "end_ns", "data_time_ns", "snippet_start_ns")
+    return replace(
+        TRIGGER, id=name, **{key: getattr(TRIGGER, key) + shift for key in times}, **changes
+    )
+
+
+TRIGGERS = [
+    moved("b", 7, snr=30.0),
+    TRIGGER,
+    moved("c", 86_400),
+    moved("d", 3, snr=30.0),
+    moved("e", 0, ifo="L1", channel="L1:GDS-CALIB_STRAIN"),
+]
+SEGMENTS = [
+    Segment("H1", "H1:GDS-CALIB_STRAIN", 10, 20, True),
+    Segment("H1", "H1:GDS-CALIB_STRAIN", 0, 10, True),
+    Segment("H1", "H1:GDS-CALIB_STRAIN", 20, 30, False, "not finite"),
+]
+LETTERS = [DeadLetter("b.gwf", "truncated; send it again", "00"), DeadLetter("a.gwf", "empty")]
+
+
+def run(output, triggers=TRIGGERS, segments=SEGMENTS, letters=LETTERS, loudest=2):
+    with beam.Pipeline(runner=RUNNER) as pipeline:
+        sessions = (
+            pipeline
+            | "Triggers" >> beam.Create(triggers).with_output_types(Trigger)
+            | beam.Map(lambda each: TimestampedValue(each, to_event_micros(each.time_ns) / 1e6))
+            | beam.WindowInto(Sessions(0.1)).with_output_types(Trigger)
+        )
+        results = {
+            "triggers": sessions,
+            "segments": pipeline | "Segments" >> beam.Create(segments).with_output_types(Segment),
+            "dead_letters": pipeline | beam.Create(letters).with_output_types(DeadLetter),
+        }
+        results | WriteArchive(
+            str(output), SinkConfig(loudest), "threshold: 5.5\n", "c0ffee", "0.1.0"
+        )
+    return pipeline.result
+
+
+def files(folder):
+    return sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    )
+
+
+def test_a_run_leaves_one_file_for_each_detector_and_day(tmp_path):
+    run(tmp_path)
+
+    assert files(tmp_path) == [
+        "config.yaml",
+        "dead_letters/dead_letters.jsonl",
+        "events.h5",
+        "segments/H1-GDS_CALIB_STRAIN_ANALYSED.txt",
+        "segments/segments.parquet",
+        "triggers/H1/2015-09-14/H1-TRIGGERS-1126224017-86400.parquet",
+        "triggers/H1/2015-09-15/H1-TRIGGERS-1126310417-86400.parquet",
+        "triggers/L1/2015-09-14/L1-TRIGGERS-1126224017-86400.parquet",
+        "triggers/schema.parquet",
+    ]
+
+
+def test_what_was_handed_over_is_read_back(tmp_path):
+    run(tmp_path)
+
+    assert read_triggers(tmp_path)["id"].to_pylist() == ["a", "e", "d", "b", "c"]
+    assert read_segments(tmp_path) == [
+        Segment("H1", "H1:GDS-CALIB_STRAIN", 0, 20, True),
+        Segment("H1", "H1:GDS-CALIB_STRAIN", 20, 30, False, "not finite"),
+    ]
+    assert read_dead_letters(tmp_path) == sorted(LETTERS, key=lambda each: each.source)
+
+
+def test_the_loudest_of_each_channel_keep_their_strain_and_ids_settle_ties(tmp_path):
+    run(tmp_path, loudest=1)
+
+    events = read_events(tmp_path)
+    assert sorted(events) == ["d", "e"]
+    np.testing.assert_array_equal(events["d"].samples, TRIGGER.snippet_array)
+    assert events["d"].start_time == MIDNIGHT + 98.5 + 3
+    assert events["d"].sample_rate == 128
+
+
+def test_no_strain_is_kept_when_none_is_asked_for(tmp_path):
+    run(tmp_path, loudest=0)
+
+    assert read_events(tmp_path) == {}
+
+
+def test_a_run_that_found_nothing_can_be_read(tmp_path):
+    run(tmp_path, [], [], [])
+
+    assert read_triggers(tmp_path).num_rows == 0
+    assert read_segments(tmp_path) == []
+    assert read_dead_letters(tmp_path) == []
+    assert read_events(tmp_path) == {}
+
+
+def test_a_second_run_replaces_the_first(tmp_path):
+    run(tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+
+    run(tmp_path, triggers=[TRIGGER])
+
+    assert read_triggers(tmp_path)["id"].to_pylist() == ["a"]
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_two_runs_differ_in_nothing_but_when_they_were_written(tmp_path):
+    run(tmp_path / "first")
+    run(tmp_path / "second", TRIGGERS[::-1], SEGMENTS[::-1], LETTERS[::-1])
+
+    assert files(tmp_path / "first") == files(tmp_path / "second")
+    for name in files(tmp_path / "first"):
+        if name.startswith("triggers/"):
+            continue
+        assert (tmp_path / "first" / name).read_bytes() == (
+            tmp_path / "second" / name
+        ).read_bytes(), name
+    written = ["emitted_at", "latency"]
+    first, second = (read_triggers(tmp_path / name) for name in ("first", "second"))
+    assert first.drop_columns(written).equals(second.drop_columns(written), check_metadata=True)
+
+
+def test_what_is_written_is_counted(tmp_path):
+    counters = run(tmp_path).metrics().query()["counters"]
+
+    counts = {each.key.metric.name: each.committed for each in counters}
+    assert counts == {"triggers": 5, "segments": 3, "dead_letters": 2}
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_run(tmp_path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(OutputError, match="choose another --output"):
+        run(tmp_path / "file")
