@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.floating]
+FloatArray = npt.NDArray[np.float64]
+SingleArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -107,19 +108,30 @@ class Whitened:
     """When the first row of ``asd`` comes into force; the others follow at ``asd_step_ns``."""
     asd_step_ns: int
     asd_resolution: float
-    """Spacing of ``asd`` in frequency [Hz]; its first column is 0 Hz."""
+    """Spacing of ``asd`` and ``response`` in frequency [Hz]; the first column is 0 Hz."""
+    response: bytes
+    """complex64 response of the whitening filter to a signal, [update, frequency]: 1 where
+    the spectrum is smooth, with the phase of its delays near lines."""
     flags: tuple[Interval, ...] = ()
 
     @property
-    def samples(self) -> FloatArray:
+    def samples(self) -> SingleArray:
         """Give the whitened strain, [time], float32."""
         return np.frombuffer(self.data, np.float32)
 
     @property
-    def asd_array(self) -> FloatArray:
+    def asd_array(self) -> SingleArray:
         """Give the amplitude spectral densities, [update, frequency], float32."""
-        columns = round(self.sample_rate / 2 / self.asd_resolution) + 1
-        return np.frombuffer(self.asd, np.float32).reshape(-1, columns)
+        return np.frombuffer(self.asd, np.float32).reshape(-1, self._columns)
+
+    @property
+    def response_array(self) -> npt.NDArray[np.complex64]:
+        """Give the responses, [update, frequency], complex64."""
+        return np.frombuffer(self.response, np.complex64).reshape(-1, self._columns)
+
+    @property
+    def _columns(self) -> int:
+        return round(self.sample_rate / 2 / self.asd_resolution) + 1
 
 
 @dataclass(frozen=True)
@@ -185,7 +197,7 @@ class Trigger:
     model: str = ""
 
     @property
-    def snippet_array(self) -> FloatArray:
+    def snippet_array(self) -> SingleArray:
         """Give the whitened strain around the trigger, [time], float32."""
         return np.frombuffer(self.snippet, np.float32)
 

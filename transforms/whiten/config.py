@@ -15,8 +15,8 @@ class WhitenConfig:
     """Length of one Welch segment [s]; they overlap by half."""
     minimum_seconds: int = 16
     """Shortest contiguous data that is analysed [s]."""
-    past_seconds: float = 2.0
-    """How far the filter looks back [s]."""
+    past_seconds: float = 1.875
+    """How far the filter looks back [s]; with the look ahead, whole seconds run fastest."""
     lookahead_seconds: float = 0.125
     """How far the filter looks ahead [s]."""
     low_frequency: float = 16.0

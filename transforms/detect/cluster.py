@@ -1,0 +1,107 @@
+"""One trigger out of the candidates that belong together."""
+
+import hashlib
+from collections.abc import Iterable
+
+from transforms.elements import Candidate, Trigger
+
+WAVELET = "morlet"
+
+
+def trigger_id(channel: str, config_id: str, peak: Candidate) -> str:
+    """Name a trigger by what makes it: channel, configuration and peak tile.
+
+    The bin, the frequency and the quality come from fixed grids, so rounding cannot
+    change the name.
+    """
+    key = f"{channel}|{config_id}|{peak.bin_ns}|{peak.frequency:.6g}|{peak.q:.6g}"
+    return hashlib.sha256(key.encode()).hexdigest()[:20]
+
+
+def cluster(candidates: Iterable[Candidate], config_id: str) -> Trigger:
+    """Merge the candidates of one session into one trigger.
+
+    The parameters are those of the loudest tile, the extent is that of all tiles.
+
+    Args:
+        candidates: Of one channel, at least one, in any order.
+        config_id: Hash of the configuration of the science.
+
+    Raises:
+        ValueError: There is no candidate.
+    """
+    members = sorted(candidates, key=lambda c: (-c.snr, c.bin_ns, c.frequency, c.q))
+    if not members:
+        raise ValueError("a trigger needs at least one candidate")
+    peak = members[0]
+    start, end = min(c.start_ns for c in members), max(c.end_ns for c in members)
+    low = min(c.low_frequency for c in members)
+    high = max(c.high_frequency for c in members)
+    return Trigger(
+        id=trigger_id(peak.channel, config_id, peak),
+        ifo=peak.ifo,
+        channel=peak.channel,
+        time_ns=peak.time_ns,
+        start_ns=start,
+        end_ns=end,
+        frequency=peak.frequency,
+        low_frequency=low,
+        high_frequency=high,
+        bandwidth=high - low,
+        duration=(end - start) / 1e9,
+        q=peak.q,
+        snr=peak.snr,
+        amplitude=peak.amplitude,
+        phase=peak.phase,
+        wavelet=WAVELET,
+        tiles=sum(c.tiles for c in members),
+        dq=tuple(sorted({name for c in members for name in c.dq})),
+        config=config_id,
+        data_time_ns=end,
+        snippet=peak.snippet,
+        snippet_rate=peak.snippet_rate,
+        snippet_start_ns=peak.snippet_start_ns,
+    )
+
+
+def marks(candidate: Candidate, gap_ns: int, bin_ns: int) -> list[int]:
+    """Give the event times that tie a candidate to its neighbours [GPS ns].
+
+    Session windows know points, not extents: a candidate whose tiles last longer than
+    the gap stands at several points, so that all that it overlaps belongs to it. The
+    first mark is the candidate's own bin, the others lie no more than a gap apart.
+
+    Args:
+        candidate: What the bank saw in one bin.
+        gap_ns: Tiles further apart belong to two triggers [ns].
+        bin_ns: Width of a bin [ns].
+    """
+    step = max(gap_ns // bin_ns, 1) * bin_ns
+    before = (candidate.bin_ns - candidate.start_ns) // step
+    after = (candidate.end_ns - candidate.bin_ns) // step
+    others = [k for k in range(-before, after + 1) if k]
+    return [candidate.bin_ns + k * step for k in [0, *others]]
+
+
+def sessions(candidates: Iterable[Candidate], gap_ns: int, bin_ns: int) -> list[list[Candidate]]:
+    """Group one channel's candidates as Beam's session windows do.
+
+    Args:
+        candidates: Of one channel.
+        gap_ns: Tiles further apart belong to two triggers [ns].
+        bin_ns: Width of a bin [ns].
+
+    Returns:
+        Groups in order of time: together are those whose marks lie less than a bin and a
+        gap apart.
+    """
+    members = list(candidates)
+    points = sorted((t, i) for i, c in enumerate(members) for t in marks(c, gap_ns, bin_ns))
+    groups: list[dict[int, Candidate]] = []
+    last = None
+    for mark, i in points:
+        if last is None or mark >= last + bin_ns + gap_ns:
+            groups.append({})
+        groups[-1][i] = members[i]
+        last = mark
+    return [list(group.values()) for group in groups]

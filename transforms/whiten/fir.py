@@ -1,0 +1,176 @@
+"""The whitening filter: finite, with a short look ahead and a longer look back.
+
+A short zero-phase filter flattens the broad shape of the spectrum; what it leaves (the
+lines, and the walls at the band's ends) is taken out by a minimum-phase filter that
+looks only back. Their product has the magnitude 1/ASD, at most ``lookahead_seconds`` of
+future, and no dispersion where the spectrum is smooth.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+from scipy.ndimage import maximum_filter1d, median_filter, uniform_filter1d
+from scipy.signal.windows import parzen
+
+from transforms.whiten.config import WhitenConfig
+
+FloatArray = npt.NDArray[np.float64]
+
+BROAD_HZ = 16.0
+"""Width of the running median that separates the broad shape from the lines [Hz]."""
+FINE_BINS = 3
+"""Width of the running mean with which lines are recognised and followed."""
+SIGNIFICANCE = 4.0
+"""Excess of the fine over the broad spectrum that makes a line [standard deviations]."""
+NOTCH_HZ = 1.0
+"""Least width of a line [Hz]: what a filter of two seconds can resolve."""
+FLOOR = 1e-12
+"""Least PSD as a fraction of the band's median: below it there is only rounding."""
+PRE_EMPHASIS = np.array([-1.0, 2.0, -1.0])
+"""Applied before anything else: spectra that fall by many decades stay within the reach of a
+Hann window and of double precision. Symmetric, so of zero phase."""
+
+
+@dataclass(frozen=True)
+class WhiteningFilter:
+    """A finite filter and the spectrum that it flattens."""
+
+    taps: FloatArray
+    """[tap]; tap 0 acts on the sample ``lookahead`` ahead of the output."""
+    lookahead: int
+    """[samples]."""
+    asd: FloatArray
+    """[frequency], the smoothed spectrum [strain/sqrt(Hz)], resolution 1/fft_seconds."""
+    response: npt.NDArray[np.complex64]
+    """[frequency], what the filter does to a signal beside dividing it by the broad spectrum:
+    lines taken out, and delays near them. Resolution as ``asd``."""
+
+
+def smooth_psd(psd: FloatArray, resolution: float, segments: int) -> tuple[FloatArray, FloatArray]:
+    """Separate the broad shape of a spectrum from its lines.
+
+    Between lines the broad shape is a far better estimate than a single frequency's
+    median of few segments; filters made from it keep unit variance.
+
+    Args:
+        psd: [frequency], strain^2/Hz.
+        resolution: Spacing of the frequencies [Hz].
+        segments: How many Welch segments the PSD is the median of.
+
+    Returns:
+        Broad shape, and the spectrum to whiten with: broad, and fine where lines are.
+    """
+    floor = FLOOR * np.median(psd)
+    psd = np.maximum(psd, floor)
+    width = 2 * round(BROAD_HZ / resolution / 2) + 1
+    broad = uniform_filter1d(median_filter(psd, width, mode="nearest"), width // 4)
+    fine = uniform_filter1d(psd, FINE_BINS)
+    # The median's variance is pi/2 of the mean's (for large numbers); half-overlapping Hann
+    # segments are correlated by 1/6 in power, and neighbouring bins of a Hann window by 4/9.
+    scatter = np.sqrt(np.pi / 2 / segments * (1 + 1 / 3) * (1 + 8 / 9) / FINE_BINS)
+    lines = fine > broad * (1 + SIGNIFICANCE * scatter)
+    notch = 2 * round(NOTCH_HZ / resolution / 2) + 1
+    wide = maximum_filter1d(np.where(lines, np.maximum(fine, psd), 0), notch)
+    return broad, np.maximum(broad, wide)
+
+
+def _band(frequencies: FloatArray, low: float) -> FloatArray:
+    """Give the amplitude of the band: 1 above ``low``, a cosine ramp below it."""
+    ramp = np.clip((frequencies / low - 0.6) / 0.4, 0, 1)
+    return np.asarray(np.sin(np.pi / 2 * ramp) ** 2)
+
+
+def minimum_phase(magnitude: FloatArray) -> FloatArray:
+    """Give the causal impulse response of least delay with a magnitude.
+
+    Homomorphic (cepstral) method: Oppenheim & Schafer, Discrete-Time Signal Processing,
+    section 12; the logarithm is floored at -200 dB of the largest value.
+
+    Args:
+        magnitude: [frequency], 0 to Nyquist, even number of samples in time.
+
+    Returns:
+        [time], twice as many samples as frequencies less two.
+    """
+    log = np.log(np.maximum(magnitude, 1e-10 * magnitude.max()))
+    cepstrum = scipy.fft.irfft(log)
+    n = len(cepstrum)
+    fold = np.zeros(n)
+    fold[0] = fold[n // 2] = 1
+    fold[1 : n // 2] = 2
+    return np.asarray(scipy.fft.irfft(np.exp(scipy.fft.rfft(cepstrum * fold))))
+
+
+def _compose(target: FloatArray, broad: FloatArray, sizes: tuple[int, int]) -> FloatArray:
+    """Give the taps whose magnitude is ``target``: zero phase ``broad``, causal the rest."""
+    ahead, past = sizes
+    n = 2 * (len(target) - 1)
+    short = scipy.fft.irfft(broad)
+    # The Parzen window's transform is nowhere negative, so the magnitude has no zeros.
+    window = parzen(2 * ahead + 1)
+    kernel = np.zeros(n)
+    kernel[: ahead + 1] = short[: ahead + 1] * window[ahead:]
+    kernel[-ahead:] = short[-ahead:] * window[:ahead]
+    realised = scipy.fft.rfft(kernel).real
+    rest = minimum_phase(target / np.maximum(realised, 1e-12 * realised.max()))
+    taper = np.ones(past)
+    half = past // 2
+    taper[-half:] = np.cos(np.pi / 2 * (np.arange(half) + 1) / (half + 1)) ** 2
+    rest[:past] *= taper
+    rest[past:] = 0
+    both = scipy.fft.irfft(scipy.fft.rfft(rest) * scipy.fft.rfft(kernel))
+    return np.concatenate([both[-ahead:], both[:past]])
+
+
+def design(
+    psd: FloatArray, segments: int, sample_rate: int, config: WhitenConfig
+) -> WhiteningFilter:
+    """Make the filter that whitens noise of a spectrum to unit variance.
+
+    White noise of one-sided density S has the variance S * sample_rate / 2, so the filter's
+    magnitude is sqrt(2 / sample_rate) / ASD above ``low_frequency``.
+
+    Args:
+        psd: One-sided PSD of the pre-emphasised strain, [frequency], resolution
+            1/fft_seconds.
+        segments: How many Welch segments it was made of.
+        sample_rate: [Hz].
+        config: Whitening.
+
+    Returns:
+        Filter of ``past_seconds + lookahead_seconds``, to be applied to the strain itself.
+    """
+    resolution = 1 / config.fft_seconds
+    broad, smooth = smooth_psd(psd, resolution, segments)
+    # Twice the resolution: room for the tail of the minimum-phase response.
+    grid = np.arange(2 * len(psd) - 1) * resolution / 2
+    broad, fine = (np.interp(grid, grid[::2], s) for s in (broad, smooth))
+    # One sample less at either end: room for the pre-emphasis.
+    sizes = (
+        round(config.lookahead_seconds * sample_rate) - 1,
+        round(config.past_seconds * sample_rate) - 1,
+    )
+    scale, band = np.sqrt(2 / sample_rate), _band(grid, config.low_frequency)
+    taps = _compose(scale * band / np.sqrt(fine), scale * band / np.sqrt(broad), sizes)
+    white = np.abs(scipy.fft.rfft(taps, 2 * (len(grid) - 1))) ** 2 * fine / scale**2
+    taps = taps / np.sqrt(np.mean(white[grid >= config.low_frequency]))
+    gain = 4 * np.sin(np.pi * np.arange(len(psd)) * resolution / sample_rate) ** 2
+    asd = np.sqrt(smooth) / np.maximum(gain, gain[1])
+    turn = np.exp(2j * np.pi * np.arange(len(psd)) * resolution * sizes[0] / sample_rate)
+    spectrum = scipy.fft.rfft(taps, 2 * (len(psd) - 1)) * turn
+    response = (spectrum * np.sqrt(broad[::2]) / scale).astype(np.complex64)
+    return WhiteningFilter(np.convolve(taps, PRE_EMPHASIS), sizes[0] + 1, asd, response)
+
+
+def pre_emphasise(strain: FloatArray) -> FloatArray:
+    """Apply ``PRE_EMPHASIS``; the first and last sample repeat their neighbours.
+
+    Args:
+        strain: [time].
+
+    Returns:
+        [time], the spectrum times 4 sin^2(pi f / sample_rate).
+    """
+    return np.pad(np.convolve(strain, PRE_EMPHASIS, "valid"), 1, mode="edge")

@@ -1,0 +1,175 @@
+"""White noise out of strain: each second filtered with the spectrum in force there.
+
+The output of hop ``j`` covers the second that ends ``lookahead`` before the strain's own
+hop ``j`` does: a live second of strain is whitened the moment it has come.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.signal import oaconvolve
+
+from transforms.elements import Block, Whitened
+from transforms.gps import NANOSECONDS, to_index, to_ns
+from transforms.whiten import psd
+from transforms.whiten.config import WhitenConfig
+from transforms.whiten.convolve import convolve, partition
+from transforms.whiten.fir import WhiteningFilter, design, pre_emphasise
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def past_needed(config: WhitenConfig, margin_ns: int) -> int:
+    """Say how much strain before the analysed stretch a block must hold [ns].
+
+    The filter's past, the past of the oldest spectrum in force there, and two whole hops
+    for the grid.
+    """
+    seconds = config.psd_seconds + config.update_seconds + config.past_seconds + 2
+    return margin_ns + round(seconds * NANOSECONDS)
+
+
+def future_needed(config: WhitenConfig, margin_ns: int) -> int:
+    """Say how much strain after the analysed stretch a block must hold [ns]."""
+    return margin_ns + 2 * NANOSECONDS
+
+
+def valid_range(segment: tuple[int, int], config: WhitenConfig) -> tuple[int, int]:
+    """Say where in a segment the whitened strain is valid [GPS ns].
+
+    All of it but ``lookahead_seconds`` at either end: the first seconds, which have no
+    past, are filtered backwards in time.
+    """
+    edge = round(config.lookahead_seconds * NANOSECONDS)
+    return segment[0] + edge, segment[1] - edge
+
+
+@dataclass
+class _Filters:
+    """The filters of a block's updates, each made once."""
+
+    block: Block
+    config: WhitenConfig
+
+    def __post_init__(self) -> None:
+        emphasised = pre_emphasise(self.block.samples)
+        self._block = _with_samples(self.block, emphasised)
+        self._made: dict[int, WhiteningFilter] = {}
+        self._parts: dict[int, npt.NDArray[np.complex128]] = {}
+
+    def of_update(self, update: int) -> WhiteningFilter:
+        """Give the filter that an update puts into force."""
+        if update not in self._made:
+            spectrum, segments = psd.psd_of_update(self._block, update, self.config)
+            self._made[update] = design(spectrum, segments, self.block.sample_rate, self.config)
+        return self._made[update]
+
+    def of_hop(self, second: int) -> npt.NDArray[np.complex128]:
+        """Give the filter in force at a second, in parts."""
+        update = second // self.config.update_seconds
+        if update not in self._parts:
+            self._parts[update] = partition(self.of_update(update).taps, self.block.sample_rate)
+        return self._parts[update]
+
+
+def _with_samples(block: Block, samples: FloatArray) -> Block:
+    return Block(**{**vars(block), "data": samples.tobytes()})
+
+
+def _steady(filters: _Filters, first_hop: int, last_hop: int) -> FloatArray:
+    """Filter whole hops [first, last) whose past lies in the segment."""
+    block, rate = filters.block, filters.block.sample_rate
+    parts = len(filters.of_hop(first_hop))
+    start, end = (first_hop - parts) * rate, last_hop * rate
+    origin = to_index(block.gps_start_ns, rate)
+    held = block.samples[max(start - origin, 0) : end - origin]
+    before = max(origin - start, 0)
+    padded = np.zeros(end - start)
+    padded[before : before + len(held)] = held
+    return convolve(padded, [filters.of_hop(j) for j in range(first_hop, last_hop)], rate)
+
+
+def _head(filters: _Filters, end: int) -> FloatArray:
+    """Filter the segment's first samples, up to index ``end``, backwards in time.
+
+    The mirrored filter has the same magnitude, a short past and a long future; at a
+    segment's start the future is at hand, because the first spectrum needed it.
+    """
+    block, rate = filters.block, filters.block.sample_rate
+    start = to_index(block.segment_start_ns, rate)
+    made = filters.of_update(start // rate // filters.config.update_seconds)
+    reach = len(made.taps) - made.lookahead
+    strain = block.samples[: end - start + reach][::-1]
+    white = oaconvolve(strain, made.taps)[made.lookahead :][: len(strain)]
+    return np.asarray(white[::-1][: end - start])
+
+
+def whiten(block: Block, config: WhitenConfig, margin_ns: int) -> Whitened:
+    """Whiten a block to unit variance.
+
+    Args:
+        block: Holds ``past_needed`` and ``future_needed`` around the analysed stretch,
+            where its segment does.
+        config: Whitening.
+        margin_ns: How much whitened strain is wanted around the analysed stretch [ns].
+
+    Returns:
+        Whitened strain, zero outside its ``valid`` range; never NaN.
+    """
+    rate = block.sample_rate
+    filters = _Filters(block, config)
+    lookahead = round(config.lookahead_seconds * rate)
+    past = round(config.past_seconds * rate)
+    segment = (block.segment_start_ns, block.segment_end_ns)
+    valid = [to_index(t, rate) for t in valid_range(segment, config)]
+    want_start = (block.analyse_start_ns - margin_ns) // NANOSECONDS
+    want_end = -(-(block.analyse_end_ns + margin_ns) // NANOSECONDS)
+    # The first hop all of whose filter lies inside the segment.
+    steady = -(-(to_index(segment[0], rate) + past + lookahead) // rate) + 1
+    first = max(want_start, steady)
+    last = max(want_end + 1, first)
+    out = np.zeros((want_end - want_start) * rate, np.float32)
+    origin = want_start * rate
+    if want_start < steady:
+        begin, end = to_index(segment[0], rate), min(steady * rate - lookahead, valid[1])
+        _place(out, _head(filters, end), begin - origin)
+    if first < last:
+        _place(out, _steady(filters, first, last), first * rate - lookahead - origin)
+    out[: max(valid[0] - origin, 0)] = 0
+    out[max(valid[1] - origin, 0) :] = 0
+    asd, response, start_update = _spectra(filters, block)
+    return Whitened(
+        block.ifo,
+        block.channel,
+        rate,
+        to_ns(origin, rate),
+        out.tobytes(),
+        to_ns(max(valid[0], origin), rate),
+        to_ns(min(valid[1], origin + len(out)), rate),
+        block.analyse_start_ns,
+        block.analyse_end_ns,
+        asd.tobytes(),
+        start_update * config.update_seconds * NANOSECONDS,
+        config.update_seconds * NANOSECONDS,
+        1 / config.fft_seconds,
+        response.tobytes(),
+        block.flags,
+    )
+
+
+def _place(out: npt.NDArray[np.float32], samples: FloatArray, at: int) -> None:
+    """Write samples into ``out`` from index ``at`` on, as far as they fit."""
+    start, end = max(at, 0), min(at + len(samples), len(out))
+    if start < end:
+        out[start:end] = samples[start - at : end - at]
+
+
+def _spectra(
+    filters: _Filters, block: Block
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.complex64], int]:
+    """Give the spectra and responses in force over the analysed stretch, and the first's number."""
+    step = filters.config.update_seconds * NANOSECONDS
+    first, last = block.analyse_start_ns // step, (block.analyse_end_ns - 1) // step
+    made = [filters.of_update(update) for update in range(first, last + 1)]
+    return np.array([f.asd for f in made], np.float32), np.array([f.response for f in made]), first
