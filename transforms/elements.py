@@ -37,6 +37,8 @@ class Span:
     """Stretches that must not be analysed, with the reason (not finite, DATA, ...)."""
     flags: tuple[Interval, ...] = ()
     """Data-quality flags that are analysed, and marked on the triggers."""
+    file_rate: int = 0
+    """[Hz] in the file, where the span is resampled; 0 where it is read as it is."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,56 @@
+"""From a plan to a block: read the pieces, across files, and see that they are sound."""
+
+import numpy as np
+
+from transforms import gps
+from transforms.elements import Block, BlockPlan, FloatArray
+from transforms.ingest import formats, resample
+from transforms.ingest.series import DataError
+
+
+def read_block(plan: BlockPlan) -> Block:
+    """Read a block.
+
+    Raises:
+        DataError: A file is not what it was when it was inspected.
+    """
+    samples, start_ns = _read(plan)
+    if not np.isfinite(samples).all():
+        paths = ", ".join(dict.fromkeys(piece.path for piece in plan.pieces))
+        raise DataError(
+            f"{paths}: not finite where inspection found all finite; run again with files at rest"
+        )
+    return Block(
+        plan.ifo,
+        plan.channel,
+        plan.sample_rate,
+        start_ns,
+        samples.tobytes(),
+        plan.segment_start_ns,
+        plan.segment_end_ns,
+        plan.analyse_start_ns,
+        plan.analyse_end_ns,
+        plan.flags,
+    )
+
+
+def _read(plan: BlockPlan) -> tuple[FloatArray, int]:
+    """Give the strain at the plan's rate, shape [time], float64, and its start [ns]."""
+    rate = plan.sample_rate
+    start_ns, end_ns = plan.pieces[0].start_ns, plan.pieces[-1].end_ns
+    parts = [
+        formats.read_native(piece.path, plan.channel, piece.start_ns, piece.end_ns)
+        for piece in plan.pieces
+    ]
+    rates = {file_rate for _, file_rate in parts}
+    if len(rates) > 1:
+        raise DataError(f"{plan.pieces[0].path}: its rate is not that of the next file any more")
+    (file_rate,) = rates
+    samples = np.concatenate([part for part, _ in parts])
+    if file_rate == rate:
+        return samples, start_ns
+    # Here, not file by file: the borders between files then leave no trace.
+    margin = resample.margin_ns(rate)
+    span = gps.to_index(start_ns + margin, rate), gps.to_index(end_ns - margin, rate)
+    first = gps.to_index(start_ns, file_rate)
+    return resample.resample(samples, first, file_rate, rate, span), start_ns + margin

@@ -1,0 +1,81 @@
+"""HDF5 files: which layout one has, and its samples, without reading the whole."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import h5py
+import numpy as np
+
+from transforms import gps
+from transforms.elements import FloatArray
+from transforms.ingest import gwosc, gwpy_hdf5, pycbc_hdf
+from transforms.ingest.series import DataError, Stretch, line
+
+MAGIC = b"\x89HDF\r\n\x1a\n"
+_LAYOUTS = (gwosc, gwpy_hdf5, pycbc_hdf)
+
+
+def channels(path: str) -> list[str]:
+    """Give the names of the channels in a file.
+
+    Raises:
+        DataError: The file cannot be read, or has no layout that is known.
+    """
+    with _opened(path) as file:
+        return [stretch.channel for stretch in _contents(file, path, ())]
+
+
+def stretches(path: str, channel: str, require: Sequence[str]) -> list[Stretch]:
+    """Give what a file holds of a channel, with its data quality.
+
+    Raises:
+        DataError: The file cannot be read, or promises more than it holds.
+    """
+    with _opened(path) as file:
+        return [_found(file, path, channel, require)]
+
+
+def read(path: str, channel: str, start_ns: int, end_ns: int) -> tuple[FloatArray, int]:
+    """Read the strain of [start, end), float64, and its rate [Hz] in the file.
+
+    Raises:
+        DataError: The file cannot be read, or does not hold the stretch.
+    """
+    with _opened(path) as file:
+        stretch = _found(file, path, channel, ())
+        begin = gps.to_index(start_ns, stretch.sample_rate) - stretch.first
+        end = gps.to_index(end_ns, stretch.sample_rate) - stretch.first
+        if begin < 0 or end > stretch.length:
+            raise DataError(f"{path}: no longer holds {start_ns} to {end_ns} ns of {channel}")
+        return np.asarray(file[stretch.key][begin:end], np.float64), stretch.sample_rate
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[h5py.File]:
+    try:
+        # An archive is read only, often from file systems that cannot lock.
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
+    except (OSError, KeyError, RuntimeError) as error:
+        raise DataError(
+            f"{path}: cannot be read as HDF5, truncated or damaged; fetch it again ({line(error)})"
+        ) from error
+
+
+def _contents(file: h5py.File, path: str, require: Sequence[str]) -> list[Stretch]:
+    for layout in _LAYOUTS:
+        if layout.recognises(file):
+            contents: list[Stretch] = layout.contents(file, path, require)
+            return contents
+    names = ", ".join(list(file)[:5]) or "nothing"
+    raise DataError(
+        f"{path}: no sample rate: it holds {names}, but no strain in the layout of GWOSC, gwpy"
+        " or PyCBC; write it with gwpy's TimeSeries.write"
+    )
+
+
+def _found(file: h5py.File, path: str, channel: str, require: Sequence[str]) -> Stretch:
+    for stretch in _contents(file, path, require):
+        if stretch.channel == channel:
+            return stretch
+    raise DataError(f"{path}: no longer holds {channel}; run again with the files at rest")

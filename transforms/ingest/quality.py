@@ -1,0 +1,131 @@
+"""Which samples may not be analysed, and which are flagged: from masks and from the strain."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from transforms import gps
+from transforms.elements import FloatArray, Interval
+from transforms.ingest.intervals import merged, runs
+
+NOT_FINITE = "not finite"
+STATE_VECTOR = "state vector"
+CONSTANT = "constant"
+SHORTEST_CONSTANT = 16
+"""Fewest equal samples in a row that are called constant."""
+
+DQ_NAMES = ("DATA", "CBC_CAT1", "CBC_CAT2", "CBC_CAT3", "BURST_CAT1", "BURST_CAT2", "BURST_CAT3")
+INJECTION_NAMES = (
+    "NO_CBC_HW_INJ",
+    "NO_BURST_HW_INJ",
+    "NO_DETCHAR_HW_INJ",
+    "NO_CW_HW_INJ",
+    "NO_STOCH_HW_INJ",
+)
+"""GWOSC's bits in order, for frames, which do not name them (gwosc.org/archive/dataset)."""
+
+Values = FloatArray | np.ndarray
+
+
+def unset_bits(mask: Values, names: Sequence[str], first: int, rate: int) -> list[Interval]:
+    """Give where each bit of a mask is 0.
+
+    Args:
+        mask: Integers, shape [time].
+        names: What the bits say, from the lowest.
+        first: Index of the first value on the mask's GPS grid.
+        rate: The mask's sample rate [Hz].
+    """
+    bits = np.asarray(mask).astype(np.int64)
+    return [
+        Interval(gps.to_ns(first + int(begin), rate), gps.to_ns(first + int(end), rate), name)
+        for bit, name in enumerate(names)
+        for begin, end in runs((bits >> bit) & 1 == 0)
+    ]
+
+
+def sorted_out(
+    failed: Iterable[Interval], require: Sequence[str]
+) -> tuple[list[Interval], list[Interval]]:
+    """Split failed checks into gaps (required) and flags; ``NO_X`` failed means flag ``X``."""
+    gaps, flags = [], []
+    for item in failed:
+        if item.name in require:
+            gaps.append(item)
+        else:
+            flags.append(Interval(item.start_ns, item.end_ns, item.name.removeprefix("NO_")))
+    return gaps, flags
+
+
+def not_ready(state: Values, first: int, rate: int) -> list[Interval]:
+    """Give where a state vector is not analysis ready: bits 0 and 1 not both set."""
+    ready = np.asarray(state).astype(np.int64) & 3 == 3
+    return [
+        Interval(
+            gps.to_ns(first + int(begin), rate), gps.to_ns(first + int(end), rate), STATE_VECTOR
+        )
+        for begin, end in runs(~ready)
+    ]
+
+
+def shortest_constant_ns(rate: int) -> int:
+    """Give the shortest run of equal samples that is a gap [ns]: 1/16 s, at least 16 samples."""
+    return max(gps.NANOSECONDS // 16, gps.to_ns(SHORTEST_CONSTANT, rate))
+
+
+def scan(chunk: FloatArray, first: int, rate: int) -> list[Interval]:
+    """Give the non-finite samples and the constant runs of contiguous strain.
+
+    A constant run that touches an end of the chunk is given however short it is, with
+    its value in its name: it may go on next door, in the next chunk or file. Joined with
+    its neighbours by `merged`, it is judged by `constant_runs`.
+
+    Args:
+        chunk: Strain, shape [time].
+        first: Index of the first sample on the GPS grid.
+        rate: Sample rate [Hz].
+    """
+    finite = np.isfinite(chunk)
+    found = [(begin, end, NOT_FINITE) for begin, end in runs(~finite)]
+    equal = (chunk[1:] == chunk[:-1]) & finite[1:] & finite[:-1]
+    ends = [(int(edge), int(edge) + 1) for edge in {0, len(chunk) - 1} if finite[edge]]
+    least = max(SHORTEST_CONSTANT, -(-rate // 16)) - 1
+    long = [
+        (begin, end + 1) for begin, end in runs(equal) if _counts(begin, end, len(equal), least)
+    ]
+    found += [
+        (begin, end, f"{CONSTANT} {float(chunk[begin]) + 0.0!r}") for begin, end in ends + long
+    ]
+    return merged(
+        Interval(gps.to_ns(first + int(begin), rate), gps.to_ns(first + int(end), rate), name)
+        for begin, end, name in found
+    )
+
+
+def _counts(begin: int, end: int, length: int, least: int) -> bool:
+    return begin == 0 or end == length or end - begin >= least
+
+
+def settled(gaps: Iterable[Interval], rate: int) -> list[Interval]:
+    """Join gaps; of the constant runs keep those long enough, now without their value."""
+    shortest = shortest_constant_ns(rate)
+    kept = []
+    for item in merged(gaps):
+        if not item.name.startswith(CONSTANT):
+            kept.append(item)
+        elif item.end_ns - item.start_ns >= shortest:
+            kept.append(Interval(item.start_ns, item.end_ns, CONSTANT))
+    return merged(kept)
+
+
+def open_ended(gaps: Iterable[Interval], start_ns: int, end_ns: int, rate: int) -> list[Interval]:
+    """Keep of the constant runs those long enough, or touching an end of [start, end)."""
+    shortest = shortest_constant_ns(rate)
+    return [
+        item
+        for item in merged(gaps)
+        if not item.name.startswith(CONSTANT)
+        or item.end_ns - item.start_ns >= shortest
+        or item.start_ns == start_ns
+        or item.end_ns == end_ns
+    ]
