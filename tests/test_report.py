@@ -1,0 +1,207 @@
+"""The report: what it tells, whatever the run found."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from transforms.elements import DeadLetter, Segment, Trigger
+from transforms.gps import from_seconds
+from transforms.sink import writers
+from transforms.sink.folder import OutputError, partition, prepare
+from transforms.sink.report import figures, page, write_report
+
+MADE = writers.Provenance(config="c0ffee", version="0.1.0")
+START = 1126259446
+RATE = 512
+VOID = {"meta", "br", "link", "img", "input", "hr"}
+
+
+def trigger(number, channel="H1:GDS-CALIB_STRAIN", **changes):
+    time = from_seconds(START + 2 + 0.5 * number)
+    noise = np.random.default_rng(number).normal(size=2 * RATE).astype(np.float32)
+    made = Trigger(
+        id=f"{number:04x}",
+        ifo=channel[:2],
+        channel=channel,
+        time_ns=time,
+        start_ns=time - 1,
+        end_ns=time + 1,
+        frequency=100.0 + number,
+        low_frequency=60.0,
+        high_frequency=240.0,
+        bandwidth=180.0,
+        duration=0.25,
+        q=8.0,
+        snr=6.0 + number,
+        amplitude=1e-22,
+        phase=0.5,
+        wavelet="sine-gaussian",
+        tiles=7,
+        dq=("CAT2",),
+        config="c0ffee",
+        data_time_ns=time + from_seconds(0.5),
+        snippet=noise.tobytes(),
+        snippet_rate=RATE,
+        snippet_start_ns=time - from_seconds(1.5),
+        label="blip",
+        score=0.75,
+    )
+    return replace(made, **changes)
+
+
+def segments(*channels):
+    start, middle, end = (from_seconds(START + offset) for offset in (0, 24, 32))
+    for channel in channels:
+        yield Segment(channel[:2], channel, start, middle, True)
+        yield Segment(channel[:2], channel, middle, end, False, "DATA is off")
+
+
+def report(tmp_path, triggers, stretches=(), letters=(), events=True):
+    output = prepare(str(tmp_path), "threshold: 5.5 # <quiet>\n", "c0ffee", "0.1.0")
+    for name in {partition(each) for each in triggers}:
+        own = [each for each in triggers if partition(each) == name]
+        writers.write_triggers(output, name, own, MADE)
+    writers.write_segments(output, stretches, MADE)
+    writers.write_dead_letters(output, letters)
+    if events:
+        writers.write_events(output, triggers, MADE)
+    return write_report(output).read_text(encoding="utf-8")
+
+
+class Outline(HTMLParser):
+    """Checks that elements nest, and gathers identifiers and references."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.ids, self.references, self.tags = [], [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.handle_startendtag(tag, attributes)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append(tag)
+        for name, value in attributes:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("href", "src", "xlink:href", "action", "data"):
+                self.references.append(value)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    triggers = [trigger(number) for number in range(5)]
+    triggers += [trigger(99, "L1:GDS-CALIB_STRAIN", label="", score=float("nan"), snippet=b"")]
+    channels = ("H1:GDS-CALIB_STRAIN", "L1:GDS-CALIB_STRAIN")
+    letters = [DeadLetter("<b>.gwf", "truncated; fetch it again")]
+    return report(tmp_path_factory.mktemp("full"), triggers, segments(*channels), letters)
+
+
+def test_it_nests_and_refers_to_nothing_outside_itself(full):
+    outline = Outline(full)
+
+    assert len(outline.ids) == len(set(outline.ids))
+    for reference in outline.references:
+        assert reference.startswith("data:image/png;base64,") or reference[1:] in outline.ids
+    assert not {"script", "link", "iframe", "object"} & set(outline.tags)
+    for target in re.findall(r"url\(([^)]*)\)", full):
+        assert target[1:] in outline.ids
+    assert "@import" not in full
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Transients in H1 and L1",
+        "2015-09-14 09:50:29.000 to 2015-09-14 09:51:20.500 UTC",
+        "<dt>triggers</dt><dd>6</dd>",
+        "<dt>version</dt><dd>0.1.0</dd>",
+        "<td class=\"t\">H1:GDS-CALIB_STRAIN</td><td class=\"n\">24.0 s</td>",
+        "DATA is off",
+        "&lt;b&gt;.gwf",
+        "truncated; fetch it again",
+        "not classified",
+        '<a href="#event-0004">1126259450.0000</a>',
+        '<span class="flag">CAT2</span>',
+        "threshold: 5.5 # &lt;quiet&gt;",
+    ],
+)  # fmt: skip
+def test_it_tells(full, text):
+    assert text in full
+
+
+def test_it_looks_closely_at_what_was_kept(full):
+    assert len(re.findall('<figure id="event-', full)) == 5
+    assert full.count("Time-frequency image, Q = ") == 5
+
+
+def test_the_same_results_give_the_same_page(tmp_path):
+    first = report(tmp_path, [trigger(1)], segments("H1:GDS-CALIB_STRAIN"))
+
+    assert write_report(tmp_path).read_text(encoding="utf-8") == first
+
+
+def test_a_run_that_found_nothing_says_so(tmp_path):
+    text = report(tmp_path, [], segments("H1:GDS-CALIB_STRAIN"))
+
+    Outline(text)
+    assert "no triggers" in text
+    assert "No strain was kept." in text
+    assert "None: every input could be used." in text
+
+
+def test_a_run_that_looked_at_nothing_says_so(tmp_path):
+    text = report(tmp_path, [])
+
+    Outline(text)
+    assert "No data were looked at." in text
+
+
+def test_events_may_be_missing(tmp_path):
+    text = report(tmp_path, [trigger(1)], segments("H1:GDS-CALIB_STRAIN"), events=False)
+
+    assert "No strain was kept." in text
+    assert "1126259448.5000" in text
+
+
+def test_a_folder_without_results_is_refused(tmp_path):
+    with pytest.raises(OutputError, match="no results in"):
+        write_report(tmp_path)
+
+
+def test_hostile_names_stay_text(tmp_path):
+    channel = 'H1:$x$"><script>alert(1)</script>'
+    stretches = [Segment("H1", channel, 0, 10**9, False, "<script>")]
+    text = report(tmp_path, [trigger(1, channel, label="<script>")], stretches)
+
+    assert "script" not in Outline(text).tags
+
+
+def test_the_page_does_not_grow_with_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "EVENTS", 1)
+    monkeypatch.setattr(page, "LOUDEST", 2)
+    monkeypatch.setattr(page, "LETTERS", 1)
+    monkeypatch.setattr(figures, "POINTS", 3)
+    monkeypatch.setattr(figures, "SHOWN_CHANNELS", 1)
+    triggers = [trigger(number) for number in range(5)]
+    letters = [DeadLetter("a", "x"), DeadLetter("b", "x")]
+    channels = ("H1:GDS-CALIB_STRAIN", "L1:GDS-CALIB_STRAIN")
+
+    text = report(tmp_path, triggers, segments(*channels), letters)
+
+    assert text.count('<figure id="event-') == 1
+    assert text.count('in time and frequency"') == 1
+    assert "the loudest 3 are drawn" in text
+    assert "1 more channels are in the table only" in text
+    assert "1 more in dead_letters/dead_letters.jsonl" in text
+    assert "1126259449.0000" not in text

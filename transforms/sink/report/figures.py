@@ -1,0 +1,261 @@
+"""The report's figures, as SVG that takes its colours from the page around it.
+
+What grows with the run is drawn as pixels: no figure is larger for having more to show.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from html import escape
+from io import StringIO
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap, LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+
+from transforms.elements import Segment
+from transforms.gps import to_seconds
+from transforms.sink.report.qscan import scan
+from transforms.sink.report.results import Results
+from transforms.sink.writers import Event
+
+POINTS = 20_000
+"""The most triggers that a map shows."""
+SHOWN_CHANNELS = 8
+SPANS = (0.5, 2.0)
+"""Lengths of the two views of an event [s]."""
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1", "#7f7f7f")
+"""Distinct in any common form of colour vision (Okabe and Ito)."""
+
+_REASONS = ("#d55e00", "#e69f00", "#cc79a7", "#b5a642", "#8c564b")
+"""Warm, for what was not analysed; analysed is blue."""
+
+_INK, _LINE = "#0a0b0c", "#0d0e0f"
+"""Stand for the page's own colours of text and of faint lines."""
+_PANEL = "#170b2b"
+_OTHER = "#8a8794"
+_VIRIDIS = mpl.colormaps["viridis"]
+_BRIGHT = ListedColormap(_VIRIDIS(np.linspace(0.28, 1.0, 256)))
+"""Viridis without its darkest part, so that quiet triggers stand out from the panel."""
+_STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "wavefier",
+    "text.parse_math": False,
+    "font.size": 9.5,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "hatch.linewidth": 0.5,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor"), _INK),
+    **dict.fromkeys(("xtick.color", "ytick.color"), _INK),
+    "grid.color": _LINE,
+    "grid.linewidth": 0.6,
+}
+
+
+@contextmanager
+def _drawing(width: float, height: float) -> Iterator[Figure]:
+    with mpl.rc_context(_STYLE):
+        yield Figure(figsize=(width, height))
+
+
+def _svg(figure: Figure, name: str, description: str) -> str:
+    """Give the figure as an element of a page, with identifiers of its own."""
+    stream = StringIO()
+    metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(stream, format="svg", transparent=True, dpi=144, metadata=metadata)
+    text = stream.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r'(?<=\bid=")|(?<=url\(#)|(?<=xlink:href="#)', f"{name}-", text)
+    text = text.replace(_INK, "currentColor").replace(_LINE, "var(--line)")
+    view = re.search(r'viewBox="[^"]*"', text)
+    opening = f'<svg role="img" aria-label="{escape(description)}" {view[0] if view else ""}>'
+    return opening + text[text.index(">") + 1 :]
+
+
+def time_frequency_map(results: Results, channel: str, name: str) -> str:
+    """Draw a channel's triggers in time and frequency, coloured by SNR."""
+    chosen = np.flatnonzero(results.of_channel(channel))
+    snr = results.numbers("snr")[chosen]
+    order = np.argsort(snr, kind="stable")[-POINTS:]  # the loudest, on top
+    snr, chosen = snr[order], chosen[order]
+    origin, end = results.span or (0.0, 1.0)
+    unit, seconds = _time_unit(end - origin)
+    with _drawing(9.6, 3.0) as figure:
+        axes = figure.subplots()
+        _shade_idle(axes, results.segments, channel, origin, seconds)
+        points = axes.scatter(
+            (results.numbers("time")[chosen] - origin) / seconds,
+            results.numbers("frequency")[chosen],
+            c=snr,
+            s=np.clip(snr, 6, 50) * 1.1,
+            cmap=_BRIGHT,
+            norm=LogNorm(5, 100),
+            linewidths=0,
+            rasterized=True,
+        )
+        axes.set(xlim=(0, (end - origin) / seconds or 1), xlabel=f"time [{unit}]")
+        _frequency_axis(axes, results.numbers("frequency"))
+        if not len(snr):
+            axes.text(0.5, 0.5, "no triggers", color="white", ha="center", transform=axes.transAxes)
+        bar = figure.colorbar(points, ax=axes, pad=0.01, aspect=18, extend="max", label="SNR")
+        _plain_ticks(bar.ax.yaxis, (5, 10, 20, 50, 100))
+        return _svg(figure, name, f"Triggers of {channel} in time and frequency")
+
+
+def _frequency_axis(axes: Axes, frequencies: Any) -> None:
+    axes.set_facecolor(_PANEL)
+    low, high = (frequencies.min(), frequencies.max()) if len(frequencies) else (20, 2000)
+    axes.set(yscale="log", ylabel="frequency [Hz]", ylim=(min(low / 1.3, 20), max(high * 1.3, 500)))
+    _plain_ticks(axes.yaxis, (10, 20, 50, 100, 200, 500, 1000, 2000, 5000))
+
+
+def _plain_ticks(axis: Any, values: Sequence[float]) -> None:
+    axis.set_major_locator(FixedLocator(values))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _shade_idle(
+    axes: Axes, segments: list[Segment], channel: str, origin: float, unit: float
+) -> None:
+    analysed = [each for each in segments if each.channel == channel and each.analysed]
+    # All is idle but what was analysed: nothing said of a stretch is nothing looked at.
+    axes.axvspan(0, 1e9, facecolor="#4a4553", hatch="////", edgecolor="#6a6474", lw=0)
+    axes.broken_barh(_bars(analysed, origin, unit), (1, 1e5), facecolors=_PANEL, rasterized=True)
+
+
+def _bars(segments: list[Segment], origin: float, unit: float) -> list[tuple[float, float]]:
+    return [
+        (
+            (to_seconds(each.start_ns) - origin) / unit,
+            to_seconds(each.end_ns - each.start_ns) / unit,
+        )
+        for each in segments
+    ]
+
+
+def _time_unit(seconds: float) -> tuple[str, float]:
+    for name, length in (("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2 * length:
+            return name, length
+    return "s", 1.0
+
+
+def segment_bars(results: Results, name: str) -> str:
+    """Draw what was analysed of each channel, and why the rest was not."""
+    channels = results.channels[:SHOWN_CHANNELS]
+    origin, end = results.span or (0.0, 1.0)
+    unit, seconds = _time_unit(end - origin)
+    kinds = _kinds(results.segments)
+    with _drawing(9.6, 0.75 + 0.34 * len(channels)) as figure:
+        axes = figure.subplots()
+        for kind, (colour, members) in kinds.items():
+            for row, channel in enumerate(channels):
+                bars = _bars([each for each in members if each.channel == channel], origin, seconds)
+                axes.broken_barh(bars, (row - 0.32, 0.64), facecolors=colour, rasterized=True)
+            axes.bar(0, 0, color=colour, label=kind)
+        axes.set(xlim=(0, (end - origin) / seconds or 1), xlabel=f"time [{unit}]")
+        axes.set_yticks(range(len(channels)), channels)
+        axes.set_ylim(len(channels) - 0.5, -0.5)
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+        if kinds:
+            figure.legend(loc="outside upper left", ncols=4, handlelength=1, handleheight=1)
+        return _svg(figure, name, "Stretches analysed and not analysed of each channel")
+
+
+def _kinds(segments: list[Segment]) -> dict[str, tuple[str, list[Segment]]]:
+    """Sort segments into the few kinds that a legend can hold, each with its colour."""
+    totals: dict[str, int] = {}
+    for each in segments:
+        if not each.analysed:
+            totals[each.reason] = totals.get(each.reason, 0) + each.end_ns - each.start_ns
+    named = sorted(totals, key=lambda reason: (-totals[reason], reason))[: len(_REASONS)]
+    kinds: dict[str, tuple[str, list[Segment]]] = {}
+    palette = dict(zip(named, _REASONS, strict=False))
+    for each in sorted(segments, key=lambda each: not each.analysed):
+        kind = "analysed" if each.analysed else each.reason if each.reason in palette else "other"
+        colour = COLOURS[0] if each.analysed else palette.get(each.reason, _OTHER)
+        kinds.setdefault(kind, (colour, []))[1].append(each)
+    return kinds
+
+
+def snr_distribution(results: Results, name: str) -> str:
+    """Draw how often each channel has a trigger at least so loud."""
+    snr = results.numbers("snr")
+    top = max(float(snr.max()), 20.0) if len(snr) else 20.0
+    grid = np.geomspace(max(float(snr.min()), 1.0) if len(snr) else 5.0, top, 300)
+    with _drawing(5.2, 3.3) as figure:
+        axes = figure.subplots()
+        for number, channel in enumerate(results.channels[:SHOWN_CHANNELS]):
+            own = np.sort(snr[results.of_channel(channel)])
+            louder = len(own) - np.searchsorted(own, grid)
+            hours = results.livetime[channel] / 3600
+            if hours and len(own):
+                seen = louder > 0
+                colour, dash = COLOURS[number % 8], ("-", "--")[number % 2]
+                rate = louder[seen] / hours
+                axes.step(grid[seen], rate, where="pre", color=colour, ls=dash, label=channel)
+        axes.set(xscale="log", yscale="log", xlabel="SNR", ylabel="louder triggers an hour")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.set_minor_formatter(NullFormatter())
+        axes.grid(visible=True)
+        if axes.lines:
+            axes.legend()
+        return _svg(figure, name, "Rate of triggers above each signal-to-noise ratio")
+
+
+def event_scan(event: Event, name: str) -> str:
+    """Draw an event's whitened strain in time and frequency, near and wide."""
+    start = event.start_time - event.time
+    times = start + np.arange(len(event.samples)) / event.sample_rate
+    near = _within(times, -SPANS[0] / 2, SPANS[0] / 2)
+    plane = scan(event.samples, event.sample_rate, near)
+    views = (near, _within(times, times[-1] - SPANS[1], times[-1]))
+    with _drawing(5.4, 2.5) as figure:
+        panels = figure.subplots(1, 2, sharey=True)
+        edges = np.log2(plane.frequencies[[0, -1]])
+        for axes, view in zip(panels, views, strict=True):
+            image = axes.imshow(
+                _pooled(plane.energy[:, view], 360),
+                origin="lower",
+                aspect="auto",
+                interpolation="bilinear",
+                extent=(times[view][0], times[view][-1], *edges),
+                norm=Normalize(0, 25),
+                cmap=_VIRIDIS,
+            )
+            octaves = np.arange(np.ceil(edges[0]), np.floor(edges[1]) + 1)
+            axes.set_yticks(octaves, [f"{2**octave:g}" for octave in octaves])
+            axes.set_xlabel("time from peak [s]")
+        panels[0].set_ylabel("frequency [Hz]")
+        figure.colorbar(
+            image, ax=panels, pad=0.02, aspect=22, extend="max", label="normalised energy"
+        )
+        return _svg(figure, name, f"Time-frequency image, Q = {plane.q:g}")
+
+
+def _within(times: Any, start: float, end: float) -> slice:
+    first, last = np.searchsorted(times, [start, end])
+    first = min(int(first), len(times) - 2)
+    return slice(first, max(int(last), first + 2))
+
+
+def _pooled(energy: Any, columns: int) -> Any:
+    # The largest of each column's samples: a peak must not fall between two pixels.
+    step = -(-energy.shape[1] // columns)
+    starts = np.arange(0, energy.shape[1], step)
+    return np.maximum.reduceat(energy, starts, axis=1)
