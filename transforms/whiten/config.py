@@ -20,7 +20,7 @@ class WhitenConfig:
     lookahead_seconds: float = 0.125
     """How far the filter looks ahead [s]."""
     low_frequency: float = 16.0
-    """Lower end of the whitened band [Hz]; below, the output falls to nothing."""
+    """Lower end of the whitened band [Hz]; below, the output falls to a tenth."""
 
     def __post_init__(self) -> None:
         if self.psd_seconds % self.fft_seconds or self.psd_seconds < 4 * self.fft_seconds:

@@ -14,6 +14,7 @@ from scipy.signal import get_window
 from transforms.elements import Block, Interval
 from transforms.gps import NANOSECONDS, to_index, to_ns
 from transforms.whiten.config import WhitenConfig
+from transforms.whiten.fir import pre_emphasise
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -110,7 +111,7 @@ def _flagged(flags: tuple[Interval, ...], start_ns: int, end_ns: int) -> bool:
 
 
 def psd_of_update(block: Block, update: int, config: WhitenConfig) -> tuple[FloatArray, int]:
-    """Give the spectrum that an update puts into force.
+    """Give the spectrum of the pre-emphasised strain that an update puts into force.
 
     Args:
         block: Holds the stretch that ``psd_window`` names.
@@ -124,7 +125,8 @@ def psd_of_update(block: Block, update: int, config: WhitenConfig) -> tuple[Floa
     start_ns, end_ns = psd_window(update, (block.segment_start_ns, block.segment_end_ns), config)
     start, end = to_index(start_ns, rate), to_index(end_ns, rate)
     first = to_index(block.gps_start_ns, rate)
-    power = periodograms(block.samples[start - first : end - first], rate, config.fft_seconds)
+    strain = pre_emphasise(block.samples[start - first : end - first])
+    power = periodograms(strain, rate, config.fft_seconds)
     n = config.fft_seconds * rate
     starts = [start + i * (n // 2) for i in range(len(power))]
     quiet = [not _flagged(block.flags, to_ns(s, rate), to_ns(s + n, rate)) for s in starts]

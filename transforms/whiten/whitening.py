@@ -15,7 +15,7 @@ from transforms.gps import NANOSECONDS, to_index, to_ns
 from transforms.whiten import psd
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.convolve import convolve, partition
-from transforms.whiten.fir import WhiteningFilter, design, pre_emphasise
+from transforms.whiten.fir import WhiteningFilter, design
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -53,15 +53,13 @@ class _Filters:
     config: WhitenConfig
 
     def __post_init__(self) -> None:
-        emphasised = pre_emphasise(self.block.samples)
-        self._block = _with_samples(self.block, emphasised)
         self._made: dict[int, WhiteningFilter] = {}
         self._parts: dict[int, npt.NDArray[np.complex128]] = {}
 
     def of_update(self, update: int) -> WhiteningFilter:
         """Give the filter that an update puts into force."""
         if update not in self._made:
-            spectrum, segments = psd.psd_of_update(self._block, update, self.config)
+            spectrum, segments = psd.psd_of_update(self.block, update, self.config)
             self._made[update] = design(spectrum, segments, self.block.sample_rate, self.config)
         return self._made[update]
 
@@ -71,10 +69,6 @@ class _Filters:
         if update not in self._parts:
             self._parts[update] = partition(self.of_update(update).taps, self.block.sample_rate)
         return self._parts[update]
-
-
-def _with_samples(block: Block, samples: FloatArray) -> Block:
-    return Block(**{**vars(block), "data": samples.tobytes()})
 
 
 def _steady(filters: _Filters, first_hop: int, last_hop: int) -> FloatArray:

@@ -1,0 +1,93 @@
+"""The command line: ``wavefier run``, ``train``, ``report``, ``doctor``.
+
+Exit codes: 0 done, 1 a problem with the data, 2 a mistake in the call.
+"""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from beam_pipeline.version import own_version
+
+DONE, DATA_PROBLEM, USAGE = 0, 1, 2
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; what a user can mend is one line on standard error."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    _quiet(options.verbose)
+    from beam_pipeline import commands
+
+    if rest and options.command is not commands.run.__name__:
+        parser.error(f"unknown option {rest[0]}")
+    try:
+        return int(getattr(commands, options.command)(options, rest))
+    except commands.UserError as error:
+        sys.stderr.write(f"wavefier: {error}\n")
+        return USAGE
+    except KeyboardInterrupt:
+        sys.stderr.write("wavefier: interrupted; what was written is whole\n")
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="wavefier",
+        description="Find and classify transients in gravitational-wave strain.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"wavefier {own_version()}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_run(commands)
+    train = _add(commands, "train", "make a model from simulated transients")
+    train.add_argument("--config", type=Path, help="YAML of the training; default: the package's")
+    train.add_argument("--seed", type=int, help="seed, in place of the configuration's")
+    train.add_argument("--output", type=Path, required=True, help="folder of the new model")
+    report = _add(commands, "report", "write the page of a finished run again")
+    report.add_argument("output", metavar="DIR", help="output folder of a run")
+    _add(commands, "doctor", "say what is installed, reachable and missing")
+    return parser
+
+
+def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    run = _add(commands, "run", "analyse files of strain")
+    run.epilog = "Any option of Apache Beam may follow, for example --runner=FlinkRunner."
+    run.add_argument("files", nargs="+", metavar="FILE", help="GWF or HDF5 (GWOSC, gwpy, PyCBC)")
+    run.add_argument("--output", required=True, metavar="DIR", help="folder of the results")
+    run.add_argument("--config", type=Path, metavar="YAML", help="the science; default: built in")
+    run.add_argument(
+        "--channel",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="read this channel, where a file holds several; may be repeated",
+    )
+    run.add_argument("--start", metavar="TIME", help="analyse from here on [GPS seconds or UTC]")
+    run.add_argument("--end", metavar="TIME", help="analyse up to here [GPS seconds or UTC]")
+    run.add_argument("--rows", type=int, default=10, help="triggers to print (default: 10)")
+
+
+def _add(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+    command.add_argument("--verbose", action="store_true", help="show the libraries' own messages")
+    return command
+
+
+def _quiet(verbose: bool) -> None:
+    """Keep the libraries' start-up chatter off the terminal; errors stay."""
+    if not verbose:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    level = logging.INFO if verbose else logging.ERROR
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

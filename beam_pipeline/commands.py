@@ -1,0 +1,166 @@
+"""What the commands do."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from beam_pipeline import progress
+from beam_pipeline.cli import DATA_PROBLEM, DONE
+from beam_pipeline.config import ConfigError, PipelineConfig, load_config
+from beam_pipeline.doctor import examine
+from beam_pipeline.graph import ArchiveJob, run_archive
+from beam_pipeline.options import OptionError, beam_options
+from models.artefact import ArtefactError
+from transforms.gps import from_seconds, to_seconds
+from transforms.sink import writers
+from transforms.sink.folder import OutputError
+from transforms.sink.report import write_report
+from transforms.sink.segments import livetime
+
+_TABLE = (
+    ("time [GPS s]", "{time:.3f}"),
+    ("ifo", "{ifo}"),
+    ("frequency [Hz]", "{frequency:.1f}"),
+    ("SNR", "{snr:.1f}"),
+    ("Q", "{q:.0f}"),
+    ("duration [s]", "{duration:.3f}"),
+    ("label", "{label}"),
+    ("score", "{score:.2f}"),
+    ("data quality", "{dq}"),
+)
+
+
+class UserError(ValueError):
+    """A mistake in the call; the message is one line that says what to do."""
+
+
+def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    """Analyse files of strain."""
+    config = _config(options)
+    job = ArchiveJob(
+        tuple(options.files),
+        options.output,
+        _time("--start", options.start),
+        _time("--end", options.end),
+    )
+    if job.start_ns is not None and job.end_ns is not None and job.start_ns >= job.end_ns:
+        raise UserError("--start must lie before --end")
+    try:
+        beam_options(rest)
+        with progress.shown():
+            run_archive(job, config, rest)
+    except (OptionError, OutputError, ArtefactError) as error:
+        raise UserError(error) from error
+    page = write_report(job.output)
+    return _summary(job.output, Path(page), options.rows)
+
+
+def _config(options: argparse.Namespace) -> PipelineConfig:
+    try:
+        config = load_config(options.config) if options.config else PipelineConfig()
+    except ConfigError as error:
+        raise UserError(error) from error
+    if options.channel:
+        config = replace(config, ingest=replace(config.ingest, channels=tuple(options.channel)))
+    return config
+
+
+def _time(option: str, text: str | None) -> int | None:
+    """Read a time as people write it: GPS seconds, or a date in UTC."""
+    if text is None:
+        return None
+    try:
+        return from_seconds(float(text))
+    except ValueError:
+        pass
+    from gwpy.time import to_gps
+
+    try:
+        return int(to_gps(text).ns())
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{option} {text}: neither GPS seconds nor a date") from error
+
+
+def _summary(output: str, page: Path, rows: int) -> int:
+    """Print what was found and what went wrong; give the exit code."""
+    triggers = writers.read_triggers(output).to_pylist()
+    segments = writers.read_segments(output)
+    letters = writers.read_dead_letters(output)
+    loudest = sorted(triggers, key=lambda t: (-t["snr"], t["id"]))[:rows]
+    if loudest:
+        _print_table([[form.format(**t) for _, form in _TABLE] for t in loudest])
+    for channel, seconds in sorted(livetime(segments).items()):
+        found = sum(t["channel"] == channel for t in triggers)
+        sys.stdout.write(f"{channel}: {seconds:.3f} s analysed, {found} triggers\n")
+    for segment in segments:
+        if segment.reason.startswith("too short"):
+            start = to_seconds(segment.start_ns)
+            sys.stderr.write(f"wavefier: {segment.channel} at {start:.3f}: {segment.reason}\n")
+    for letter in letters:
+        sys.stderr.write(f"wavefier: {letter.reason}\n")
+    sys.stdout.write(f"report: {page}\n")
+    nothing = not any(segment.analysed for segment in segments)
+    if nothing:
+        sys.stderr.write("wavefier: nothing was analysed\n")
+    return DATA_PROBLEM if letters or nothing else DONE
+
+
+def _print_table(rows: list[list[str]]) -> None:
+    heads = [head for head, _ in _TABLE]
+    widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
+    for row in [heads, *rows]:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        sys.stdout.write("  ".join(cells).rstrip() + "\n")
+
+
+def report(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+    """Write the page of a finished run again."""
+    try:
+        sys.stdout.write(f"report: {write_report(options.output)}\n")
+    except OutputError as error:
+        raise UserError(error) from error
+    return DONE
+
+
+def doctor(_options: argparse.Namespace, _rest: Sequence[str]) -> int:
+    """Say what is installed, reachable and missing."""
+    findings = list(examine())
+    width = max(len(finding.what) for finding in findings)
+    for finding in findings:
+        mark = "ok     " if finding.good else "MISSING" if finding.needed else "absent "
+        sys.stdout.write(f"{mark} {finding.what.ljust(width)}  {finding.found}\n")
+    return DONE if all(f.good or not f.needed for f in findings) else DATA_PROBLEM
+
+
+def train(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+    """Make a model from simulated transients."""
+    from models import settings
+    from models.train import train as train_model
+
+    try:
+        config = settings.read(options.config)
+    except ValueError as error:
+        raise UserError(error) from error
+    if options.seed is not None:
+        config = replace(config, seed=options.seed)
+    card = train_model(config, options.output, _training_progress())
+    sys.stdout.write(f"model: {card.label} in {options.output}\n")
+    return DONE
+
+
+def _training_progress() -> Any:
+    from tqdm import tqdm
+
+    bars: dict[str, Any] = {}
+
+    def show(step: str, done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            bar = bars.setdefault(step, tqdm(desc=step, total=total, file=sys.stderr))
+            bar.update(done - bar.n)
+        else:
+            sys.stderr.write(f"{step}: {done} of {total}\n")
+
+    return show

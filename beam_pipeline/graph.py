@@ -1,0 +1,103 @@
+"""The graph: five stages, the same for a few files and for an observing run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import apache_beam as beam
+
+from beam_pipeline import progress
+from beam_pipeline.config import PipelineConfig
+from beam_pipeline.version import own_version
+from transforms.classify.stage import Classify
+from transforms.detect.bank import bank_for
+from transforms.detect.stage import Detect
+from transforms.elements import Block, BlockPlan
+from transforms.gps import NANOSECONDS
+from transforms.ingest.archive import ReadArchive
+from transforms.ingest.plan import Reach
+from transforms.sink.archive import WriteArchive
+from transforms.whiten.stage import Whiten
+from transforms.whiten.whitening import future_needed, past_needed
+
+
+@dataclass(frozen=True)
+class ArchiveJob:
+    """What one archive run is asked to do."""
+
+    files: tuple[str, ...]
+    output: str
+    start_ns: int | None = None
+    """Analyse nothing before [GPS ns]."""
+    end_ns: int | None = None
+    """Analyse nothing from here on [GPS ns]."""
+
+
+def margin_ns(config: PipelineConfig) -> int:
+    """Say how much whitened strain detection wants around what it searches [ns].
+
+    The lowest octave decides, and every sample rate has it.
+    """
+    bank = bank_for(config.ingest.resample_rate, config.detect, config.whiten.low_frequency)
+    return bank.margin_seconds * NANOSECONDS
+
+
+def reach(config: PipelineConfig) -> Reach:
+    """Say what strain a block needs around the stretch it answers for."""
+    margin = margin_ns(config)
+    return Reach(
+        past_ns=past_needed(config.whiten, margin),
+        future_ns=future_needed(config.whiten, margin),
+        warm_up_ns=config.whiten.psd_seconds * NANOSECONDS,
+    )
+
+
+@dataclass
+class Analyse(beam.PTransform):  # type: ignore[misc]
+    """Blocks to triggers and analysed segments: what live and archive share."""
+
+    config: PipelineConfig
+
+    def expand(self, blocks: beam.PCollection) -> dict[str, beam.PCollection]:
+        """Wire whitening, detection and classification."""
+        science = self.config
+        white = blocks | "Whiten" >> Whiten(science.whiten, margin_ns(science))
+        triggers = (
+            white.whitened
+            | "Detect" >> Detect(science.detect, science.whiten.low_frequency, science.id)
+            | "Classify" >> Classify(science.classify)
+        )
+        return {"triggers": triggers, "segments": white.segments}
+
+
+def build_archive(
+    pipeline: beam.Pipeline, job: ArchiveJob, config: PipelineConfig
+) -> beam.PCollection:
+    """Lay the archive graph: files to triggers, segments, dead letters and their files.
+
+    Raises:
+        transforms.sink.folder.OutputError: The output folder cannot be used.
+    """
+    minimum_ns = config.whiten.minimum_seconds * NANOSECONDS
+    read = (
+        pipeline
+        | "Files" >> beam.Create(list(job.files))
+        | "Ingest"
+        >> ReadArchive(config.ingest, reach(config), minimum_ns, job.start_ns, job.end_ns)
+    )
+    read.plans | "Note plans" >> beam.Map(progress.note_plan).with_output_types(BlockPlan)
+    blocks = read.blocks | "Note blocks" >> beam.Map(progress.note_block).with_output_types(Block)
+    found = blocks | "Analyse" >> Analyse(config)
+    return {
+        "triggers": found["triggers"],
+        "segments": [read.segments, found["segments"]] | "All segments" >> beam.Flatten(),
+        "dead_letters": read.dead_letters,
+    } | "Sink" >> WriteArchive(job.output, config.sink, config.to_yaml(), config.id, own_version())
+
+
+def run_archive(job: ArchiveJob, config: PipelineConfig, options: Sequence[str]) -> None:
+    """Run the archive graph to its end on the runner that the options name."""
+    from beam_pipeline.options import beam_options
+
+    pipeline = beam.Pipeline(options=beam_options(options))
+    build_archive(pipeline, job, config)
+    pipeline.run().wait_until_finish()

@@ -1,0 +1,285 @@
+"""Detection: injections recovered, noise left alone, the same however the data are cut."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models import noise
+from transforms.detect import bank as banks
+from transforms.detect.cluster import cluster, marks, sessions, trigger_id
+from transforms.detect.config import DetectConfig
+from transforms.detect.search import bins_per_second, search
+from transforms.detect.stage import grid
+from transforms.elements import Candidate, Whitened
+from transforms.gps import NANOSECONDS, to_ns
+from transforms.whiten.config import WhitenConfig
+from transforms.whiten.whitening import whiten
+
+CONFIG = DetectConfig()
+WHITEN = WhitenConfig()
+RATE = 4096
+START = 1_000_000_007
+
+
+def triggers_of(block, config=CONFIG):
+    bank = banks.bank_for(block.sample_rate, config, WHITEN.low_frequency)
+    white = whiten(block, WHITEN, bank.margin_seconds * NANOSECONDS)
+    bin_ns, gap_ns = grid(config)
+    found = search(white, config, bank)
+    return [cluster(group, "test") for group in sessions(found, gap_ns, bin_ns)]
+
+
+def white_noise(seconds, rate=RATE, seed=0):
+    """Make a ready-whitened block."""
+    rng = np.random.default_rng(seed)
+    start, end = START * NANOSECONDS, (START + seconds) * NANOSECONDS
+    asd = np.ones((1, 2 * rate + 1), np.float32)
+    return Whitened(
+        "H1", "H1:TEST", rate, start, rng.standard_normal(seconds * rate).astype("f4").tobytes(),
+        start, end, start, end, asd.tobytes(), 0, 1 << 62, 0.25, asd.astype("c8").tobytes(),
+    )  # fmt: skip
+
+
+def sine_gaussian(frequency, q, snr, curve, phase=0.3):
+    """Make a sine-Gaussian of an optimal SNR: strain and the index of its centre."""
+    tau = q / (np.sqrt(2) * np.pi * frequency)
+    half = int(np.ceil(6 * tau * RATE))
+    t = np.arange(-half, half + 1) / RATE
+    wave = np.exp(-((t / tau) ** 2)) * np.cos(2 * np.pi * frequency * t + phase)
+    return wave * snr / noise.optimal_snr(wave, RATE, curve, WHITEN.low_frequency), half
+
+
+@pytest.mark.parametrize(
+    ("frequency", "q"), [(45, 8), (70, 20), (150, 6), (250, 30), (600, 9), (1200, 20)]
+)
+def test_injections_are_recovered(frequency, q, coloured, as_block):
+    curve = noise.load("aligo_O4high")
+    strain = coloured("aligo_O4high", 96, seed=frequency).copy()
+    wave, half = sine_gaussian(frequency, q, 15.0, curve)
+    at = 50 * RATE + 1234
+    strain[at - half : at + half + 1] += wave
+    found = triggers_of(as_block(strain))
+    loudest = max(found, key=lambda t: t.snr)
+    centre = START * NANOSECONDS + to_ns(at, RATE)
+    tau = q / (np.sqrt(2) * np.pi * frequency)
+    assert abs(loudest.time_ns - centre) < max(3e6, 0.3e9 * tau)
+    assert loudest.frequency == pytest.approx(frequency, rel=0.08)
+    assert loudest.snr == pytest.approx(15, rel=0.15)
+    assert loudest.start_ns <= centre <= loudest.end_ns
+    assert loudest.low_frequency < frequency < loudest.high_frequency
+    hrss = np.sqrt(np.sum(wave**2) / RATE)
+    assert loudest.amplitude == pytest.approx(hrss, rel=0.25)
+    assert loudest.snippet_array[6144] != 0
+
+
+def test_noise_alone_is_left_alone(coloured, as_block):
+    found = triggers_of(as_block(coloured("aligo_O4high", 256, seed=11)))
+    assert len(found) <= 6
+    assert all(t.snr < 7 for t in found)
+
+
+def test_tiles_of_white_noise_are_exponential():
+    # |y|^2 of mean 2: over a threshold E lies exp(-E / 2) of it.
+    bank = banks.Bank(1024, CONFIG, 0.0)
+    octave = bank.octaves[0]
+    rng = np.random.default_rng(2)
+    blocks = rng.standard_normal((200, octave.size)).astype(np.float32)
+    for threshold in (1.0, 2.0, 3.0):
+        tiles = list(octave.scan(blocks, threshold))
+        count = sum(len(t.snr) for t in tiles)
+        total = sum(
+            len(blocks) * len(g.q) * (octave.rate * g.length / octave.size) for g in octave.groups
+        )
+        assert count / total == pytest.approx(np.exp(-(threshold**2 + 2) / 2), rel=0.1)
+
+
+def test_a_matching_wavelet_has_its_own_snr_time_and_phase():
+    bank = banks.Bank(2048, CONFIG, 0.0)
+    octave = bank.octaves[0]
+    group = octave.groups[0]
+    f, q = group.frequency[0], group.q[0]
+    tau = q / (np.sqrt(2) * np.pi * f)
+    t = (np.arange(octave.size) - octave.lead) / octave.rate - 0.4567
+    wave = np.exp(-((t / tau) ** 2)) * np.cos(2 * np.pi * f * t + 0.7)
+    wave *= 10 / np.sqrt(np.sum(wave**2))
+    tiles = next(iter(octave.scan(wave[None].astype(np.float32), 6.0)))
+    best = np.argmax(tiles.snr)
+    assert tiles.snr[best] == pytest.approx(10, rel=0.03)
+    assert tiles.time[best] == pytest.approx(0.4567, abs=0.05 * tau)
+    assert tiles.phase[best] == pytest.approx(0.7, abs=0.25)
+
+
+def test_ladders_lose_no_more_than_the_mismatch():
+    ladder = banks.q_ladder(4, 100, 0.3)
+    assert ladder[0] > 4
+    assert ladder[-1] < 100
+    # Half a step of the metric dq^2 / (2 q^2) costs a third of the mismatch.
+    for low, high in itertools.pairwise(ladder):
+        assert (np.log(high / low) / np.sqrt(2) / 2) ** 2 <= 0.3 / 3 + 1e-9
+    frequencies = banks.f_ladder(10, 20, 1000, 0.3)
+    for low, high in itertools.pairwise(frequencies):
+        step = np.log(high / low) * np.sqrt(2 + 100) / 2 / 2
+        assert step**2 <= 0.3 / 3 + 1e-9
+
+
+def test_halving_keeps_time_and_variance():
+    rng = np.random.default_rng(4)
+    x = rng.standard_normal(1 << 15).astype(np.float32)
+    assert banks.halve(x)[100:-100].std() == pytest.approx(1, abs=0.02)
+    t = np.arange(4096) / 4096
+    tone = np.sin(2 * np.pi * 100 * t).astype(np.float32)
+    np.testing.assert_allclose(banks.halve(tone)[50:-50], np.sqrt(2) * tone[::2][50:-50], atol=2e-3)
+
+
+def test_one_block_at_a_time_gives_the_same_bits():
+    white = white_noise(20, seed=8)
+    config = replace(CONFIG, threshold=4.0)
+    bank = banks.bank_for(RATE, config, WHITEN.low_frequency)
+    margin = bank.margin_seconds
+    whole = search(
+        replace(
+            white,
+            analyse_start_ns=(START + margin) * NANOSECONDS,
+            analyse_end_ns=(START + 20 - margin) * NANOSECONDS,
+        ),
+        config,
+        bank,
+    )
+    single = []
+    for second in range(START + margin, START + 20 - margin):
+        cut = slice((second - margin - START) * RATE, (second + 1 + margin - START) * RATE)
+        part = replace(
+            white,
+            gps_start_ns=(second - margin) * NANOSECONDS,
+            data=white.samples[cut].tobytes(),
+            analyse_start_ns=second * NANOSECONDS,
+            analyse_end_ns=(second + 1) * NANOSECONDS,
+        )
+        single.extend(search(part, config, bank))
+    assert len(whole) > 20
+    assert single == whole
+
+
+def test_time_shift_moves_the_triggers_and_nothing_else(coloured, as_block):
+    curve = noise.load("aligo_O4high")
+    strain = coloured("aligo_O4high", 64, seed=21).copy()
+    wave, half = sine_gaussian(150, 10, 20.0, curve)
+    strain[30 * RATE - half : 30 * RATE + half + 1] += wave
+    shift = WHITEN.update_seconds * 5
+    here = triggers_of(as_block(strain))
+    there = triggers_of(as_block(strain, start_ns=(START + shift) * NANOSECONDS))
+    assert len(here) == len(there) > 0
+    for a, b in zip(here, there, strict=True):
+        assert b.time_ns - a.time_ns == shift * NANOSECONDS
+        assert (a.frequency, a.q, a.snr, a.snippet) == (b.frequency, b.q, b.snr, b.snippet)
+
+
+def test_a_loud_glitch_is_one_trigger(coloured, as_block):
+    strain = coloured("H1_O3b_measured_asd", 64, seed=5).copy()
+    t = (np.arange(len(strain)) - 40 * RATE) / RATE
+    strain += 2e-19 * np.exp(-((t / 0.004) ** 2)) * np.cos(2 * np.pi * 120 * t)
+    found = triggers_of(as_block(strain))
+    loud = [t for t in found if t.snr > 10]
+    assert len(loud) == 1
+    assert abs(loud[0].time_ns - (START + 40) * NANOSECONDS) < 10e6
+    assert loud[0].snr > 300
+
+
+def test_edges_and_gaps_make_no_triggers(coloured, as_block):
+    # Raw strain starts with a step of thousands of sigma.
+    strain = coloured("L1_O3a_measured_asd", 200, 2048, seed=6)
+    found = []
+    for first, last in ((0, 33), (33, 90), (90, 200)):
+        start_ns = (START + first) * NANOSECONDS
+        piece = strain[first * 2048 : last * 2048]
+        found += triggers_of(as_block(piece, 2048, start_ns=start_ns))
+    assert all(t.snr < 7 for t in found)
+    assert len(found) <= 6
+
+
+def candidate(bin_ns, snr=6.0, width=0, **fields):
+    values = {
+        "ifo": "H1", "channel": "H1:X", "bin_ns": bin_ns, "time_ns": bin_ns, "frequency": 100.0,
+        "q": 6.0, "snr": snr, "phase": 0.0, "amplitude": 1e-22, "start_ns": bin_ns - width,
+        "end_ns": bin_ns + width, "low_frequency": 90.0, "high_frequency": 110.0, "tiles": 1,
+        "dq": (),
+    }  # fmt: skip
+    return Candidate(**{**values, **fields})
+
+
+def test_sessions_part_at_gaps_and_join_over_extents():
+    bin_ns, gap_ns = grid(CONFIG)
+    second = NANOSECONDS
+    near = [candidate(second), candidate(second + 3 * bin_ns)]
+    assert len(sessions(near, gap_ns, bin_ns)) == 1
+    far = [candidate(second), candidate(second + gap_ns + 2 * bin_ns)]
+    assert len(sessions(far, gap_ns, bin_ns)) == 2
+    long = [candidate(second, width=second), candidate(second + second // 2)]
+    assert len(sessions(long, gap_ns, bin_ns)) == 1
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 400), st.floats(5, 50), st.integers(0, 40)), min_size=1),
+    st.randoms(use_true_random=False),
+)
+@settings(max_examples=50, deadline=None)
+def test_order_of_arrival_does_not_matter(spec, random):
+    bin_ns, gap_ns = grid(CONFIG)
+    made = [candidate(b * bin_ns, snr, w * bin_ns) for b, snr, w in spec]
+    shuffled = list(made)
+    random.shuffle(shuffled)
+    once, again = (
+        sorted((cluster(g, "c") for g in sessions(order, gap_ns, bin_ns)), key=lambda t: t.time_ns)
+        for order in (made, shuffled)
+    )
+    assert [(t.time_ns, t.snr, t.start_ns, t.end_ns, t.tiles) for t in once] == [
+        (t.time_ns, t.snr, t.start_ns, t.end_ns, t.tiles) for t in again
+    ]
+
+
+def test_marks_cover_the_extent_without_a_gap():
+    bin_ns, gap_ns = grid(CONFIG)
+    c = candidate(10 * NANOSECONDS, width=NANOSECONDS)
+    points = sorted(marks(c, gap_ns, bin_ns))
+    assert c.bin_ns in points
+    assert np.diff(points).max() <= gap_ns
+    assert points[0] <= c.start_ns + gap_ns
+    assert points[-1] >= c.end_ns - gap_ns
+
+
+def test_id_depends_on_channel_configuration_and_tile_only():
+    base = candidate(NANOSECONDS)
+    name = trigger_id("H1:X", "c", base)
+    assert name == trigger_id("H1:X", "c", replace(base, snr=99.0, time_ns=5))
+    others = {
+        trigger_id("L1:X", "c", base),
+        trigger_id("H1:X", "d", base),
+        trigger_id("H1:X", "c", replace(base, bin_ns=2 * NANOSECONDS)),
+        trigger_id("H1:X", "c", replace(base, frequency=101.0)),
+    }
+    assert len(others | {name}) == 5
+
+
+def test_nothing_to_cluster_is_refused():
+    with pytest.raises(ValueError, match="at least one"):
+        cluster([], "c")
+
+
+def test_bins_divide_a_second_exactly():
+    for gap in (0.01, 0.05, 0.1, 0.5, 1.0):
+        bins = bins_per_second(replace(CONFIG, gap_seconds=gap))
+        assert NANOSECONDS % bins == 0
+        assert 1 / bins <= gap / 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"threshold": 2.0}, {"low_q": 1.0}, {"mismatch": 0.9}, {"snippet_after": 1.0}],
+)
+def test_impossible_values_are_refused(change):
+    with pytest.raises(ValueError, match=next(iter(change))):
+        DetectConfig(**change)

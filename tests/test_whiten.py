@@ -1,0 +1,220 @@
+"""Whitening: unit variance, flat spectrum, no lines, no NaN, and the same however it is cut."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import signal
+
+from models import noise
+from transforms.elements import Interval
+from transforms.gps import NANOSECONDS, to_index
+from transforms.whiten import convolve, fir, psd
+from transforms.whiten.config import WhitenConfig
+from transforms.whiten.stage import EDGE, analysed
+from transforms.whiten.whitening import future_needed, past_needed, whiten
+
+CONFIG = WhitenConfig()
+MARGIN = 3 * NANOSECONDS
+STEADY = 3
+"""Seconds after which the filter's past lies in the data."""
+
+
+def valid(white):
+    rate = white.sample_rate
+    first = to_index(white.gps_start_ns, rate)
+    start, end = to_index(white.valid_start_ns, rate), to_index(white.valid_end_ns, rate)
+    return white.samples[start - first : end - first]
+
+
+def part_of(block, start_s, end_s):
+    """Cut out the block that answers for [start, end) seconds, as the archive plans it."""
+    begin = max(block.segment_start_ns, start_s * NANOSECONDS - past_needed(CONFIG, MARGIN))
+    end = min(block.segment_end_ns, end_s * NANOSECONDS + future_needed(CONFIG, MARGIN))
+    if begin == block.segment_start_ns:
+        warm = begin + CONFIG.psd_seconds * NANOSECONDS
+        end = min(block.segment_end_ns, max(end, warm))
+    rate = block.sample_rate
+    origin = to_index(block.gps_start_ns, rate)
+    cut = slice(to_index(begin, rate) - origin, to_index(end, rate) - origin)
+    return replace(
+        block,
+        gps_start_ns=begin,
+        data=block.samples[cut].tobytes(),
+        analyse_start_ns=max(start_s * NANOSECONDS, block.segment_start_ns),
+        analyse_end_ns=min(end_s * NANOSECONDS, block.segment_end_ns),
+    )
+
+
+@pytest.mark.parametrize("sample_rate", [2048, 4096, 16384])
+@pytest.mark.parametrize("curve", noise.names())
+def test_noise_of_every_curve_becomes_white(curve, sample_rate, coloured, as_block):
+    strain = coloured(curve, 96, sample_rate)
+    white = valid(whiten(as_block(strain, sample_rate), CONFIG, MARGIN))
+    assert white.std() == pytest.approx(1, abs=0.04)
+    f, power = signal.welch(white, sample_rate, nperseg=4 * sample_rate)
+    wide = signal.welch(white, sample_rate, nperseg=sample_rate // 8)[1] * sample_rate / 2
+    band = np.fft.rfftfreq(sample_rate // 8, 1 / sample_rate) > 3 * CONFIG.low_frequency
+    # Flat, but for the notches: lines are taken out and not filled up.
+    assert np.max(wide[band][:-1]) < 1.25
+    assert np.mean(abs(wide[band][:-1] - 1) < 0.15) > 0.8
+    assert np.median(wide[band]) == pytest.approx(1, abs=0.08)
+    assert np.max(power[f > CONFIG.low_frequency]) * sample_rate / 2 < 8
+    assert abs(white).max() < 6.5
+
+
+def test_steep_noise_at_one_hertz_does_not_leak(as_block):
+    # The published curve of KAGRA rises by eleven decades towards 1 Hz.
+    n, rate = 64 * 4096, 4096
+    f = np.fft.rfftfreq(n, 1 / rate)
+    asd = 1e-23 * np.maximum(1, (30 / np.maximum(f, 1)) ** 8)
+    rng = np.random.default_rng(3)
+    strain = np.fft.irfft(np.fft.rfft(rng.standard_normal(n)) * asd * np.sqrt(rate / 2), n)
+    white = valid(whiten(as_block(strain), CONFIG, MARGIN))
+    assert white.std() == pytest.approx(1, abs=0.03)
+
+
+def test_lines_are_taken_out(coloured, as_block):
+    strain = coloured("aligo_O4high", 64)
+    time = np.arange(len(strain)) / 4096
+    for frequency in (60.0, 331.9, 501.3, 1001.7):
+        strain = strain + 3e-21 * np.sin(2 * np.pi * frequency * time)
+    white = valid(whiten(as_block(strain), CONFIG, MARGIN))[STEADY * 4096 :]
+    f, power = signal.welch(white, 4096, nperseg=4 * 4096)
+    assert np.max(power[f > CONFIG.low_frequency]) * 2048 < 8
+    assert white.std() == pytest.approx(1, abs=0.03)
+
+
+def test_matches_a_long_filter_where_the_spectrum_is_smooth(coloured, as_block):
+    curve = noise.load("aligo_O4high")
+    strain = coloured("aligo_O4high", 64)
+    white = whiten(as_block(strain), CONFIG, 0).samples[8 * 4096 : 56 * 4096]
+    reference = noise.whitened(strain, 4096, curve, 1.0)[8 * 4096 : 56 * 4096]
+    # Well above the wall at 20 Hz, and below the first violin modes, there is no delay: the
+    # series agree sample by sample.
+    band = signal.butter(8, [100, 450], "bandpass", fs=4096, output="sos")
+    ours, theirs = (signal.sosfiltfilt(band, y) for y in (white, reference))
+    assert np.corrcoef(ours, theirs)[0, 1] > 0.98
+
+
+def test_median_spectrum_matches_scipy():
+    x = np.random.default_rng(0).standard_normal(30 * 256)
+    power = psd.periodograms(x, 256, 2)
+    ours, count = psd.median_psd(power, np.ones(len(power), bool))
+    _, theirs = signal.welch(x, 256, nperseg=512, average="median")
+    assert count == 29
+    np.testing.assert_allclose(ours, theirs, rtol=1e-10)
+
+
+def test_a_glitch_does_not_enter_the_spectrum(coloured, as_block):
+    strain = coloured("aligo_O4high", 64)
+    loud = strain.copy()
+    loud[30 * 4096 : 30 * 4096 + 200] += 1e-18
+    quiet = whiten(as_block(strain), CONFIG, MARGIN)
+    glitch = whiten(as_block(loud), CONFIG, MARGIN)
+    ratio = glitch.asd_array[0, 80:] / quiet.asd_array[0, 80:]
+    assert np.median(ratio) == pytest.approx(1, abs=0.02)
+    assert ratio.max() < 2
+
+
+def test_flagged_stretches_do_not_enter_the_spectrum(coloured, as_block):
+    strain = coloured("aligo_O4high", 64)
+    noisy = strain.copy()
+    noisy[10 * 4096 : 30 * 4096] *= 3
+    block = as_block(noisy)
+    start = block.gps_start_ns
+    flag = Interval(start + 10 * NANOSECONDS, start + 30 * NANOSECONDS, "BURST_CAT2")
+    flagged = whiten(replace(block, flags=(flag,)), CONFIG, MARGIN)
+    clean = whiten(as_block(strain), CONFIG, MARGIN)
+    ratio = flagged.asd_array[0, 80:4000] / clean.asd_array[0, 80:4000]
+    assert np.median(ratio) == pytest.approx(1, abs=0.05)
+
+
+def test_silence_and_steps_give_no_nan(as_block, coloured):
+    silent = whiten(as_block(np.zeros(32 * 4096)), CONFIG, MARGIN)
+    assert np.all(np.isfinite(silent.samples))
+    stepped = coloured("aligo_O4high", 32)
+    stepped[16 * 4096 :] = 0
+    assert np.all(np.isfinite(whiten(as_block(stepped), CONFIG, MARGIN).samples))
+
+
+def test_scale_of_the_strain_does_not_matter(coloured, as_block):
+    strain = coloured("aligo_O4high", 32)
+    once = whiten(as_block(strain), CONFIG, MARGIN).samples
+    # A power of two changes exponents only.
+    scaled = whiten(as_block(strain * 2.0**40), CONFIG, MARGIN).samples
+    np.testing.assert_array_equal(once, scaled)
+
+
+@settings(max_examples=6, deadline=None)
+@given(cuts=st.lists(st.integers(1, 179), min_size=1, max_size=4, unique=True), sub=st.booleans())
+def test_any_cutting_gives_the_same_bits(cuts, sub, coloured, as_block):
+    start_ns = 1_000_000_007 * NANOSECONDS + (NANOSECONDS // 4 if sub else 0)
+    block = as_block(coloured("L1_O3a_measured_asd", 180, 1024), 1024, start_ns=start_ns)
+    whole = whiten(block, CONFIG, MARGIN)
+    begin = start_ns // NANOSECONDS
+    edges = [begin, *(begin + c for c in sorted(cuts)), begin + 181]
+    for start, end in itertools.pairwise(edges):
+        part = whiten(part_of(block, start, end), CONFIG, MARGIN)
+        offset = (part.gps_start_ns - whole.gps_start_ns) // NANOSECONDS * 1024
+        low, high = max(offset, 0), offset + len(part.samples)
+        np.testing.assert_array_equal(part.samples[low - offset :], whole.samples[low:high])
+
+
+def test_only_the_look_ahead_is_lost_at_the_ends(coloured, as_block):
+    block = as_block(coloured("aligo_O4high", 32))
+    white = whiten(block, CONFIG, MARGIN)
+    edge = round(CONFIG.lookahead_seconds * NANOSECONDS)
+    assert white.valid_start_ns == block.segment_start_ns + edge
+    assert white.valid_end_ns == block.segment_end_ns - edge
+    head = valid(white)[: 2 * 4096]
+    assert head.std() == pytest.approx(1, abs=0.06)
+    assert abs(head).max() < 5.5
+    pieces = list(analysed(block, CONFIG))
+    assert [p.reason for p in pieces] == [EDGE, "", EDGE]
+    assert pieces[0].start_ns == block.segment_start_ns
+    assert pieces[-1].end_ns == block.segment_end_ns
+    assert all(a.end_ns == b.start_ns for a, b in itertools.pairwise(pieces))
+
+
+def test_the_future_beyond_the_look_ahead_is_not_used(coloured, as_block):
+    strain = coloured("aligo_O4high", 128)
+    changed = strain.copy()
+    changed[100 * 4096 :] *= -1
+    before = whiten(as_block(strain), CONFIG, 0)
+    after = whiten(as_block(changed), CONFIG, 0)
+    at = 100 * 4096 - round(CONFIG.lookahead_seconds * 4096)
+    np.testing.assert_array_equal(before.samples[:at], after.samples[:at])
+    assert np.any(before.samples[at + 50 :] != after.samples[at + 50 :])
+
+
+def test_partitioned_filtering_is_convolution():
+    rng = np.random.default_rng(5)
+    x, taps = rng.standard_normal(20 * 64), rng.standard_normal(150)
+    parts = convolve.partition(taps, 64)
+    got = convolve.convolve(x, [parts] * 17, 64)
+    np.testing.assert_allclose(got, np.convolve(x, taps)[3 * 64 : 20 * 64], atol=1e-10)
+
+
+def test_minimum_phase_has_the_magnitude_and_the_least_delay():
+    magnitude = np.abs(np.fft.rfft([1.0, -0.5, 0.2], 256))
+    taps = fir.minimum_phase(magnitude)
+    np.testing.assert_allclose(taps[:3], [1.0, -0.5, 0.2], atol=1e-6)
+    np.testing.assert_allclose(taps[3:], 0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lookahead_seconds": 0.3},
+        {"psd_seconds": 10},
+        {"minimum_seconds": 4},
+        {"past_seconds": 9.0},
+    ],
+)
+def test_impossible_values_are_refused(change):
+    with pytest.raises(ValueError, match=next(iter(change))):
+        WhitenConfig(**change)

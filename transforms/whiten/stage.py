@@ -1,0 +1,56 @@
+"""The whitening stage of the graph."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.pvalue import TaggedOutput
+
+from transforms import coders  # noqa: F401  registers the elements
+from transforms.elements import Block, Segment, Whitened
+from transforms.whiten.config import WhitenConfig
+from transforms.whiten.whitening import valid_range, whiten
+
+EDGE = "filter edge"
+
+
+@dataclass
+class Whiten(beam.PTransform):  # type: ignore[misc]
+    """Blocks of strain to blocks of white noise, and to the segments analysed.
+
+    Gives ``whitened`` and ``segments``.
+    """
+
+    config: WhitenConfig
+    margin_ns: int
+    """Whitened strain that detection wants around the analysed stretch [ns]."""
+
+    def expand(self, blocks: Any) -> Any:
+        """Wire the stage."""
+        return blocks | "Filter" >> beam.ParDo(_Whiten(self.config, self.margin_ns)).with_outputs(
+            "segments", main="whitened", allow_unknown_tags=False
+        )
+
+
+class _Whiten(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, config: WhitenConfig, margin_ns: int) -> None:
+        self._config = config
+        self._margin_ns = margin_ns
+
+    def process(self, block: Block) -> Iterator[Whitened | TaggedOutput]:
+        """Whiten one block and say what of it is analysed."""
+        for segment in analysed(block, self._config):
+            yield TaggedOutput("segments", segment)
+        yield whiten(block, self._config, self._margin_ns)
+
+
+def analysed(block: Block, config: WhitenConfig) -> Iterator[Segment]:
+    """Tile a block's analysed stretch: what lies in the filter's valid range, and what not."""
+    start, end = block.analyse_start_ns, block.analyse_end_ns
+    low, high = valid_range((block.segment_start_ns, block.segment_end_ns), config)
+    cuts = [start, min(max(low, start), end), max(min(high, end), start), end]
+    for i, (a, b) in enumerate(pairwise(cuts)):
+        if a < b:
+            yield Segment(block.ifo, block.channel, a, b, i == 1, "" if i == 1 else EDGE)
