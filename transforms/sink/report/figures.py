@@ -98,19 +98,24 @@ def time_frequency_map(results: Results, channel: str, name: str) -> str:
             (results.numbers("time")[chosen] - origin) / seconds,
             results.numbers("frequency")[chosen],
             c=snr,
-            s=np.clip(snr, 6, 50) * 1.1,
+            s=np.clip(snr, 6, 50) * _marker_scale(len(snr)),
             cmap=_BRIGHT,
             norm=LogNorm(5, 100),
             linewidths=0,
             rasterized=True,
         )
-        axes.set(xlim=(0, (end - origin) / seconds or 1), xlabel=f"time [{unit}]")
+        axes.set(xlim=(0, (end - origin) / seconds or 1), xlabel=_since(unit, origin))
         _frequency_axis(axes, results.numbers("frequency"))
         if not len(snr):
             axes.text(0.5, 0.5, "no triggers", color="white", ha="center", transform=axes.transAxes)
         bar = figure.colorbar(points, ax=axes, pad=0.01, aspect=18, extend="max", label="SNR")
         _plain_ticks(bar.ax.yaxis, (5, 10, 20, 50, 100))
         return _svg(figure, name, f"Triggers of {channel} in time and frequency")
+
+
+def _marker_scale(count: int) -> float:
+    # A handful must be seen, and thousands must not become one blot.
+    return float(np.clip((2000 / max(count, 1)) ** 0.8, 0.15, 4.0))
 
 
 def _frequency_axis(axes: Axes, frequencies: Any) -> None:
@@ -149,7 +154,11 @@ def _time_unit(seconds: float) -> tuple[str, float]:
     for name, length in (("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
         if seconds >= 2 * length:
             return name, length
-    return "s", 1.0
+    return "seconds", 1.0
+
+
+def _since(unit: str, origin: float) -> str:
+    return f"{unit} from GPS {origin:.3f}".rstrip("0").rstrip(".")
 
 
 def segment_bars(results: Results, name: str) -> str:
@@ -158,14 +167,15 @@ def segment_bars(results: Results, name: str) -> str:
     origin, end = results.span or (0.0, 1.0)
     unit, seconds = _time_unit(end - origin)
     kinds = _kinds(results.segments)
-    with _drawing(9.6, 0.75 + 0.34 * len(channels)) as figure:
+    legend_rows = -(-len(kinds) // 4)
+    with _drawing(9.6, 0.5 + 0.25 * legend_rows + 0.34 * len(channels)) as figure:
         axes = figure.subplots()
         for kind, (colour, members) in kinds.items():
             for row, channel in enumerate(channels):
                 bars = _bars([each for each in members if each.channel == channel], origin, seconds)
                 axes.broken_barh(bars, (row - 0.32, 0.64), facecolors=colour, rasterized=True)
             axes.bar(0, 0, color=colour, label=kind)
-        axes.set(xlim=(0, (end - origin) / seconds or 1), xlabel=f"time [{unit}]")
+        axes.set(xlim=(0, (end - origin) / seconds or 1), xlabel=_since(unit, origin))
         axes.set_yticks(range(len(channels)), channels)
         axes.set_ylim(len(channels) - 0.5, -0.5)
         axes.spines["left"].set_visible(False)
@@ -208,8 +218,10 @@ def snr_distribution(results: Results, name: str) -> str:
                 rate = louder[seen] / hours
                 axes.step(grid[seen], rate, where="pre", color=colour, ls=dash, label=channel)
         axes.set(xscale="log", yscale="log", xlabel="SNR", ylabel="louder triggers an hour")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.set_xlim(grid[0] / 1.03, top * 1.03)
         for axis in (axes.xaxis, axes.yaxis):
+            low, high = axis.get_view_interval()
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axis.set_minor_formatter(NullFormatter())
         axes.grid(visible=True)

@@ -74,8 +74,7 @@ def _segments(results: Results) -> str:
         return _none("No channel was looked at.")
     return _figure(
         figures.segment_bars(results, "segments"),
-        f"Start at GPS {_gps((results.span or (0, 0))[0])}. What is blank was not handed over."
-        + _beyond(results),
+        f"What is blank was not handed over.{_beyond(results)}",
     )
 
 
