@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -235,6 +236,14 @@ def test_pandas_and_arrow_read_the_folder(tmp_path):
     assert list(pd.read_parquet(folder)["id"]) == ["00ff", "a1b2"]
     assert pyarrow.dataset.dataset(folder).count_rows() == 2
     assert writers.read_triggers(tmp_path)["id"].to_pylist() == ["00ff", "a1b2"]
+
+
+def test_the_documentation_names_every_column_with_its_unit():
+    documentation = (Path(__file__).parents[1] / "docs" / "data-model.md").read_text("utf-8")
+
+    for column in (*TRIGGER_COLUMNS, *SEGMENT_COLUMNS):
+        row = f"| `{column.name}` | {column.type} | {column.unit} | {column.description} |"
+        assert row in documentation
 
 
 # -- the rest
