@@ -42,6 +42,8 @@ class Archive(NamedTuple):
     """`Segment`: what is not, and why not."""
     dead_letters: PCollection
     """`DeadLetter`: which files, or parts of files, are not used."""
+    plans: PCollection
+    """`BlockPlan`: what will be read, known before any of it is."""
 
 
 @dataclass
@@ -79,6 +81,7 @@ class ReadArchive(beam.PTransform):  # type: ignore[misc]
             read.blocks,
             (planned[SEGMENTS], read[SEGMENTS]) | "Join segments" >> beam.Flatten(),
             tuple(letters) | "Join dead letters" >> beam.Flatten(),
+            planned.plans,
         )
 
     def _planner(self) -> Planner:

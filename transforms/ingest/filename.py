@@ -26,7 +26,7 @@ def parse(path: str) -> FileName | None:
     if not match:
         return None
     site, text = match["site"], match["text"]
-    ifo = text[:2] if len(site) == 1 and re.match(rf"{site}[0-9](_|$)", text) else ""
+    ifo = text[:2] if len(site) == 1 and re.match(rf"{site}[0-9]", text) else ""
     return FileName(ifo, int(match["gps"]), int(match["duration"]))
 
 

@@ -28,8 +28,7 @@ def channels(path: str) -> list[str]:
     Raises:
         DataError: The file is truncated or damaged.
     """
-    check = os.path.getsize(path) <= _LARGEST_CHECKED
-    with _opened(path, check) as reader:
+    with _opened(path, check=True) as reader:
         return list(reader.channels)
 
 
@@ -83,6 +82,7 @@ def read(path: str, channel: str, start_ns: int, end_ns: int) -> tuple[FloatArra
 @contextmanager
 def _opened(path: str, check: bool = False) -> Iterator[gwframe.FrameReader]:
     try:
+        check = check and os.path.getsize(path) <= _LARGEST_CHECKED
         with gwframe.FrameReader(path, validate_checksum=check) as reader:
             yield reader
     except DataError:

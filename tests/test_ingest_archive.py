@@ -1,0 +1,108 @@
+"""The archive's way in, in a real pipeline."""
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+
+import apache_beam as beam
+import h5py
+import numpy as np
+from apache_beam.testing.util import assert_that, equal_to
+from apache_beam.utils.timestamp import Timestamp
+
+from transforms import gps
+from transforms.elements import Block, BlockPlan, DeadLetter, Segment
+from transforms.ingest.archive import ReadArchive, ReadBlock
+from transforms.ingest.blocks import read_block
+from transforms.ingest.config import IngestConfig
+from transforms.ingest.formats import inspect
+from transforms.ingest.plan import Reach, plan
+
+RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+DATA = Path(__file__).parent / "data"
+GOOD = [
+    str(DATA / name)
+    for name in (
+        "H-H1_LOSC_4_V2-1126259446-32.hdf5",
+        "L-L1_LOSC_4_V2-1126259446-32.hdf5",
+        "H-H1_O2_llhoft-1216577976-4.gwf",
+    )
+]
+S = gps.NANOSECONDS
+REACH = Reach(past_ns=6 * S, future_ns=S // 8, warm_up_ns=12 * S)
+CONFIG = IngestConfig(block_seconds=8)
+STAGE = ReadArchive(CONFIG, REACH, 16 * S)
+
+
+def timed(element: Block | Segment, time: Timestamp = beam.DoFn.TimestampParam) -> tuple:
+    return element, time.micros
+
+
+def test_files_become_blocks_at_their_event_time(tmp_path):
+    broken = tmp_path / "broken.gwf"
+    broken.write_bytes(b"IGWD and no more")
+    expected_blocks, expected_segments = [], []
+    for path in GOOD:
+        planned = plan(inspect(path, CONFIG), REACH, 16 * S, 8 * S)
+        expected_blocks += [read_block(block) for block in planned.blocks]
+        expected_segments += planned.segments
+    assert [segment.reason for segment in expected_segments] == ["too short: 4 s, 16 s needed"]
+
+    pipeline = beam.Pipeline(runner=RUNNER)
+    archive = pipeline | beam.Create([*GOOD, str(broken), GOOD[0]]) | "Archive" >> STAGE
+    assert_that(
+        archive.blocks | "Block times" >> beam.Map(timed),
+        equal_to([(b, gps.to_event_micros(b.analyse_start_ns)) for b in expected_blocks]),
+        label="blocks",
+    )
+    assert_that(
+        archive.segments | "Segment times" >> beam.Map(timed),
+        equal_to([(s, gps.to_event_micros(s.start_ns)) for s in expected_segments]),
+        label="segments",
+    )
+    checksum = hashlib.sha256(broken.read_bytes()).hexdigest()
+    assert_that(
+        archive.dead_letters
+        | "Words" >> beam.Map(lambda item: (item.source, item.checksum, "covered" in item.reason)),
+        equal_to([(str(broken), checksum, False), (GOOD[0], "", True)]),
+        label="dead letters",
+    )
+    result = pipeline.run()
+    result.wait_until_finish()
+    counters: Counter[str] = Counter()
+    for counter in result.metrics().query()["counters"]:
+        if counter.key.metric.namespace == "ingest":
+            counters[counter.key.metric.name] += counter.committed
+    assert counters == {"files": 5, "spans": 4, "blocks": len(expected_blocks), "dead_letters": 2}
+
+
+def test_what_cannot_be_read_again_is_a_dead_letter_and_not_analysed(tmp_path):
+    path = tmp_path / "H-H1_X-1000-32.hdf"
+    with h5py.File(path, "w") as file:
+        file["data"] = np.random.default_rng(0).normal(size=32 * 256)
+        file["data"].attrs.update({"start_time": 1000.0, "delta_t": 1 / 256})
+    planned = plan(inspect(str(path), CONFIG), REACH, 16 * S, 32 * S)
+    path.unlink()
+    with beam.Pipeline(runner=RUNNER) as pipeline:
+        read = (
+            pipeline
+            | beam.Create(list(planned.blocks)).with_output_types(BlockPlan)
+            | beam.ParDo(ReadBlock()).with_outputs("segments", "dead_letters", main="blocks")
+        )
+        first, second = planned.blocks
+        assert_that(read.blocks, equal_to([]), label="blocks")
+        assert_that(
+            read.segments,
+            equal_to(
+                [
+                    Segment("H1", "H1:STRAIN", 1000 * S, 1024 * S, False, "unreadable"),
+                    Segment("H1", "H1:STRAIN", 1024 * S, 1032 * S, False, "unreadable"),
+                ]
+            ),
+            label="segments",
+        )
+        reason = f"{path}: no such file; check the path or pattern"
+        assert_that(
+            read.dead_letters, equal_to([DeadLetter(str(path), reason)] * 2), label="dead letters"
+        )
+    assert (first.analyse_end_ns, second.analyse_start_ns) == (1024 * S, 1024 * S)
