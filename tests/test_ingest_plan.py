@@ -106,6 +106,12 @@ def test_of_two_that_overlap_the_earlier_start_wins():
     assert planned.segments == ()
 
 
+def test_of_two_that_start_together_the_longer_wins():
+    planned = made(span(0, 16, "a"), span(0, 32, "b"))
+    assert {piece.path for block in planned.blocks for piece in block.pieces} == {"b"}
+    assert [letter.source for letter in planned.dead_letters] == ["a"]
+
+
 def test_a_rate_that_most_do_not_have_is_left_out():
     planned = made(span(0, 16, "odd", sample_rate=16384), span(16, 80, "most"))
     assert {block.sample_rate for block in planned.blocks} == {4096}

@@ -40,7 +40,9 @@ class Format(Protocol):
 def inspect(path: str, config: IngestConfig) -> list[Span]:
     """Find what of a file can be analysed: its channels, times, gaps and flags.
 
-    All of the strain is looked at, in chunks, since masks do not tell of NaN.
+    All of the strain is looked at, in chunks, since masks do not tell of NaN. A constant
+    run at an end of a span is among its gaps however short (`quality.scan`): the plan,
+    which knows the next file, judges it.
 
     Raises:
         DataError: The file cannot be used; one line says why and what to do.
