@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
 
@@ -57,8 +58,8 @@ class Analyse(beam.PTransform):  # type: ignore[misc]
 
     config: PipelineConfig
 
-    def expand(self, blocks: beam.PCollection) -> dict[str, beam.PCollection]:
-        """Wire whitening, detection and classification."""
+    def expand(self, blocks: Any) -> Any:
+        """Wire whitening, detection and classification: ``triggers`` and ``segments``."""
         science = self.config
         white = blocks | "Whiten" >> Whiten(science.whiten, margin_ns(science))
         triggers = (

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 
@@ -149,6 +150,14 @@ def test_the_same_results_give_the_same_page(tmp_path):
     first = report(tmp_path, [trigger(1)], segments("H1:GDS-CALIB_STRAIN"))
 
     assert write_report(tmp_path).read_text(encoding="utf-8") == first
+
+
+def test_the_style_of_others_does_not_reach_it(tmp_path):
+    first = report(tmp_path, [trigger(1)], segments("H1:GDS-CALIB_STRAIN"))
+
+    with mpl.rc_context({"axes.grid": True, "font.size": 30, "axes.formatter.use_mathtext": True}):
+        assert write_report(tmp_path).read_text(encoding="utf-8") == first
+        assert mpl.rcParams["font.size"] == 30
 
 
 def test_a_run_that_found_nothing_says_so(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 from transforms.sink.report.qscan import constant_q, scan
 
 RATE = 1024
+BAND = (16.0, 512.0)
 TIMES = (np.arange(2 * RATE) - RATE) / RATE
 
 
@@ -29,7 +30,7 @@ def test_noise_has_unit_energy_at_every_frequency(q):
 def test_a_wavelet_shows_its_time_frequency_and_loudness():
     samples = wavelet(100.0, 16.0, snr=20.0)
 
-    plane = scan(samples, RATE, slice(0, len(samples)))
+    plane = scan(samples, RATE, slice(0, len(samples)), BAND)
 
     row, column = np.unravel_index(plane.energy.argmax(), plane.energy.shape)
     assert plane.frequencies[row] == pytest.approx(100, rel=0.05)
@@ -41,7 +42,20 @@ def test_a_wavelet_shows_its_time_frequency_and_loudness():
 def test_the_plane_follows_the_wavelet(drawn, expected):
     samples = wavelet(200.0, drawn, snr=20.0)
 
-    assert scan(samples, RATE, slice(0, len(samples))).q in expected
+    assert scan(samples, RATE, slice(0, len(samples)), BAND).q in expected
+
+
+def test_a_line_outside_the_band_decides_nothing():
+    line = 5 * np.cos(2 * np.pi * 400 * TIMES).astype(np.float32)
+    samples = wavelet(100.0, 5.0, snr=20.0) + line
+
+    assert scan(samples, RATE, slice(900, 1150), BAND).q > 8
+    assert scan(samples, RATE, slice(900, 1150), (60.0, 160.0)).q <= 8
+
+
+@pytest.mark.parametrize("band", [(1.0, 2.0), (600.0, 900.0)])
+def test_a_band_beyond_the_series_is_no_fault(band):
+    assert scan(wavelet(100.0, 5.0, snr=20.0), RATE, slice(900, 1150), band).energy.max() > 100
 
 
 def test_only_the_focus_decides_the_plane():
@@ -49,7 +63,7 @@ def test_only_the_focus_decides_the_plane():
     burst = np.zeros_like(samples)
     burst[1800] = 100.0
 
-    assert scan(samples + burst, RATE, slice(900, 1150)).q > 16
+    assert scan(samples + burst, RATE, slice(900, 1150), BAND).q > 16
 
 
 def test_the_end_does_not_leak_into_the_start():

@@ -127,7 +127,8 @@ def test_flagged_stretches_do_not_enter_the_spectrum(coloured, as_block):
     block = as_block(noisy)
     start = block.gps_start_ns
     flag = Interval(start + 10 * NANOSECONDS, start + 30 * NANOSECONDS, "BURST_CAT2")
-    flagged = whiten(replace(block, flags=(flag,)), CONFIG, MARGIN)
+    for_days = Interval(start - NANOSECONDS, start + 100 * NANOSECONDS, "CW_HW_INJ")
+    flagged = whiten(replace(block, flags=(for_days, flag)), CONFIG, MARGIN)
     clean = whiten(as_block(strain), CONFIG, MARGIN)
     ratio = flagged.asd_array[0, 80:4000] / clean.asd_array[0, 80:4000]
     assert np.median(ratio) == pytest.approx(1, abs=0.05)

@@ -106,8 +106,28 @@ def median_psd(power: FloatArray, quiet: npt.NDArray[np.bool_]) -> tuple[FloatAr
     return middle / median_bias(len(kept)), len(kept)
 
 
-def _flagged(flags: tuple[Interval, ...], start_ns: int, end_ns: int) -> bool:
-    return any(flag.start_ns < end_ns and flag.end_ns > start_ns for flag in flags)
+def quiet_segments(
+    flags: tuple[Interval, ...], bounds: list[tuple[int, int]]
+) -> npt.NDArray[np.bool_]:
+    """Say which Welch segments lie under no data-quality flag.
+
+    A flag over more than half of them (a hardware injection that lasts for days, say) does
+    not tell one from another, and is left out.
+
+    Args:
+        flags: Of the block.
+        bounds: Start and end of each segment [GPS ns].
+
+    Returns:
+        [segment].
+    """
+    quiet = np.ones(len(bounds), bool)
+    for name in {flag.name for flag in flags}:
+        own = [flag for flag in flags if flag.name == name]
+        under = [any(f.start_ns < end and f.end_ns > start for f in own) for start, end in bounds]
+        if 2 * sum(under) <= len(under):
+            quiet &= ~np.array(under)
+    return quiet
 
 
 def psd_of_update(block: Block, update: int, config: WhitenConfig) -> tuple[FloatArray, int]:
@@ -129,5 +149,5 @@ def psd_of_update(block: Block, update: int, config: WhitenConfig) -> tuple[Floa
     power = periodograms(strain, rate, config.fft_seconds)
     n = config.fft_seconds * rate
     starts = [start + i * (n // 2) for i in range(len(power))]
-    quiet = [not _flagged(block.flags, to_ns(s, rate), to_ns(s + n, rate)) for s in starts]
-    return median_psd(power, np.array(quiet))
+    bounds = [(to_ns(s, rate), to_ns(s + n, rate)) for s in starts]
+    return median_psd(power, quiet_segments(block.flags, bounds))

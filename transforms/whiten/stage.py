@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
@@ -14,6 +14,7 @@ from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import valid_range, whiten
 
 EDGE = "filter edge"
+TaggedSegment: TypeAlias = TaggedOutput[Literal["segments"], Segment]
 
 
 @dataclass
@@ -39,7 +40,7 @@ class _Whiten(beam.DoFn):  # type: ignore[misc]
         self._config = config
         self._margin_ns = margin_ns
 
-    def process(self, block: Block) -> Iterator[Whitened | TaggedOutput]:
+    def process(self, block: Block) -> Iterator[Whitened | TaggedSegment]:
         """Whiten one block and say what of it is analysed."""
         for segment in analysed(block, self._config):
             yield TaggedOutput("segments", segment)

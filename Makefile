@@ -1,0 +1,49 @@
+# What one can do here. Python 3.11 and make are all that is needed beforehand.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+OUTPUT ?= demo
+
+# One thread for each process: Beam parallelises over blocks, not inside numpy.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.PHONY: help env demo test lint type check format lock clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+env: $(READY)  ## build the environment in .venv
+
+$(READY): requirements.lock pyproject.toml setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: env  ## find GW150914 in 32 s of H1 and L1
+	$(BIN)/wavefier run tests/data/*_LOSC_4_V2-1126259446-32.hdf5 --output $(OUTPUT)
+
+test: env  ## run all tests
+	$(BIN)/python -m pytest
+
+lint: env  ## style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+type: env  ## types
+	$(BIN)/mypy
+
+check: lint type test  ## style, types and tests
+
+format: env  ## put the code into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: env  ## resolve requirements.in into requirements.lock
+	$(BIN)/uv pip compile requirements.in --override requirements.override --python-version 3.11 --generate-hashes --no-header --quiet -o requirements.lock
+
+clean:  ## remove what was built
+	rm -rf $(VENV) build *.egg-info demo

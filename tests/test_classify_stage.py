@@ -1,0 +1,165 @@
+"""The stage: labels on, everything else kept, one trigger never depends on another."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import apache_beam as beam
+import numpy as np
+import pytest
+from apache_beam.testing.util import assert_that, equal_to
+from apache_beam.transforms.window import FixedWindows, GlobalWindows, Sessions, TimestampedValue
+
+from models import artefact
+from transforms.classify.config import ClassifyConfig
+from transforms.classify.features import model_input
+from transforms.classify.handler import SavedModelHandler
+from transforms.classify.stage import Classify
+from transforms.elements import Trigger
+
+RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+RATE = 4096
+
+
+def trigger(number, samples=None):
+    start = (1_000_000_000 + 10 * number) * 10**9
+    if samples is None:
+        samples = np.random.default_rng(number).standard_normal(2 * RATE)
+    return Trigger(
+        id=f"t{number}",
+        ifo="H1",
+        channel="H1:TEST",
+        time_ns=start + 1_500_000_000,
+        start_ns=start + 1_490_000_000,
+        end_ns=start + 1_510_000_000,
+        frequency=150.0,
+        low_frequency=120.0,
+        high_frequency=180.0,
+        bandwidth=60.0,
+        duration=0.02,
+        q=6.0,
+        snr=9.0 + number,
+        amplitude=1e-22,
+        phase=0.0,
+        wavelet="morlet",
+        tiles=4,
+        dq=("FLAG",),
+        config="c",
+        data_time_ns=start,
+        snippet=np.asarray(samples, np.float32).tobytes(),
+        snippet_rate=RATE,
+        snippet_start_ns=start,
+    )
+
+
+def run(triggers, check, window=None, stamps=None):
+    stamps = stamps or range(len(triggers))
+    stamped = [TimestampedValue(t, s) for t, s in zip(triggers, stamps, strict=True)]
+    with beam.Pipeline(runner=RUNNER) as pipeline:
+        made = pipeline | beam.Create(stamped) | beam.Map(lambda value: value)
+        if window is not None:
+            made |= beam.WindowInto(window)
+        check(made | Classify(ClassifyConfig()))
+
+
+class _Times(beam.DoFn):
+    def process(self, element, timestamp=beam.DoFn.TimestampParam, window=beam.DoFn.WindowParam):
+        yield element.id, float(timestamp), float(window.end)
+
+
+@pytest.mark.parametrize("window", [GlobalWindows(), FixedWindows(4), Sessions(3)])
+def test_times_and_windows_are_kept(window):
+    stamps = [1, 2.5, 9]
+    expected = []
+    for number, stamp in enumerate(stamps):
+        assigned = window.assign(type(window).AssignContext(stamp, None))[0]
+        expected.append((f"t{number}", float(stamp), float(assigned.end)))
+    run(
+        [trigger(i) for i in range(3)],
+        lambda out: assert_that(out | beam.ParDo(_Times()), equal_to(expected)),
+        window,
+        stamps,
+    )
+
+
+def _unlabelled(one):
+    return replace(one, label="", score=0.0, probabilities=(), model="")
+
+
+def test_only_the_model_s_answer_is_added():
+    triggers = [trigger(0), trigger(1)]
+    expected = [_unlabelled(one) for one in triggers]
+    run(triggers, lambda out: assert_that(out | beam.Map(_unlabelled), equal_to(expected)))
+
+
+def _sane(labelled):
+    card = artefact.load_card(artefact.default_artefact())
+    for one in labelled:
+        names = tuple(name for name, _ in one.probabilities)
+        values = [value for _, value in one.probabilities]
+        assert names == card.classes
+        assert sum(values) == pytest.approx(1.0, abs=1e-5)
+        assert one.score == max(values)
+        assert one.label == names[int(np.argmax(values))]
+        assert one.model == card.label
+
+
+def test_probabilities_are_honest_and_in_the_card_s_order():
+    run([trigger(0), trigger(1)], lambda out: assert_that(out, _sane))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"snippet": b"", "snippet_rate": 0},
+        {"snippet": b"abc"},
+        {"snippet": np.full(2 * RATE, np.nan, np.float32).tobytes()},
+        {"snr": float("nan"), "frequency": float("inf"), "q": -1.0},
+    ],
+)
+def test_a_broken_trigger_is_labelled_and_stops_nothing(broken):
+    run([replace(trigger(0), **broken), trigger(1)], lambda out: assert_that(out, _sane))
+
+
+def test_a_trigger_does_not_depend_on_its_neighbours():
+    alone, together = [], []
+    one = trigger(3)
+    run([one], lambda out: _collect(out, alone))
+    run([trigger(i) for i in range(6)], lambda out: _collect(out, together))
+    assert dict(together)["t3"] == dict(alone)["t3"]
+
+
+def _collect(labelled, into):
+    def check(actual):
+        into.extend((one.id, one.probabilities) for one in actual)
+
+    assert_that(labelled, check)
+
+
+def test_the_handler_keeps_the_order_of_a_batch():
+    card = artefact.load_card(artefact.default_artefact())
+    handler = SavedModelHandler(str(card.saved_model))
+    model = handler.load_model()
+    inputs = [model_input(trigger(i)) for i in range(5)]
+    batch = list(handler.run_inference(inputs, model))
+    single = [next(iter(handler.run_inference([one], model))) for one in inputs]
+    assert np.allclose(batch, single, atol=1e-5)
+
+
+def test_a_missing_model_is_told_when_the_graph_is_built(tmp_path):
+    with pytest.raises(artefact.ArtefactError, match="wavefier train"):
+        Classify(ClassifyConfig(model=str(tmp_path)))
+
+
+def test_building_the_graph_imports_no_tensorflow():
+    code = (
+        "import sys, apache_beam as beam\n"
+        "from transforms.classify.stage import Classify\n"
+        "from transforms.classify.config import ClassifyConfig\n"
+        f"p = beam.Pipeline(runner={RUNNER!r})\n"
+        "p | beam.Create([1]) | Classify(ClassifyConfig())\n"
+        "found = [m for m in ('tensorflow', 'keras') if m in sys.modules]\n"
+        "sys.exit(', '.join(found))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
