@@ -38,6 +38,9 @@ class Event:
     channel: str
     time: float
     """GPS time of the trigger's peak [s]."""
+    low_frequency: float
+    high_frequency: float
+    """The trigger's band [Hz]."""
     start_time: float
     """GPS time of the first sample [s]."""
     sample_rate: float
@@ -182,6 +185,8 @@ def _read_event(name: str, group: Any) -> Event:
         id=name,
         channel=str(group.attrs["channel"]),
         time=float(group.attrs["time"]),
+        low_frequency=float(group.attrs["low_frequency"]),
+        high_frequency=float(group.attrs["high_frequency"]),
         start_time=float(whitened.attrs["x0"]),
         sample_rate=1 / float(whitened.attrs["dx"]),
         samples=np.asarray(whitened[:], np.float32),

@@ -15,6 +15,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.legend_handler import HandlerLine2D
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
 from transforms.elements import Segment
@@ -63,7 +65,9 @@ _STYLE: Any = {
 
 @contextmanager
 def _drawing(width: float, height: float) -> Iterator[Figure]:
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context():
+        mpl.rcdefaults()  # whoever imported gwpy has its style, and others have theirs
+        mpl.rcParams.update(_STYLE)
         yield Figure(figsize=(width, height))
 
 
@@ -205,7 +209,8 @@ def snr_distribution(results: Results, name: str) -> str:
     """Draw how often each channel has a trigger at least so loud."""
     snr = results.numbers("snr")
     top = max(float(snr.max()), 20.0) if len(snr) else 20.0
-    grid = np.geomspace(max(float(snr.min()), 1.0) if len(snr) else 5.0, top, 300)
+    bottom = min(float(snr.min()), top / 2) if len(snr) else 5.0
+    grid = np.geomspace(bottom, top, 300)
     with _drawing(5.2, 3.3) as figure:
         axes = figure.subplots()
         for number, channel in enumerate(results.channels[:SHOWN_CHANNELS]):
@@ -226,7 +231,8 @@ def snr_distribution(results: Results, name: str) -> str:
             axis.set_minor_formatter(NullFormatter())
         axes.grid(visible=True)
         if axes.lines:
-            axes.legend()
+            # gwpy replaces the handler that all legends share.
+            axes.legend(handler_map={Line2D: HandlerLine2D()})
         return _svg(figure, name, "Rate of triggers above each signal-to-noise ratio")
 
 
@@ -235,7 +241,8 @@ def event_scan(event: Event, name: str) -> str:
     start = event.start_time - event.time
     times = start + np.arange(len(event.samples)) / event.sample_rate
     near = _within(times, -SPANS[0] / 2, SPANS[0] / 2)
-    plane = scan(event.samples, event.sample_rate, near)
+    band = (event.low_frequency / 1.5, event.high_frequency * 1.5)
+    plane = scan(event.samples, event.sample_rate, near, band)
     views = (near, _within(times, times[-1] - SPANS[1], times[-1]))
     with _drawing(5.4, 2.5) as figure:
         panels = figure.subplots(1, 2, sharey=True)

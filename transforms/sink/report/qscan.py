@@ -9,6 +9,9 @@ import numpy as np
 
 from transforms.elements import SingleArray
 
+_LOWEST = 16.0
+"""Lowest frequency [Hz]; the highest is Nyquist's."""
+_ROWS = 160
 Q_PLANES = (4.0, 8.0, 16.0, 32.0, 64.0)
 _WIDTH = np.sqrt(11.0)
 """Half width of the bisquare window, in units of frequency / Q (section 3 of the paper)."""
@@ -25,24 +28,28 @@ class Scan:
     """[frequency, time], on the samples' times; 1 on average in Gaussian noise."""
 
 
-def scan(samples: SingleArray, sample_rate: float, focus: slice, rows: int = 160) -> Scan:
+def scan(samples: SingleArray, sample_rate: float, focus: slice, band: tuple[float, float]) -> Scan:
     """Transform a series in the plane that holds the loudest tile of its focus.
 
     Args:
         samples: Whitened strain, [time], in units of the noise's standard deviation.
         sample_rate: [Hz]
         focus: The samples among which the loudest tile is sought.
-        rows: Number of frequencies, from 16 Hz to Nyquist's.
+        band: The frequencies [Hz] among which it is sought: a line elsewhere in the
+            spectrum must not decide how a burst is drawn.
 
     Returns:
         The plane. A wavelet of signal-to-noise ratio rho that matches a tile has the energy
         rho^2 / 2 there. Tiles that reach beyond the series see zeros.
     """
-    frequencies = np.geomspace(16.0, sample_rate / 2, rows).astype(np.float32)
+    frequencies = np.geomspace(_LOWEST, sample_rate / 2, _ROWS).astype(np.float32)
+    first, last = np.searchsorted(frequencies, band)
+    first = min(int(first), _ROWS - 1)
+    rows = slice(first, max(int(last), first + 1))
     planes = (
         Scan(q, frequencies, constant_q(samples, sample_rate, q, frequencies)) for q in Q_PLANES
     )
-    return max(planes, key=lambda plane: float(plane.energy[:, focus].max()))
+    return max(planes, key=lambda plane: float(plane.energy[rows, focus].max()))
 
 
 def constant_q(
