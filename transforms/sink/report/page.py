@@ -110,7 +110,8 @@ def _maps(results: Results) -> str:
     for number, channel in enumerate(results.channels[: figures.SHOWN_CHANNELS]):
         count = int(np.count_nonzero(results.of_channel(channel)))
         cut = f"; the loudest {figures.POINTS:,} are drawn" if count > figures.POINTS else ""
-        caption = f"<b>{escape(channel)}</b>: {count:,} trigger{'' if count == 1 else 's'}{cut}. Hatched: not analysed."
+        found = f"{count:,} trigger{'' if count == 1 else 's'}{cut}"
+        caption = f"<b>{escape(channel)}</b>: {found}. Hatched: not analysed."
         maps.append(_figure(figures.time_frequency_map(results, channel, f"map{number}"), caption))
     return "".join(maps)
 
