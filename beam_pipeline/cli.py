@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from beam_pipeline.exits import DATA_PROBLEM, DONE, INTERRUPTED, USAGE, UserError
 from beam_pipeline.version import own_version
 
-DONE, DATA_PROBLEM, USAGE = 0, 1, 2
-INTERRUPTED = 130
+__all__ = ["DATA_PROBLEM", "DONE", "INTERRUPTED", "USAGE", "main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,13 +21,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
     _quiet(options.verbose)
+    # Only now: what it imports reads the environment that was just set.
     from beam_pipeline import commands
 
-    if rest and options.command is not commands.run.__name__:
+    if rest and options.command != "run":
         parser.error(f"unknown option {rest[0]}")
     try:
         return int(getattr(commands, options.command)(options, rest))
-    except commands.UserError as error:
+    except UserError as error:
         sys.stderr.write(f"wavefier: {error}\n")
         return USAGE
     except KeyboardInterrupt:

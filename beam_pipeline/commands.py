@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from beam_pipeline import progress
-from beam_pipeline.cli import DATA_PROBLEM, DONE
 from beam_pipeline.config import ConfigError, PipelineConfig, load_config
 from beam_pipeline.doctor import examine
+from beam_pipeline.exits import DATA_PROBLEM, DONE, UserError
 from beam_pipeline.graph import ArchiveJob, run_archive
 from beam_pipeline.options import OptionError, beam_options
 from models.artefact import ArtefactError
@@ -31,10 +31,6 @@ _TABLE = (
     ("score", "{score:.2f}"),
     ("data quality", "{dq}"),
 )
-
-
-class UserError(ValueError):
-    """A mistake in the call; the message is one line that says what to do."""
 
 
 def run(options: argparse.Namespace, rest: Sequence[str]) -> int:

@@ -50,6 +50,6 @@ def _midnight(ordinal: int) -> int:
 
 def _time_class() -> Any:
     # Half a second to import: only those who write or print times pay for it.
-    from astropy.time import Time  # type: ignore[import-untyped]
+    from astropy.time import Time
 
     return Time
