@@ -1,0 +1,175 @@
+"""A trained model on disk: a SavedModel folder and the card that says what it is.
+
+Nothing here needs TensorFlow: a pipeline checks its model before any worker loads it.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from transforms.classify import features
+from transforms.detect.config import DetectConfig
+from transforms.whiten.config import WhitenConfig
+
+CARD = "card.json"
+SAVED_MODEL = "saved_model"
+_REQUIRED = ("name", "id", "classes", "features", "settings", "data", "accuracy", "files")
+
+
+class ArtefactError(ValueError):
+    """A model that cannot be used; the message is one line that says what to do."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a model is, as ``card.json`` tells it."""
+
+    folder: Path
+    name: str
+    id: str
+    """Hash of the SavedModel's files and of the classes, 16 hexadecimal digits."""
+    classes: tuple[str, ...]
+    """Labels in the order of the probabilities."""
+    contents: Mapping[str, Any]
+    """The whole card."""
+
+    @property
+    def saved_model(self) -> Path:
+        """Give the SavedModel's folder."""
+        return self.folder / SAVED_MODEL
+
+    @property
+    def label(self) -> str:
+        """Give the name by which triggers refer to the model."""
+        return f"{self.name}/{self.id}"
+
+
+def default_artefact() -> Path:
+    """Give the folder of the model that comes with the package."""
+    return Path(str(resources.files("models") / "artefacts" / "wavefier-1"))
+
+
+def load_card(path: str | Path) -> Card:
+    """Read a model's card and check that it is whole.
+
+    Args:
+        path: The model's folder.
+
+    Raises:
+        ArtefactError: There is no card, or it is not one of ours.
+    """
+    folder = Path(path)
+    try:
+        contents = json.loads((folder / CARD).read_text("utf-8"))
+    except FileNotFoundError:
+        raise ArtefactError(
+            f"no model in {folder}: give the folder that 'wavefier train --output' wrote"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ArtefactError(f"{folder / CARD} cannot be read ({error}): train again") from None
+    missing = [key for key in _REQUIRED if not isinstance(contents, dict) or key not in contents]
+    if missing:
+        raise ArtefactError(f"{folder / CARD} lacks {', '.join(missing)}: train again")
+    card = Card(folder, contents["name"], contents["id"], tuple(contents["classes"]), contents)
+    if not (card.saved_model / "saved_model.pb").is_file():
+        raise ArtefactError(f"{card.saved_model} is no SavedModel: copy the whole model folder")
+    return card
+
+
+def feature_spec() -> dict[str, Any]:
+    """Say what the model sees, for the card: a model fits one such description only."""
+    return {
+        "version": features.VERSION,
+        "image": [len(features.FREQUENCIES), features.COLUMNS, len(features.SPANS)],
+        "parameters": list(features.PARAMETERS),
+    }
+
+
+def settings(whitening: WhitenConfig, detection: DetectConfig) -> dict[str, float]:
+    """Give what of whitening and detection shapes the snippet that the model sees."""
+    return {
+        "whiten.low_frequency": whitening.low_frequency,
+        "detect.snippet_before": detection.snippet_before,
+        "detect.snippet_after": detection.snippet_after,
+    }
+
+
+def fits(
+    card: Card, whitening: WhitenConfig | None = None, detection: DetectConfig | None = None
+) -> None:
+    """Check that a model was trained on what it will be shown.
+
+    Args:
+        card: The model's card.
+        whitening: What the strain will be whitened with; without it and ``detection``,
+            only the features are checked.
+        detection: What the triggers will be made with.
+
+    Raises:
+        ArtefactError: It was not; the message names what differs.
+    """
+    if card.contents["features"] != feature_spec():
+        raise ArtefactError(
+            f"model {card.label} was trained on other features than this version makes: "
+            "train again, or use the version named in its card"
+        )
+    if whitening is None or detection is None:
+        return
+    for key, value in settings(whitening, detection).items():
+        if card.contents["settings"].get(key) != value:
+            raise ArtefactError(
+                f"model {card.label} was not trained with {key} = {value} but with "
+                f"{card.contents['settings'].get(key)}: set it back, or train a model with it"
+            )
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """Give the SHA-256 of each file of a SavedModel, by path below its folder."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def content_id(files: Mapping[str, str], classes: tuple[str, ...]) -> str:
+    """Give the model's id: 16 hexadecimal digits over its files and its classes."""
+    text = json.dumps([sorted(files.items()), list(classes)])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def verify(card: Card) -> None:
+    """Check the SavedModel's files against the card.
+
+    Raises:
+        ArtefactError: A file is missing, changed or new.
+    """
+    files = checksums(card.saved_model)
+    if files != card.contents["files"] or content_id(files, card.classes) != card.id:
+        raise ArtefactError(f"the files of model {card.label} differ from its card: copy it again")
+
+
+def write_card(folder: Path, name: str, classes: tuple[str, ...], about: Mapping[str, Any]) -> Card:
+    """Write the card of the SavedModel in ``folder``.
+
+    Args:
+        folder: The model's folder, with its SavedModel.
+        name: The model's name.
+        classes: Labels in the order of the probabilities.
+        about: The rest: data, accuracy, versions, settings.
+    """
+    files = checksums(folder / SAVED_MODEL)
+    contents = {
+        "name": name,
+        "id": content_id(files, classes),
+        "classes": list(classes),
+        "features": feature_spec(),
+        **about,
+        "files": files,
+    }
+    (folder / CARD).write_text(json.dumps(contents, indent=1) + "\n", "utf-8")
+    return load_card(folder)

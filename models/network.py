@@ -1,0 +1,90 @@
+"""The network: a small convolutional one on the image, joined by the trigger's parameters.
+
+TensorFlow and Keras are imported where they are used: the command line reads this
+package's configuration without them.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models import runtime
+from transforms.classify import features
+
+FILTERS = (24, 32, 48, 64)
+"""Filters of the convolutions, each of which halves the image."""
+SIZES = (5, 3, 3, 3)
+"""Their kernels; the first one takes strides of two, which is where the time goes."""
+HIDDEN = 64
+
+
+def build(classes: int) -> Any:
+    """Build the network; its output are logits, [example, class]."""
+    runtime.tensorflow()
+    import keras
+    from keras import layers
+
+    image = keras.Input(
+        (len(features.FREQUENCIES), features.COLUMNS, len(features.SPANS)), name="image"
+    )
+    parameters = keras.Input((len(features.PARAMETERS),), name="parameters")
+    flow = image
+    for filters, size in zip(FILTERS, SIZES, strict=True):
+        stride = 2 if flow is image else 1
+        flow = layers.Conv2D(filters, size, stride, padding="same", use_bias=False)(flow)
+        flow = layers.BatchNormalization()(flow)
+        flow = layers.Activation("relu")(flow)
+        if stride == 1:
+            flow = layers.MaxPooling2D(2)(flow)
+    flow = layers.Dropout(0.3)(layers.Flatten()(flow))
+    beside = layers.BatchNormalization()(parameters)
+    beside = layers.Dense(32, activation="relu")(beside)
+    joined = layers.Concatenate()([layers.Dense(HIDDEN, activation="relu")(flow), beside])
+    joined = layers.Dense(HIDDEN, activation="relu")(layers.Dropout(0.3)(joined))
+    return keras.Model([image, parameters], layers.Dense(classes)(joined))
+
+
+def fit_temperature(logits: npt.NDArray[np.floating], truth: npt.NDArray[np.integer]) -> float:
+    """Find the one scalar that makes the probabilities honest.
+
+    Dividing logits by it minimises the cross-entropy on data kept from training, Guo et
+    al. 2017, arXiv:1706.04599.
+
+    Args:
+        logits: [example, class].
+        truth: Index of the right class, [example].
+    """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import logsumexp
+
+    def loss(log_temperature: float) -> float:
+        scaled = logits / np.exp(log_temperature)
+        right = scaled[np.arange(len(truth)), truth]
+        return float(np.mean(logsumexp(scaled, axis=1) - right))
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded").x))
+
+
+def export(model: Any, temperature: float, folder: Path) -> None:
+    """Write a SavedModel whose ``serve(image, parameters)`` gives float32 probabilities."""
+    tf = runtime.tensorflow()
+    import keras
+
+    def serve(image: Any, parameters: Any) -> Any:
+        logits = model([image, parameters], training=False)
+        return tf.nn.softmax(logits / temperature)
+
+    shape = (None, len(features.FREQUENCIES), features.COLUMNS, len(features.SPANS))
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint(
+        name="serve",
+        fn=serve,
+        input_signature=[
+            tf.TensorSpec(shape, tf.float32, name="image"),
+            tf.TensorSpec((None, len(features.PARAMETERS)), tf.float32, name="parameters"),
+        ],
+    )
+    archive.write_out(str(folder), verbose=False)

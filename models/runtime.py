@@ -1,0 +1,56 @@
+"""TensorFlow, imported when it is needed: one thread, and quiet about what it lacks."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_NOTICES = (
+    "absl::InitializeLog()",
+    "cudart_stub.cc",
+    "cuda_platform.cc",
+    "oneDNN custom operations are on",
+    "rebuild TensorFlow with the appropriate compiler flags",
+    "optimized to use available CPU instructions",
+)
+"""What TensorFlow says on a machine without a graphics card; no news to anybody."""
+
+
+def tensorflow() -> Any:
+    """Import TensorFlow and keep it to one thread; give the module.
+
+    The runner's workers are the parallelism, and one thread always sums in one order.
+    """
+    if "tensorflow" in sys.modules:
+        return sys.modules["tensorflow"]
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    # Its own switch for the level of the log comes too late for what it says at import.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _without_notices():
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        tf.constant(0) + 1  # starts the devices, which is when it looks for a card
+    return tf
+
+
+@contextmanager
+def _without_notices() -> Iterator[None]:
+    """Hold back what native code writes to standard error; let all but notices follow."""
+    sys.stderr.flush()
+    original = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(original, 2)
+            os.close(original)
+            held.seek(0)
+            for line in held.read().decode(errors="replace").splitlines():
+                if not any(notice in line for notice in _NOTICES):
+                    print(line, file=sys.stderr)  # noqa: T201
