@@ -1,0 +1,63 @@
+"""Beam's handle on the SavedModel: load once per worker, one thread, warmed up."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from apache_beam.ml.inference.base import ModelHandler
+
+from transforms.classify import features
+from transforms.classify.features import ModelInput
+
+Probabilities = npt.NDArray[np.float32]
+
+
+class SavedModelHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: ignore[misc]
+    """Serve a SavedModel with an endpoint ``serve(image, parameters)``.
+
+    TensorFlow is imported when the worker loads the model, not when the graph is built.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Take the SavedModel's folder; nothing is read yet."""
+        super().__init__()
+        self._path = path
+
+    def load_model(self) -> Any:
+        """Load the model and run it once, so that the first trigger does not wait."""
+        from models import runtime
+
+        # The loaded object owns the variables: whoever keeps only its endpoint loses them.
+        model = runtime.tensorflow().saved_model.load(self._path)
+        self.run_inference([_silence()], model)
+        return model
+
+    def run_inference(
+        self,
+        batch: Sequence[ModelInput],
+        model: Any,
+        inference_args: dict[str, Any] | None = None,
+    ) -> Iterable[Probabilities]:
+        """Give each input's probabilities, [class], in the order of the batch."""
+        images = np.stack([example.image for example in batch])
+        parameters = np.stack([example.parameters for example in batch])
+        result: Iterable[Probabilities] = model.serve(images, parameters).numpy()
+        return result
+
+    def batch_elements_kwargs(self) -> dict[str, Any]:
+        """Bound the batches of whoever runs this handler with batching."""
+        return {"min_batch_size": 1, "max_batch_size": 64}
+
+    def share_model_across_processes(self) -> bool:
+        """Keep a model per process: it is small, and a shared one is a queue."""
+        return False
+
+    def get_metrics_namespace(self) -> str:
+        """Name the counters."""
+        return "wavefier_classify"
+
+
+def _silence() -> ModelInput:
+    shape = (len(features.FREQUENCIES), features.COLUMNS, len(features.SPANS))
+    return ModelInput(np.zeros(shape, np.float32), np.zeros(len(features.PARAMETERS), np.float32))
