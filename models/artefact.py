@@ -1,4 +1,4 @@
-"""A trained model on disk: a SavedModel folder and the card that says what it is.
+"""A trained model on disk: a SavedModel, and beside it the card that says what it is.
 
 Nothing here needs TensorFlow: a pipeline checks its model before any worker loads it.
 """
@@ -16,7 +16,6 @@ from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 
 CARD = "card.json"
-SAVED_MODEL = "saved_model"
 _REQUIRED = ("name", "id", "classes", "features", "settings", "data", "accuracy", "files")
 
 
@@ -29,6 +28,7 @@ class Card:
     """What a model is, as ``card.json`` tells it."""
 
     folder: Path
+    """The SavedModel's folder, where the card lies too."""
     name: str
     id: str
     """Hash of the SavedModel's files and of the classes, 16 hexadecimal digits."""
@@ -36,11 +36,6 @@ class Card:
     """Labels in the order of the probabilities."""
     contents: Mapping[str, Any]
     """The whole card."""
-
-    @property
-    def saved_model(self) -> Path:
-        """Give the SavedModel's folder."""
-        return self.folder / SAVED_MODEL
 
     @property
     def label(self) -> str:
@@ -75,8 +70,8 @@ def load_card(path: str | Path) -> Card:
     if missing:
         raise ArtefactError(f"{folder / CARD} lacks {', '.join(missing)}: train again")
     card = Card(folder, contents["name"], contents["id"], tuple(contents["classes"]), contents)
-    if not (card.saved_model / "saved_model.pb").is_file():
-        raise ArtefactError(f"{card.saved_model} is no SavedModel: copy the whole model folder")
+    if not (folder / "saved_model.pb").is_file():
+        raise ArtefactError(f"{folder} holds no SavedModel: copy the whole model folder")
     return card
 
 
@@ -128,11 +123,11 @@ def fits(
 
 
 def checksums(folder: Path) -> dict[str, str]:
-    """Give the SHA-256 of each file of a SavedModel, by path below its folder."""
+    """Give the SHA-256 of each of a model's files but the card, by path below its folder."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != CARD
     }
 
 
@@ -148,7 +143,7 @@ def verify(card: Card) -> None:
     Raises:
         ArtefactError: A file is missing, changed or new.
     """
-    files = checksums(card.saved_model)
+    files = checksums(card.folder)
     if files != card.contents["files"] or content_id(files, card.classes) != card.id:
         raise ArtefactError(f"the files of model {card.label} differ from its card: copy it again")
 
@@ -162,7 +157,7 @@ def write_card(folder: Path, name: str, classes: tuple[str, ...], about: Mapping
         classes: Labels in the order of the probabilities.
         about: The rest: data, accuracy, versions, settings.
     """
-    files = checksums(folder / SAVED_MODEL)
+    files = checksums(folder)
     contents = {
         "name": name,
         "id": content_id(files, classes),

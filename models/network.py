@@ -13,7 +13,7 @@ import numpy.typing as npt
 from models import runtime
 from transforms.classify import features
 
-FILTERS = (24, 32, 48, 64)
+FILTERS = (16, 24, 48, 64)
 """Filters of the convolutions, each of which halves the image."""
 SIZES = (5, 3, 3, 3)
 """Their kernels; the first one takes strides of two, which is where the time goes."""

@@ -48,10 +48,11 @@ def train(
         The card, with the accuracy measured on the test set.
 
     Raises:
-        ValueError: The output folder is not empty, or nothing was found to train on.
+        models.artefact.ArtefactError: The output folder is not empty.
+        ValueError: Nothing was found to train on.
     """
     if output.exists() and any(output.iterdir()):
-        raise ValueError(f"{output} is not empty: give a new folder")
+        raise artefact.ArtefactError(f"{output} is not empty: give a new folder")
     whitening = whitening or WhitenConfig()
     detection = DetectConfig(**{**vars(detection or DetectConfig()), "threshold": config.threshold})
     sets = {key: _examples(config, key, whitening, detection, progress) for key in SETS}
@@ -61,11 +62,11 @@ def train(
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent) as folder:
         draft = Path(folder) / "model"
-        network.export(model, temperature, draft / artefact.SAVED_MODEL)
+        network.export(model, temperature, draft)
         about = {
             "settings": artefact.settings(whitening, detection),
             "data": _data(config, sets),
-            "accuracy": accuracy(served(draft / artefact.SAVED_MODEL, sets["test"]), sets["test"]),
+            "accuracy": accuracy(served(draft, sets["test"]), sets["test"]),
             "training": {
                 **asdict(config),
                 "epochs_run": epochs,
@@ -136,9 +137,9 @@ def _logits(model: Any, examples: Examples) -> npt.NDArray[np.float32]:
     return np.asarray(model.predict(inputs, batch_size=256, verbose=0))
 
 
-def served(saved_model: Path, examples: Examples) -> npt.NDArray[np.float32]:
+def served(folder: Path, examples: Examples) -> npt.NDArray[np.float32]:
     """Give the probabilities as the written model serves them, [example, class]."""
-    model = runtime.tensorflow().saved_model.load(str(saved_model))
+    model = runtime.tensorflow().saved_model.load(str(folder))
     parts = [
         model.serve(examples.image[i : i + 256], examples.parameters[i : i + 256]).numpy()
         for i in range(0, len(examples), 256)

@@ -15,7 +15,9 @@ from transforms.classify.config import ClassifyConfig
 from transforms.classify.features import model_input
 from transforms.classify.handler import SavedModelHandler
 from transforms.classify.stage import Classify
+from transforms.detect.config import DetectConfig
 from transforms.elements import Trigger
+from transforms.whiten.config import WhitenConfig
 
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 RATE = 4096
@@ -124,7 +126,7 @@ def test_a_broken_trigger_is_labelled_and_stops_nothing(broken):
 @pytest.fixture(scope="module")
 def served():
     card = artefact.load_card(artefact.default_artefact())
-    handler = SavedModelHandler(str(card.saved_model))
+    handler = SavedModelHandler(str(card.folder))
     return handler, handler.load_model()
 
 
@@ -154,6 +156,11 @@ def test_the_handler_keeps_the_order_of_a_batch(served):
 def test_a_missing_model_is_told_when_the_graph_is_built(tmp_path):
     with pytest.raises(artefact.ArtefactError, match="wavefier train"):
         Classify(ClassifyConfig(model=str(tmp_path)))
+
+
+def test_a_model_of_other_whitening_is_told_when_the_graph_is_built():
+    with pytest.raises(artefact.ArtefactError, match=r"whiten.low_frequency = 30"):
+        Classify(ClassifyConfig(), WhitenConfig(low_frequency=30.0), DetectConfig())
 
 
 def test_building_the_graph_imports_no_tensorflow():

@@ -49,7 +49,7 @@ def test_the_written_model_serves_probabilities(trained):
     found = examples.collect(
         simulate.simulate(SMALL, WhitenConfig(), DetectConfig(threshold=5), (5,))
     )
-    first, again = (train.served(card.saved_model, found) for _ in range(2))
+    first, again = (train.served(card.folder, found) for _ in range(2))
     assert first.shape == (len(found), len(waveforms.CLASSES))
     assert first.sum(axis=1) == pytest.approx(np.ones(len(found)), abs=1e-5)
     assert np.array_equal(first, again)

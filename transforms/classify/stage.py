@@ -10,7 +10,9 @@ from models import artefact
 from transforms.classify.config import ClassifyConfig
 from transforms.classify.features import ModelInput, model_input
 from transforms.classify.handler import Probabilities, SavedModelHandler
+from transforms.detect.config import DetectConfig
 from transforms.elements import Trigger
+from transforms.whiten.config import WhitenConfig
 
 
 @dataclass
@@ -26,15 +28,18 @@ class Classify(beam.PTransform):  # type: ignore[misc]
     """
 
     config: ClassifyConfig
+    whitening: WhitenConfig | None = None
+    """What made the triggers' snippets; with ``detection``, the model is checked to fit it."""
+    detection: DetectConfig | None = None
 
     def __post_init__(self) -> None:
         super().__init__()
         self._card = artefact.load_card(self.config.model or artefact.default_artefact())
-        artefact.fits(self._card)
+        artefact.fits(self._card, self.whitening, self.detection)
 
     def expand(self, triggers: beam.PCollection) -> beam.PCollection:
         """Make the inputs, ask the model, write its answer on the triggers."""
-        handler = KeyedModelHandler(SavedModelHandler(str(self._card.saved_model)))
+        handler = KeyedModelHandler(SavedModelHandler(str(self._card.folder)))
         label = beam.Map(_label, self._card.classes, self._card.label)
         return (
             triggers
