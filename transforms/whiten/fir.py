@@ -161,23 +161,22 @@ def design(
     """
     resolution = 1 / config.fft_seconds
     broad, smooth = smooth_psd(psd, resolution, segments)
-    # Twice the resolution: room for the tail of the minimum-phase response.
-    grid = np.arange(2 * len(psd) - 1) * resolution / 2
-    broad, fine = (np.interp(grid, grid[::2], s) for s in (broad, smooth))
+    grid = np.arange(len(psd)) * resolution
     # One sample less at either end: room for the pre-emphasis.
     sizes = (
         round(config.lookahead_seconds * sample_rate) - 1,
         round(config.past_seconds * sample_rate) - 1,
     )
     scale, band = np.sqrt(2 / sample_rate), _band(grid, config.low_frequency)
-    taps = _compose(scale * band / np.sqrt(fine), scale * band / np.sqrt(broad), sizes)
-    white = np.abs(scipy.fft.rfft(taps, 2 * (len(grid) - 1))) ** 2 * fine / scale**2
-    taps = taps / np.sqrt(np.mean(white[grid >= config.low_frequency]))
-    gain = 4 * np.sin(np.pi * np.arange(len(psd)) * resolution / sample_rate) ** 2
+    taps = _compose(scale * band / np.sqrt(smooth), scale * band / np.sqrt(broad), sizes)
+    spectrum = scipy.fft.rfft(taps, 2 * (len(grid) - 1))
+    white = np.abs(spectrum) ** 2 * smooth / scale**2
+    level = np.sqrt(np.mean(white[grid >= config.low_frequency]))
+    taps, spectrum = taps / level, spectrum / level
+    gain = 4 * np.sin(np.pi * grid / sample_rate) ** 2
     asd = np.sqrt(smooth) / np.maximum(gain, gain[1])
-    turn = np.exp(2j * np.pi * np.arange(len(psd)) * resolution * sizes[0] / sample_rate)
-    spectrum = scipy.fft.rfft(taps, 2 * (len(psd) - 1)) * turn
-    response = (spectrum * np.sqrt(broad[::2]) / scale).astype(np.complex64)
+    turn = np.exp(2j * np.pi * grid * sizes[0] / sample_rate)
+    response = (spectrum * turn * np.sqrt(broad) / scale).astype(np.complex64)
     return WhiteningFilter(np.convolve(taps, PRE_EMPHASIS), sizes[0] + 1, asd, response)
 
 

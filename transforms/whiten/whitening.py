@@ -12,10 +12,10 @@ from scipy.signal import oaconvolve
 
 from transforms.elements import Block, Whitened
 from transforms.gps import NANOSECONDS, to_index, to_ns
-from transforms.whiten import psd
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.convolve import convolve, partition
 from transforms.whiten.fir import WhiteningFilter, design
+from transforms.whiten.psd import Spectra
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -53,13 +53,14 @@ class _Filters:
     config: WhitenConfig
 
     def __post_init__(self) -> None:
+        self._psd = Spectra(self.block, self.config)
         self._made: dict[int, WhiteningFilter] = {}
         self._parts: dict[int, npt.NDArray[np.complex128]] = {}
 
     def of_update(self, update: int) -> WhiteningFilter:
         """Give the filter that an update puts into force."""
         if update not in self._made:
-            spectrum, segments = psd.psd_of_update(self.block, update, self.config)
+            spectrum, segments = self._psd.of_update(update)
             self._made[update] = design(spectrum, segments, self.block.sample_rate, self.config)
         return self._made[update]
 
