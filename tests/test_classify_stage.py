@@ -126,7 +126,7 @@ def test_a_broken_trigger_is_labelled_and_stops_nothing(broken):
 @pytest.fixture(scope="module")
 def served():
     card = artefact.load_card(artefact.default_artefact())
-    handler = SavedModelHandler(str(card.folder))
+    handler = SavedModelHandler("", card.id)
     return handler, handler.load_model()
 
 
@@ -151,6 +151,11 @@ def test_the_handler_keeps_the_order_of_a_batch(served):
     batch = list(handler.run_inference(inputs, model))
     single = [next(iter(handler.run_inference([one], model))) for one in inputs]
     assert np.allclose(batch, single, atol=1e-5)
+
+
+def test_a_worker_with_another_model_refuses():
+    with pytest.raises(artefact.ArtefactError, match="install the same version"):
+        SavedModelHandler("", "0" * 16).load_model()
 
 
 def test_a_missing_model_is_told_when_the_graph_is_built(tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from apache_beam.ml.inference.base import ModelHandler
 
+from models import artefact, runtime
 from transforms.classify import features
 from transforms.classify.features import ModelInput
 
@@ -19,17 +20,32 @@ class SavedModelHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: 
     TensorFlow is imported when the worker loads the model, not when the graph is built.
     """
 
-    def __init__(self, path: str) -> None:
-        """Take the SavedModel's folder; nothing is read yet."""
+    def __init__(self, folder: str, model_id: str) -> None:
+        """Say which model to load; nothing is read yet.
+
+        Args:
+            folder: The model's folder on the worker; empty for the packaged one, which
+                may lie elsewhere there than where the graph is built.
+            model_id: Content hash that the worker's model must have.
+        """
         super().__init__()
-        self._path = path
+        self._folder = folder
+        self._id = model_id
 
     def load_model(self) -> Any:
-        """Load the model and run it once, so that the first trigger does not wait."""
-        from models import runtime
+        """Load the model and run it once, so that the first trigger does not wait.
 
+        Raises:
+            models.artefact.ArtefactError: The worker has no such model, or another one.
+        """
+        card = artefact.load_card(self._folder or artefact.default_artefact())
+        if card.id != self._id:
+            raise artefact.ArtefactError(
+                f"the worker's model is {card.label}, the graph was built with {self._id}: "
+                "install the same version on both"
+            )
         # The loaded object owns the variables: whoever keeps only its endpoint loses them.
-        model = runtime.tensorflow().saved_model.load(self._path)
+        model = runtime.tensorflow().saved_model.load(str(card.folder))
         self.run_inference([_silence()], model)
         return model
 

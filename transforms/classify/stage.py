@@ -39,7 +39,7 @@ class Classify(beam.PTransform):  # type: ignore[misc]
 
     def expand(self, triggers: beam.PCollection) -> beam.PCollection:
         """Make the inputs, ask the model, write its answer on the triggers."""
-        handler = KeyedModelHandler(SavedModelHandler(str(self._card.folder)))
+        handler = KeyedModelHandler(SavedModelHandler(self.config.model, self._card.id))
         label = beam.Map(_label, self._card.classes, self._card.label)
         return (
             triggers
