@@ -55,6 +55,23 @@ def test_the_written_model_serves_probabilities(trained):
     assert np.array_equal(first, again)
 
 
+def test_the_same_seed_trains_the_same_network():
+    rng = np.random.default_rng(1)
+    spec = artefact.feature_spec()
+    made = examples.Examples(
+        rng.random((24, *spec["image"]), np.float32),
+        rng.random((24, len(spec["parameters"])), np.float32),
+        rng.integers(0, len(waveforms.CLASSES), 24),
+        np.full(24, 9.0),
+        np.ones(24, bool),
+    )
+    config = replace(settings.read(), epochs=1)
+    first, again = (
+        train._logits(train._fit(config, made, made, lambda *_: None)[0], made) for _ in range(2)
+    )
+    assert np.array_equal(first, again)
+
+
 def test_a_model_of_other_settings_is_refused(trained):
     card, _ = trained
     with pytest.raises(artefact.ArtefactError, match=r"whiten.low_frequency = 30"):
