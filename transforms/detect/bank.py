@@ -29,7 +29,7 @@ PASSBAND = 0.4
 LOWEST_RATE = 128
 NYQUIST_PART = 0.84
 """Highest frequency as a part of Nyquist: above, published strain is cut off."""
-CACHE_TILES = 1 << 16
+CACHE_TILES = 1 << 15
 """Tiles transformed at once, few enough to stay in cache."""
 HALF_BAND = firwin(51, 0.5, window=("kaiser", 7.857)).astype(np.float32) * np.float32(np.sqrt(2))
 """80 dB beyond 0.6 of the new rate (Kaiser 1974); white noise keeps unit variance."""
@@ -144,25 +144,30 @@ class Octave:
     ) -> Tiles | None:
         band = spectrum[:, group.index[rows]]
         band *= group.weight[rows]
-        y = scipy.fft.ifft(band, axis=2, overwrite_x=True)
         stride = self.size / group.length
         first = int(np.ceil(self.lead / stride))
         last = int(np.ceil((self.lead + self.rate) / stride))
-        energy = y.real**2 + y.imag**2
-        hop, row, sample = np.nonzero(energy[:, :, first:last] > threshold**2 + 2)
-        if not len(hop):
+        # The hop's own samples, and one more on either side to refine the time.
+        y = scipy.fft.ifft(band, axis=2, overwrite_x=True)[:, :, first - 1 : last + 1]
+        energy = np.square(y.real)
+        energy += np.square(y.imag)
+        loud = np.flatnonzero(energy > threshold**2 + 2)
+        at = np.unravel_index(loud, energy.shape)
+        own = (at[2] > 0) & (at[2] <= last - first)
+        if not own.any():
             return None
-        at = (hop, row, sample + first)
+        at = hop, row, sample = tuple(index[own] for index in at)
         # A Gaussian's logarithm is a parabola: its top from three samples.
-        left, middle, right = (np.log(energy[hop, row, at[2] + i] + 1e-20) for i in (-1, 0, 1))
+        left, middle, right = (np.log(energy[hop, row, sample + i] + 1e-20) for i in (-1, 0, 1))
         curve = np.minimum(left - 2 * middle + right, -1e-6)
         shift = np.clip(0.5 * (left - right) / curve, -0.5, 0.5)
+        place = sample + first - 1
         f, q = group.frequency[rows][row], group.q[rows][row]
         lowest = group.lowest[rows][row]
-        carrier = 2 * np.pi * ((lowest * at[2]) % group.length) / group.length
+        carrier = 2 * np.pi * ((lowest * place) % group.length) / group.length
         turn = 2 * np.pi * f * shift * stride / self.rate
         phase = np.angle(np.exp(1j * (np.angle(y[at]) + carrier + turn)))
-        sampled = (at[2] * stride - self.lead) / self.rate
+        sampled = (place * stride - self.lead) / self.rate
         refined = sampled + shift * stride / self.rate
         return Tiles(hop, refined, sampled, f, q, np.sqrt(energy[at] - 2), phase)
 
