@@ -161,7 +161,7 @@ def design(
     """
     resolution = 1 / config.fft_seconds
     broad, smooth = smooth_psd(psd, resolution, segments)
-    grid = np.arange(len(psd)) * resolution
+    grid = np.arange(len(psd), dtype=np.float64) * resolution
     # One sample less at either end: room for the pre-emphasis.
     sizes = (
         round(config.lookahead_seconds * sample_rate) - 1,
