@@ -11,8 +11,8 @@ class DetectConfig:
     """Lowest central frequency [Hz]."""
     high_frequency: float = 8192.0
     """Highest central frequency [Hz], as far as the sample rate can carry it."""
-    low_q: float = 4.0
-    high_q: float = 100.0
+    low_q: float = 3.0
+    high_q: float = 50.0
     """Range of the wavelets' quality factor."""
     mismatch: float = 0.25
     """Largest loss of energy between neighbouring wavelets."""
