@@ -43,6 +43,13 @@ def test_its_card_says_how_good_it_is_and_on_what(card):
     assert set(data["test"]["curves"]) <= set(noise.names())
 
 
+def test_the_documentation_tells_its_figures(card):
+    text = (Path(__file__).parents[1] / "docs" / "classification.md").read_text("utf-8")
+    assert card.label in text
+    for part in ("all", "snr_below_8", "snr_from_8"):
+        assert f"{card.contents['accuracy'][part]['overall']:.3f}" in text
+
+
 def test_it_is_as_good_on_a_new_simulation(card):
     config = simulate.SimulationConfig(
         ("avirgo_O4high", "kagra_10Mpc"), stretches=4, noise_stretches=0, seconds=192
@@ -51,9 +58,7 @@ def test_it_is_as_good_on_a_new_simulation(card):
         simulate.simulate(config, WhitenConfig(), DetectConfig(threshold=5.0), (987_654_321,))
     )
     loud = found.snr >= train.LOUD
-    figures = score.summary(
-        train.served(card.folder, found)[loud], found.truth[loud], card.classes
-    )
+    figures = score.summary(train.served(card.folder, found)[loud], found.truth[loud], card.classes)
     assert figures["examples"] > 50
     assert figures["overall"] >= 0.85
 
