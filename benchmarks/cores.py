@@ -1,0 +1,20 @@
+"""On which cores a measurement runs."""
+
+import argparse
+import os
+
+
+def add_option(parser: argparse.ArgumentParser, default: int = 1) -> None:
+    """Add ``--cores``."""
+    text = (
+        "cores to run on, the first ones that this process may use; 0: all (default: %(default)s)"
+    )
+    parser.add_argument("--cores", type=int, default=default, metavar="N", help=text)
+
+
+def pin(count: int) -> int:
+    """Keep this process and its children on ``count`` cores; give how many there are."""
+    allowed = sorted(os.sched_getaffinity(0))
+    if count:
+        os.sched_setaffinity(0, allowed[:count])
+    return len(os.sched_getaffinity(0))

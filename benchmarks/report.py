@@ -1,0 +1,43 @@
+"""One table on standard output, and the same figures in a file."""
+
+import json
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+LIBRARIES = ("apache-beam", "numpy", "scipy", "tensorflow")
+
+
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in columns: the first column to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
+    for row in [heads, *rows]:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        print("  ".join(cells).rstrip())
+
+
+def provenance(cores: int) -> dict[str, Any]:
+    """Say what was run on what: command line, versions, machine class."""
+    return {
+        "command": ["python", "-m", _module(), *sys.argv[1:]],
+        "versions": {
+            "wavefier": version("wavefier"),
+            "python": platform.python_version(),
+            **{name: version(name) for name in LIBRARIES},
+        },
+        "machine": f"{platform.machine()}, {platform.system()}, {cores} core(s) used",
+    }
+
+
+def _module() -> str:
+    return f"benchmarks.{Path(sys.argv[0]).stem}"
+
+
+def write_json(path: Path | None, figures: Mapping[str, Any]) -> None:
+    """Write the figures, where a file was asked for."""
+    if path is not None:
+        path.write_text(json.dumps(figures, indent=1, default=float) + "\n")

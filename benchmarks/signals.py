@@ -1,0 +1,133 @@
+"""The seven classes of transients that efficiency is measured on.
+
+Shapes are those of :mod:`models.waveforms`, where it has them; what differs from the
+training set's ranges is stated at the family.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy.signal import resample_poly
+
+from models import waveforms
+from models.waveforms import Family, Range
+
+FloatArray = npt.NDArray[np.float64]
+
+SOURCE_RATE = 16384
+"""Rate at which shapes are drawn [Hz], before they are brought to the data's own."""
+MARGIN = 0.25
+"""Silence kept on either side of a shape for the resampling filter [s]."""
+HIGHEST_PART = 0.37
+"""Highest central frequency as a part of the sample rate: 1515 Hz at 4096 Hz."""
+LOWEST_BURST, HIGHEST_BURST = 60.0, 1000.0
+"""Between these lies the band of every white-noise burst [Hz]."""
+
+
+def burst(
+    time: FloatArray, place: float, bandwidth: float, duration: float, seed: float
+) -> FloatArray:
+    """Give white noise in a band, under a Gaussian of sigma = duration / 4.
+
+    Args:
+        time: [s].
+        place: Where between 60 and 1000 Hz the band lies, 0 to 1.
+        bandwidth: [Hz].
+        duration: [s].
+        seed: Settles the noise.
+    """
+    low = LOWEST_BURST + place * (HIGHEST_BURST - LOWEST_BURST - bandwidth)
+    noise = np.random.default_rng(int(seed)).standard_normal(len(time))
+    spectrum = np.fft.rfft(noise)
+    frequency = np.fft.rfftfreq(len(time), time[1] - time[0])
+    spectrum[(frequency < low) | (frequency > low + bandwidth)] = 0
+    return np.fft.irfft(spectrum, len(time)) * np.exp(-0.5 * (4 * time / duration) ** 2)
+
+
+FAMILIES: dict[str, Family] = {
+    "sine_gaussian": replace(
+        waveforms.FAMILIES["sine_gaussian"],
+        ranges={
+            "frequency": Range(40.0, 1500.0, "log"),
+            "q": Range(4.0, 30.0),
+            "phase": Range(0.0, 2 * np.pi),
+        },
+        source="wider than the training set's, about the band and Q of the burst searches' "
+        "sine-Gaussians, Abbott et al. 2017, arXiv:1611.02972",
+    ),
+    "gaussian": waveforms.FAMILIES["gaussian"],
+    "blip": waveforms.FAMILIES["blip"],
+    "ring_down": waveforms.FAMILIES["ring_down"],
+    "chirp": waveforms.FAMILIES["chirp"],
+    "scattered_light": waveforms.FAMILIES["scattered_light"],
+    "white_noise_burst": Family(
+        burst,
+        lambda duration, **_: (duration, duration),
+        {
+            "place": Range(0.0, 1.0),
+            "bandwidth": Range(50.0, 400.0),
+            "duration": Range(0.02, 0.3),
+            "seed": Range(0, 2**31 - 1, "integer"),
+        },
+        "about the white-noise bursts of the burst searches (100 Hz wide, 0.1 s, at 100 to 750 "
+        "Hz), Abbott et al. 2017, arXiv:1611.02972",
+    ),
+}
+"""The classes, by label."""
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A transient of no particular loudness."""
+
+    label: str
+    samples: FloatArray
+    """h, unit-free, [time]."""
+    reference: int
+    """Index of the sample at the reference time."""
+    frequency: float
+    """Central frequency [Hz] where the class has one, else NaN."""
+
+
+def draw(label: str, sample_rate: int, rng: np.random.Generator) -> Signal:
+    """Draw one transient of a class.
+
+    Args:
+        label: The class.
+        sample_rate: Of the data [Hz], a power of two from 1024 to ``SOURCE_RATE``. Shapes
+            centred beyond ``HIGHEST_PART`` of it are drawn again.
+        rng: Source of randomness.
+    """
+    family = FAMILIES[label]
+    while True:
+        parameters = {name: span.draw(rng) for name, span in family.ranges.items()}
+        frequency = parameters.get("frequency", float("nan"))
+        if not frequency > HIGHEST_PART * sample_rate:
+            break
+    before, after = family.extent(**parameters)
+    count = [int(np.ceil((part + MARGIN) * sample_rate)) for part in (before, after)]
+    factor = SOURCE_RATE // sample_rate
+    time = np.arange(-count[0] * factor, count[1] * factor) / SOURCE_RATE
+    shape = family.shape(time, **parameters)
+    shape[(time < -before) | (time > after)] = 0
+    if factor > 1:
+        shape = resample_poly(shape, 1, factor)
+    return Signal(label, shape, count[0], frequency)
+
+
+@dataclass
+class Deck:
+    """Labels, shuffled anew each time that all have been dealt."""
+
+    labels: tuple[str, ...]
+    rng: np.random.Generator
+
+    def __post_init__(self) -> None:
+        self._left: list[str] = []
+
+    def deal(self) -> str:
+        """Give the next label."""
+        if not self._left:
+            self._left = [self.labels[i] for i in self.rng.permutation(len(self.labels))]
+        return self._left.pop()
