@@ -138,7 +138,7 @@ class Whitened:
 
 @dataclass(frozen=True)
 class Candidate:
-    """What the bank saw in one short bin of time: its loudest tile, and the extent."""
+    """What was seen in one short bin of time: the loudest tile or shape, and the extent."""
 
     ifo: str
     channel: str
@@ -158,6 +158,8 @@ class Candidate:
     tiles: int
     dq: tuple[str, ...]
     """Names of the data-quality flags over the bin."""
+    wavelet: str = "morlet"
+    """What fits: ``morlet``, one tile; ``box`` or ``sweep``, the energy of many."""
     snippet: bytes = b""
     """float32 whitened strain around the time, [time]; empty where not the hop's loudest."""
     snippet_rate: int = 0

@@ -19,6 +19,12 @@ from scipy.signal import firwin
 from transforms.detect.config import DetectConfig
 
 FloatArray = npt.NDArray[np.floating]
+SingleArray = npt.NDArray[np.float32]
+
+BINS = 32
+"""Bins of a second in which energies are averaged for extended signals."""
+PAST_SECONDS = 3
+"""What of them must be known before the hop in which an extended signal ends."""
 
 CUT = 3.0
 """Half-width of a wavelet's band, in units of f / q; the amplitude there is 1 %."""
@@ -83,15 +89,21 @@ class _Group:
     lowest: npt.NDArray[np.int64]
     frequency: FloatArray
     q: FloatArray
+    row: npt.NDArray[np.int64]
+    """Places of the wavelets in the bank."""
+
+
+Row = tuple[float, float, int]
+"""A wavelet: frequency [Hz], q, and its place in the bank."""
 
 
 class Octave:
     """All wavelets that one rate carries."""
 
-    def __init__(self, rate: int, rows: list[tuple[float, float]], band_low: float) -> None:
-        """Lay out the wavelets ``rows`` of (frequency [Hz], q) over blocks of one second."""
+    def __init__(self, rate: int, rows: list[Row], band_low: float) -> None:
+        """Lay out wavelets over blocks of one second."""
         self.rate = rate
-        reach = max(SUPPORT * q / (np.sqrt(2) * np.pi * f) for f, q in rows)
+        reach = max(SUPPORT * q / (np.sqrt(2) * np.pi * f) for f, q, _ in rows)
         # Circular transforms: a wavelet may run into the next block's copy up to its middle.
         pad = 0.75 * reach + 2 / rate
         need = (1 + 2 * pad) * rate
@@ -101,11 +113,12 @@ class Octave:
         self.lead = (self.size - rate) // 2
         self.groups = self._group(rows, band_low)
 
-    def _group(self, rows: list[tuple[float, float]], band_low: float) -> list[_Group]:
+    def _group(self, rows: list[Row], band_low: float) -> list[_Group]:
         step = self.rate / self.size
-        by_length: dict[int, list[tuple[int, FloatArray, float, float]]] = {}
+        by_length: dict[int, list[tuple[int, FloatArray, Row]]] = {}
         lengths = sorted(n for n in range(4, self.size // 2 + 1) if self.size % n == 0)
-        for f, q in rows:
+        for row in rows:
+            f, q, _ = row
             low = max(1, int(np.ceil(band_low / step)), int(np.ceil((f - CUT * f / q) / step)))
             high = min(self.size // 2, int((f + CUT * f / q) / step))
             k = np.arange(low, high + 1)
@@ -113,37 +126,48 @@ class Octave:
             length = next(n for n in lengths if n >= len(k))
             # Unit white noise in gives a mean of |y|^2 of 2 out.
             weight *= np.sqrt(2 / np.sum(weight**2) / self.size) * length
-            by_length.setdefault(length, []).append((low, weight, f, q))
+            by_length.setdefault(length, []).append((low, weight, row))
         return [self._stack(length, members) for length, members in by_length.items()]
 
-    def _stack(self, length: int, rows: list[tuple[int, FloatArray, float, float]]) -> _Group:
+    def _stack(self, length: int, rows: list[tuple[int, FloatArray, Row]]) -> _Group:
         weight = np.zeros((len(rows), length), np.float32)
         index = np.zeros((len(rows), length), np.intp)
-        for i, (low, w, _, _) in enumerate(rows):
+        for i, (low, w, _) in enumerate(rows):
             weight[i, : len(w)] = w
             index[i] = np.minimum(low + np.arange(length), self.size // 2)
-        lowest, f, q = (np.array([row[i] for row in rows]) for i in (0, 2, 3))
-        return _Group(length, weight, index, lowest, f, q)
+        f, q, place = (np.array([row[i] for _, _, row in rows]) for i in range(3))
+        return _Group(length, weight, index, np.array([r[0] for r in rows]), f, q, place)
 
-    def scan(self, blocks: npt.NDArray[np.float32], threshold: float) -> Iterator[Tiles]:
-        """Give the tiles over a threshold.
+    def scan(
+        self, blocks: npt.NDArray[np.float32], threshold: float, energy: SingleArray
+    ) -> Iterator[Tiles]:
+        """Give the tiles over a threshold, and the mean energy of every bin of time.
 
         Args:
             blocks: [hop, time] whitened strain at this octave's rate, ``lead`` samples
                 before each hop and as many after it.
             threshold: Least SNR.
+            energy: [hop, row of the bank, bin]; the rows of this octave are written: |y|^2 / 2,
+                whose mean is 1 in white noise, averaged over each of ``BINS`` bins.
         """
         spectrum = scipy.fft.rfft(blocks, axis=1)
         for group in self.groups:
             batch = max(1, CACHE_TILES // (group.length * len(blocks)))
             for row in range(0, len(group.weight), batch):
-                tiles = self._scan_rows(spectrum, group, slice(row, row + batch), threshold)
+                tiles = self._scan_rows(
+                    spectrum, group, (slice(row, row + batch), threshold), energy
+                )
                 if tiles is not None:
                     yield tiles
 
     def _scan_rows(
-        self, spectrum: npt.NDArray[np.complex64], group: _Group, rows: slice, threshold: float
+        self,
+        spectrum: npt.NDArray[np.complex64],
+        group: _Group,
+        what: tuple[slice, float],
+        means: SingleArray,
     ) -> Tiles | None:
+        rows, threshold = what
         band = np.take(spectrum, group.index[rows], axis=1)
         band *= group.weight[rows]
         stride = self.size / group.length
@@ -153,6 +177,8 @@ class Octave:
         y = scipy.fft.ifft(band, axis=2, overwrite_x=True)[:, :, first - 1 : last + 1]
         energy = np.square(y.real)
         energy += np.square(y.imag)
+        sampled = ((np.arange(first, last) * stride) - self.lead) / self.rate
+        means[:, group.row[rows]] = _bin_means(energy[:, :, 1:-1], sampled)
         loud = np.flatnonzero(energy > threshold**2 + 2)
         at = np.unravel_index(loud, energy.shape)
         own = (at[2] > 0) & (at[2] <= last - first)
@@ -172,6 +198,21 @@ class Octave:
         sampled = (place * stride - self.lead) / self.rate
         refined = sampled + shift * stride / self.rate
         return Tiles(hop, refined, sampled, f, q, np.sqrt(energy[at] - 2), phase)
+
+
+def _bin_means(energy: SingleArray, sampled: FloatArray) -> SingleArray:
+    """Average samples [hop, row, sample] at times [s] of a hop over its bins; halved.
+
+    A bin without a sample of its own takes the nearest one.
+    """
+    edges = np.searchsorted(sampled, np.arange(BINS + 1) / BINS - 1e-9)
+    counts = np.diff(edges)
+    if counts.min() > 0:
+        sums = np.add.reduceat(energy, edges[:-1], axis=2)
+        return np.asarray(sums * (0.5 / counts).astype(np.float32))
+    centres = (np.arange(BINS) + 0.5) / BINS
+    nearest = np.abs(sampled[:, None] - centres).argmin(axis=0)
+    return np.asarray(energy[:, :, nearest] * np.float32(0.5))
 
 
 def halve(series: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -201,7 +242,7 @@ def halve(series: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
             np.add(odd[near : near + n], odd[near + 2 * k + 1 :][:n], out=pair)
             pair *= HALF_BAND[2 * pairs - 2 - 2 * k]
             part += pair
-    return out
+    return np.asarray(out)
 
 
 class Bank:
@@ -216,27 +257,27 @@ class Bank:
             band_low: Lower end of the whitened band [Hz].
         """
         top = min(config.high_frequency, NYQUIST_PART * sample_rate / 2)
-        by_rate: dict[int, list[tuple[float, float]]] = {}
-        for q in q_ladder(config.low_q, config.high_q, config.mismatch):
-            for f in f_ladder(q, config.low_frequency, top, config.mismatch):
-                rate = sample_rate
-                while rate > LOWEST_RATE and f * (1 + CUT / q) <= PASSBAND * rate / 2:
-                    rate //= 2
-                by_rate.setdefault(rate, []).append((f, q))
+        ladder = [
+            (f, q)
+            for q in q_ladder(config.low_q, config.high_q, config.mismatch)
+            for f in f_ladder(q, config.low_frequency, top, config.mismatch)
+        ]
+        by_rate: dict[int, list[Row]] = {}
+        for place, (f, q) in enumerate(ladder):
+            rate = sample_rate
+            while rate > LOWEST_RATE and f * (1 + CUT / q) <= PASSBAND * rate / 2:
+                rate //= 2
+            by_rate.setdefault(rate, []).append((f, q, place))
         self.sample_rate = sample_rate
+        self.frequency, self.q = (np.array(column) for column in zip(*ladder, strict=True))
         self.octaves = [Octave(r, rows, band_low) for r, rows in sorted(by_rate.items())[::-1]]
 
     @property
-    def wavelets(self) -> int:
-        """Count the wavelets."""
-        return sum(len(g.frequency) for o in self.octaves for g in o.groups)
-
-    @property
     def margin_seconds(self) -> int:
-        """Say how much whitened strain the bank needs around a hop: whole seconds."""
+        """Say how much whitened strain a search needs around a hop: whole seconds."""
         reach = max(octave.lead / octave.rate for octave in self.octaves)
         halvings = len(HALF_BAND) / min(octave.rate for octave in self.octaves)
-        return int(np.ceil(reach + halvings))
+        return int(np.ceil(reach + halvings)) + PAST_SECONDS
 
     def rates(self) -> list[int]:
         """List the sample rates from the highest to the lowest octave [Hz]."""

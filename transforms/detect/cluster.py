@@ -5,7 +5,9 @@ from collections.abc import Iterable
 
 from transforms.elements import Candidate, Trigger
 
-WAVELET = "morlet"
+TILE = "morlet"
+PRECISE = 0.5
+"""A tile this part as loud as the loudest shape gives the parameters: it knows them better."""
 
 
 def trigger_id(channel: str, config_id: str, peak: Candidate) -> str:
@@ -21,7 +23,8 @@ def trigger_id(channel: str, config_id: str, peak: Candidate) -> str:
 def cluster(candidates: Iterable[Candidate], config_id: str) -> Trigger:
     """Merge the candidates of one session into one trigger.
 
-    The parameters are those of the loudest tile, the extent is that of all tiles.
+    The SNR is that of the loudest tile or extended shape, the extent is that of all. The
+    other parameters are those of the loudest tile, where there is one nearly as loud.
 
     Args:
         candidates: Of one channel, at least one, in any order.
@@ -33,7 +36,8 @@ def cluster(candidates: Iterable[Candidate], config_id: str) -> Trigger:
     members = sorted(candidates, key=lambda c: (-c.snr, c.bin_ns, c.frequency, c.q))
     if not members:
         raise ValueError("a trigger needs at least one candidate")
-    peak = members[0]
+    tiles = [c for c in members if c.wavelet == TILE and c.snr >= PRECISE * members[0].snr]
+    peak = (tiles or members)[0]
     start, end = min(c.start_ns for c in members), max(c.end_ns for c in members)
     low = min(c.low_frequency for c in members)
     high = max(c.high_frequency for c in members)
@@ -50,10 +54,10 @@ def cluster(candidates: Iterable[Candidate], config_id: str) -> Trigger:
         bandwidth=high - low,
         duration=(end - start) / 1e9,
         q=peak.q,
-        snr=peak.snr,
+        snr=members[0].snr,
         amplitude=peak.amplitude,
         phase=peak.phase,
-        wavelet=WAVELET,
+        wavelet=members[0].wavelet,
         tiles=sum(c.tiles for c in members),
         dq=tuple(sorted({name for c in members for name in c.dq})),
         config=config_id,

@@ -1,0 +1,143 @@
+"""From tiles and shapes to candidates: what stands out in each short bin of time."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from transforms.detect.bank import BINS, Tiles
+from transforms.detect.config import DetectConfig
+from transforms.detect.extended import Extended
+from transforms.detect.view import NO_SNIPPET, View, flags_over
+from transforms.elements import Candidate
+from transforms.gps import NANOSECONDS
+
+
+def bins_per_second(config: DetectConfig) -> int:
+    """Say how many bins a second has: a power of two, at least two bins to a gap."""
+    return 1 << int(np.ceil(np.log2(2 / config.gap_seconds)))
+
+
+def tile_candidates(
+    view: View, tiles: Tiles, first_hop: int, stretch: tuple[int, int]
+) -> Iterator[Candidate]:
+    """Gather the tiles of a stretch [GPS ns] into bins and describe each bin."""
+    grid = bins_per_second(view.config)
+    when = (first_hop + tiles.hop) * NANOSECONDS + (tiles.sample * NANOSECONDS).astype(np.int64)
+    inside = (when >= stretch[0]) & (when < stretch[1])
+    if not inside.any():
+        return
+    tiles = _pick(tiles, inside)
+    bins = (first_hop + tiles.hop) * grid + np.floor(tiles.sample * grid).astype(np.int64)
+    # Within a bin the loudest comes first; frequency and q settle ties alike everywhere.
+    order = np.lexsort((tiles.q, tiles.frequency, -tiles.snr, bins))
+    tiles, bins = _pick(tiles, order), bins[order]
+    starts = np.flatnonzero(np.diff(bins, prepend=-1))
+    ends = np.append(starts[1:], len(bins))
+    # A bin louder than its neighbours within the gap may be a trigger's peak.
+    peak = _peaks(bins[starts], tiles.snr[starts], grid, view.config.gap_seconds)
+    for i, end, is_peak in zip(starts, ends, peak, strict=True):
+        bin_ns = int(bins[i]) * NANOSECONDS // grid
+        yield _describe(view, _pick(tiles, np.arange(i, end)), (first_hop, bin_ns), bool(is_peak))
+
+
+def _peaks(
+    bins: npt.NDArray[np.int64], loudness: npt.NDArray[np.floating], grid: int, gap: float
+) -> npt.NDArray[np.bool_]:
+    """Say which bins have no louder one within the gap [s] in the same second."""
+    reach = int(gap * grid) + 1
+    near = np.abs(bins[:, None] - bins) <= reach
+    near &= bins[:, None] // grid == bins // grid
+    return np.asarray(loudness >= np.where(near, loudness, 0).max(axis=1, initial=0))
+
+
+def _describe(view: View, tiles: Tiles, place: tuple[int, int], with_snippet: bool) -> Candidate:
+    """Describe one bin's tiles, the loudest of which comes first.
+
+    The extent of a tile is one standard deviation of its energy either way: tau / 2 in
+    time, f / (sqrt(2) q) in frequency.
+    """
+    first_hop, bin_ns = place
+    whitened, grid = view.whitened, bins_per_second(view.config)
+    f, q, snr = (float(c[0]) for c in (tiles.frequency, tiles.q, tiles.snr))
+    delay = view.delay(bin_ns, f, q)
+    hop_ns = (first_hop + int(tiles.hop[0])) * NANOSECONDS - round(delay * NANOSECONDS)
+    time_ns = hop_ns + round(float(tiles.time[0]) * NANOSECONDS)
+    half_time = tiles.q / (2 * np.sqrt(2) * np.pi * tiles.frequency)
+    half_band = tiles.frequency / (np.sqrt(2) * tiles.q)
+    snippet = view.snippet(time_ns) if with_snippet else NO_SNIPPET
+    return Candidate(
+        ifo=whitened.ifo,
+        channel=whitened.channel,
+        bin_ns=bin_ns,
+        time_ns=time_ns,
+        frequency=f,
+        q=q,
+        snr=snr,
+        phase=float(tiles.phase[0]),
+        amplitude=snr * view.asd(bin_ns, f) / np.sqrt(2),
+        start_ns=hop_ns + round(float(np.min(tiles.time - half_time)) * NANOSECONDS),
+        end_ns=hop_ns + round(float(np.max(tiles.time + half_time)) * NANOSECONDS),
+        low_frequency=float(np.min(tiles.frequency - half_band)),
+        high_frequency=float(np.max(tiles.frequency + half_band)),
+        tiles=len(tiles.snr),
+        dq=flags_over(view.whitened.flags, bin_ns, bin_ns + NANOSECONDS // grid),
+        wavelet="morlet",
+        snippet=snippet[0],
+        snippet_rate=snippet[1],
+        snippet_start_ns=snippet[2],
+    )
+
+
+def extended_candidates(
+    view: View, shapes: list[Extended], hop_ns: int, stretch: tuple[int, int]
+) -> Iterator[Candidate]:
+    """Describe the extended shapes that end in a stretch [GPS ns]."""
+    bin_ns = NANOSECONDS // BINS
+    own = [x for x in shapes if stretch[0] <= hop_ns + x.bin * bin_ns < stretch[1]]
+    if not own:
+        return
+    bins = np.array([shape.bin for shape in own])
+    ranks = np.array([shape.rank for shape in own])
+    peaks = _peaks(bins, ranks, BINS, view.config.gap_seconds)
+    for shape, is_peak in zip(own, peaks, strict=True):
+        yield _describe_shape(view, shape, hop_ns + shape.bin * bin_ns, bool(is_peak))
+
+
+def _describe_shape(view: View, shape: Extended, end_bin_ns: int, with_snippet: bool) -> Candidate:
+    """Describe one extended shape; its time is its middle, its phase has no meaning."""
+    bin_ns = NANOSECONDS // BINS
+    start, end = end_bin_ns - (shape.bins - 1) * bin_ns, end_bin_ns + bin_ns
+    frequency = float(np.sqrt(shape.low_frequency * shape.high_frequency))
+    snippet = view.snippet((start + end) // 2) if with_snippet else NO_SNIPPET
+    return Candidate(
+        ifo=view.whitened.ifo,
+        channel=view.whitened.channel,
+        bin_ns=end_bin_ns,
+        time_ns=(start + end) // 2,
+        frequency=frequency,
+        q=frequency / (shape.high_frequency - shape.low_frequency),
+        snr=shape.rank,
+        phase=0.0,
+        amplitude=float(np.sqrt(max(shape.energy, 0) / 2)) * view.asd(end_bin_ns, frequency),
+        start_ns=start,
+        end_ns=end,
+        low_frequency=shape.low_frequency,
+        high_frequency=shape.high_frequency,
+        tiles=0,
+        dq=flags_over(view.whitened.flags, start, end),
+        wavelet=shape.kind,
+        snippet=snippet[0],
+        snippet_rate=snippet[1],
+        snippet_start_ns=snippet[2],
+    )
+
+
+def join(parts: list[Tiles]) -> Tiles:
+    """Put lists of tiles together."""
+    names = Tiles.__dataclass_fields__
+    return Tiles(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def _pick(tiles: Tiles, index: npt.NDArray[np.integer | np.bool_]) -> Tiles:
+    return Tiles(*(getattr(tiles, name)[index] for name in Tiles.__dataclass_fields__))

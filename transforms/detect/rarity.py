@@ -1,0 +1,98 @@
+"""How rare a sum of energies is in noise, told as the SNR of a tile as rare."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import gammaincc, gammainccinv, gammaln
+
+FloatArray = npt.NDArray[np.float64]
+SingleArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Gamma distributions of sums in noise, elementwise."""
+
+    mean: FloatArray
+    form: FloatArray
+    scale: FloatArray
+    gain: FloatArray
+    """Most of the sum that a signal of unit energy can give: tiles overlap."""
+
+    @classmethod
+    def learn(cls, sample: SingleArray, gain: FloatArray | None = None) -> "Noise":
+        """Fit by mean and variance over the last axis."""
+        mean, variance = sample.mean(axis=-1, dtype=float), sample.var(axis=-1, dtype=float)
+        scale = np.asarray(variance / mean)
+        return cls(np.asarray(mean), mean**2 / variance, scale, scale if gain is None else gain)
+
+    def limit(self, threshold: float) -> FloatArray:
+        """Give the sums as rare as a tile of a threshold: exp(-(threshold^2 + 2) / 2)."""
+        rarity = np.exp(-(threshold**2 + 2) / 2)
+        return np.asarray(gammainccinv(self.form, rarity) * self.scale)
+
+    def at(self, index: IntArray) -> "Noise":
+        """Pick some of the distributions."""
+        return Noise(*(np.asarray(column)[index] for column in vars(self).values()))
+
+    def rank(self, value: npt.NDArray[np.floating]) -> FloatArray:
+        """Give the SNR of a tile as rare as a sum, and no more than its energy allows.
+
+        Far out, sums of overlapping tiles are more frequent than a gamma distribution says;
+        there the excess of energy itself is the better estimate.
+        """
+        x = value / self.scale
+        with np.errstate(divide="ignore"):
+            tail = np.log(gammaincc(self.form, x))
+        # Beyond what doubles hold: the leading terms of the incomplete gamma function.
+        far = (self.form - 1) * np.log(np.maximum(x, 1e-30)) - x - gammaln(self.form)
+        rare = -2 * np.where(np.isfinite(tail), tail, far) - 2
+        energy = 2 * (value - self.mean) / self.gain
+        return np.asarray(np.sqrt(np.maximum(np.minimum(rare, energy), 0)))
+
+
+def overlap_gain(noise: SingleArray, size: tuple[int, int]) -> FloatArray:
+    """Give the most that a signal can gain from the overlap of the tiles of a box.
+
+    The largest eigenvalue of the tiles' correlations, taken apart into rows and bins.
+
+    Args:
+        noise: [row, bin], energies of white noise.
+        size: Rows and bins of the box.
+
+    Returns:
+        [row], for boxes from each row up; sums of energy per unit of half the squared SNR.
+    """
+    width, length = size
+    centred = noise - noise.mean(axis=1, keepdims=True)
+    variance = np.mean(centred**2, axis=1, dtype=float)
+    count = len(noise)
+    row_pairs = np.zeros((count, width))
+    for k in range(min(width, count)):
+        product = np.mean(centred[: count - k] * centred[k:], axis=1, dtype=float)
+        row_pairs[: count - k, k] = product / np.sqrt(variance[: count - k] * variance[k:])
+    bin_pairs = np.array(
+        [
+            np.mean(centred[:, : centred.shape[1] - k] * centred[:, k:], axis=1, dtype=float)
+            for k in range(length)
+        ]
+    ).T
+    along = _largest(np.repeat((bin_pairs / variance[:, None])[:, None], length, axis=1))
+    rows = np.minimum(np.arange(count)[:, None] + np.arange(width), count - 1)
+    across = _largest(row_pairs[rows])
+    return np.asarray(variance * across * along)
+
+
+def _largest(pairs: FloatArray) -> FloatArray:
+    """Give the largest eigenvalue of amplitude correlations.
+
+    Args:
+        pairs: [box, i, k], correlation of energies of members i and i + k: its root is that
+            of amplitudes.
+    """
+    n = pairs.shape[1]
+    i, j = np.indices((n, n))
+    energies = pairs[:, np.minimum(i, j), np.abs(i - j)]
+    return np.asarray(np.linalg.eigvalsh(np.sqrt(np.maximum(energies, 0)))[:, -1])
