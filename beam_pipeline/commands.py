@@ -138,11 +138,11 @@ def train(options: argparse.Namespace, _rest: Sequence[str]) -> int:
 
     try:
         config = settings.read(options.config)
+        if options.seed is not None:
+            config = replace(config, seed=options.seed)
+        card = train_model(config, options.output, _training_progress())
     except ValueError as error:
         raise UserError(error) from error
-    if options.seed is not None:
-        config = replace(config, seed=options.seed)
-    card = train_model(config, options.output, _training_progress())
     sys.stdout.write(f"model: {card.label} in {options.output}\n")
     return DONE
 

@@ -65,7 +65,7 @@ class Analyse(beam.PTransform):  # type: ignore[misc]
         triggers = (
             white.whitened
             | "Detect" >> Detect(science.detect, science.whiten.low_frequency, science.id)
-            | "Classify" >> Classify(science.classify)
+            | "Classify" >> Classify(science.classify, science.whiten, science.detect)
         )
         return {"triggers": triggers, "segments": white.segments}
 

@@ -23,8 +23,9 @@ def trigger_id(channel: str, config_id: str, peak: Candidate) -> str:
 def cluster(candidates: Iterable[Candidate], config_id: str) -> Trigger:
     """Merge the candidates of one session into one trigger.
 
-    The SNR is that of the loudest tile or extended shape, the extent is that of all. The
-    other parameters are those of the loudest tile, where there is one nearly as loud.
+    The SNR is that of the loudest tile or extended shape. The other parameters are those of
+    the loudest tile, where there is one nearly as loud. The extent is that of all tiles and of
+    the loudest: quieter shapes reach far beyond a signal that they only touch.
 
     Args:
         candidates: Of one channel, at least one, in any order.
@@ -38,9 +39,10 @@ def cluster(candidates: Iterable[Candidate], config_id: str) -> Trigger:
         raise ValueError("a trigger needs at least one candidate")
     tiles = [c for c in members if c.wavelet == TILE and c.snr >= PRECISE * members[0].snr]
     peak = (tiles or members)[0]
-    start, end = min(c.start_ns for c in members), max(c.end_ns for c in members)
-    low = min(c.low_frequency for c in members)
-    high = max(c.high_frequency for c in members)
+    extent = [c for c in members if c.wavelet == TILE or c is members[0]]
+    start, end = min(c.start_ns for c in extent), max(c.end_ns for c in extent)
+    low = min(c.low_frequency for c in extent)
+    high = max(c.high_frequency for c in extent)
     return Trigger(
         id=trigger_id(peak.channel, config_id, peak),
         ifo=peak.ifo,
