@@ -11,6 +11,10 @@ SingleArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.intp]
 
 
+FAR_OUT = 6.5
+"""SNR above which the energy bounds the rank: no noise reaches it."""
+
+
 @dataclass(frozen=True)
 class Noise:
     """Gamma distributions of sums in noise, elementwise."""
@@ -49,7 +53,7 @@ class Noise:
         # Beyond what doubles hold: the leading terms of the incomplete gamma function.
         far = (self.form - 1) * np.log(np.maximum(x, 1e-30)) - x - gammaln(self.form)
         rare = -2 * np.where(np.isfinite(tail), tail, far) - 2
-        energy = 2 * (value - self.mean) / self.gain
+        energy = np.maximum(2 * (value - self.mean) / self.gain, FAR_OUT**2)
         return np.asarray(np.sqrt(np.maximum(np.minimum(rare, energy), 0)))
 
 
