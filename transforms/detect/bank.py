@@ -85,7 +85,7 @@ class _Group:
 
     length: int
     weight: npt.NDArray[np.float32]
-    index: npt.NDArray[np.intp]
+    """[wavelet, length], from each one's lowest frequency up; zero beyond its band."""
     lowest: npt.NDArray[np.int64]
     frequency: FloatArray
     q: FloatArray
@@ -131,12 +131,10 @@ class Octave:
 
     def _stack(self, length: int, rows: list[tuple[int, FloatArray, Row]]) -> _Group:
         weight = np.zeros((len(rows), length), np.float32)
-        index = np.zeros((len(rows), length), np.intp)
-        for i, (low, w, _) in enumerate(rows):
+        for i, (_, w, _) in enumerate(rows):
             weight[i, : len(w)] = w
-            index[i] = np.minimum(low + np.arange(length), self.size // 2)
         f, q, place = (np.array([row[i] for _, _, row in rows]) for i in range(3))
-        return _Group(length, weight, index, np.array([r[0] for r in rows]), f, q, place)
+        return _Group(length, weight, np.array([r[0] for r in rows]), f, q, place)
 
     def scan(
         self, blocks: npt.NDArray[np.float32], threshold: float, energy: SingleArray
@@ -168,8 +166,13 @@ class Octave:
         means: SingleArray,
     ) -> Tiles | None:
         rows, threshold = what
-        band = np.take(spectrum, group.index[rows], axis=1)
-        band *= group.weight[rows]
+        weight = group.weight[rows]
+        band = np.empty((len(spectrum), *weight.shape), np.complex64)
+        for i, low in enumerate(group.lowest[rows]):
+            part = spectrum[:, low : low + group.length]
+            width = part.shape[1]
+            np.multiply(part, weight[i, :width], out=band[:, i, :width])
+            band[:, i, width:] = 0
         stride = self.size / group.length
         first = int(np.ceil(self.lead / stride))
         last = int(np.ceil((self.lead + self.rate) / stride))
