@@ -2,6 +2,8 @@
 
 import argparse
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def add_option(parser: argparse.ArgumentParser, default: int = 1) -> None:
@@ -18,3 +20,14 @@ def pin(count: int) -> int:
     if count:
         os.sched_setaffinity(0, allowed[:count])
     return len(os.sched_getaffinity(0))
+
+
+@contextmanager
+def pinned(count: int) -> Iterator[None]:
+    """Keep this process and its children on ``count`` cores for a while."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(allowed)[:count])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)

@@ -62,25 +62,33 @@ def draw_snr(rng: np.random.Generator) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def place(
-    signal: Signal, snr: float, first: int, gps_start: int, sample_rate: int, curve: NoiseCurve
-) -> Placed:
+@dataclass(frozen=True)
+class Grid:
+    """The stretch that signals are put into."""
+
+    gps_start: int
+    """GPS second of index 0."""
+    sample_rate: int
+    """[Hz]."""
+    curve: NoiseCurve
+    """The true noise."""
+
+
+def place(signal: Signal, snr: float, first: int, grid: Grid) -> Placed:
     """Scale a signal to an SNR and write down the truth.
 
     Args:
         signal: Shape.
-        snr: Optimal SNR wanted in ``curve``.
+        snr: Optimal SNR wanted in the grid's noise.
         first: Index at which the shape begins.
-        gps_start: GPS second of index 0.
-        sample_rate: [Hz].
-        curve: The true noise.
+        grid: Where it goes.
     """
-    strain = signal.samples * (
-        snr / noise.optimal_snr(signal.samples, sample_rate, curve, BAND_LOW)
-    )
-    energy = np.cumsum(noise.whitened(strain, sample_rate, curve, BAND_LOW) ** 2)
+    rate, curve = grid.sample_rate, grid.curve
+    gain = snr / noise.optimal_snr(signal.samples, rate, curve, BAND_LOW)
+    strain = signal.samples * gain
+    energy = np.cumsum(noise.whitened(strain, rate, curve, BAND_LOW) ** 2)
     start, end = np.searchsorted(energy, np.array(ENERGY) * energy[-1])
-    times = [gps_start + (first + i) / sample_rate for i in (signal.reference, start, end)]
+    times = [grid.gps_start + (first + i) / rate for i in (signal.reference, start, end)]
     truth = Injection(signal.label, snr, times[0], times[1], times[2], signal.frequency)
     return Placed(strain, first, truth)
 
@@ -88,21 +96,27 @@ def place(
 def schedule(
     deck: Deck,
     seconds: float,
-    gps_start: int,
-    sample_rate: int,
-    curve: NoiseCurve,
+    grid: Grid,
     rng: np.random.Generator,
+    gap: tuple[float, float] = GAP,
 ) -> Iterator[Placed]:
-    """Draw signals one after another until a stretch is full."""
-    at = EDGE
+    """Draw signals one after another until a stretch is full.
+
+    Args:
+        deck: Which classes.
+        seconds: Length of the stretch [s].
+        grid: The stretch.
+        rng: Source of randomness.
+        gap: Range of the time between one signal's end and the next one's start [s].
+    """
+    at, rate = EDGE, grid.sample_rate
     while True:
-        signal = signals.draw(deck.deal(), sample_rate, rng)
-        length = len(signal.samples) / sample_rate - 2 * signals.MARGIN
+        signal = signals.draw(deck.deal(), rate, rng)
+        length = len(signal.samples) / rate - 2 * signals.MARGIN
         if at + length > seconds - EDGE:
             return
-        first = round((at - signals.MARGIN) * sample_rate)
-        yield place(signal, draw_snr(rng), first, gps_start, sample_rate, curve)
-        at += length + rng.uniform(*GAP)
+        yield place(signal, draw_snr(rng), round((at - signals.MARGIN) * rate), grid)
+        at += length + rng.uniform(*gap)
 
 
 def inject(strain: FloatArray, placed: Iterator[Placed]) -> tuple[Injection, ...]:

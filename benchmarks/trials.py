@@ -11,7 +11,7 @@ from scipy.signal import welch
 
 from beam_pipeline.config import PipelineConfig
 from benchmarks import detector, injections
-from benchmarks.injections import Injection
+from benchmarks.injections import Grid, Injection
 from benchmarks.scoring import Event, match
 from benchmarks.signals import Deck
 from models import noise
@@ -50,13 +50,13 @@ class Outcome:
     """Spent in the search [s]."""
 
     def search(
-        self, strain: FloatArray, rate: int, gps_start: int, config: PipelineConfig
+        self, strain: FloatArray, grid: Grid, config: PipelineConfig
     ) -> tuple[list[Event], float]:
         """Search a stretch and keep the accounts."""
         before = time.process_time()
-        events, live = detector.analyse(strain, rate, gps_start, config)
+        events, live = detector.analyse(strain, grid.sample_rate, grid.gps_start, config)
         self.cpu += time.process_time() - before
-        self.seconds += len(strain) / rate
+        self.seconds += len(strain) / grid.sample_rate
         self.live += live
         return events, live
 
@@ -98,8 +98,12 @@ def simulated(plan: Plan, config: PipelineConfig, progress: Progress) -> list[Ou
             rng = np.random.default_rng((plan.seed, kind, number))
             curve = noise.load(outcome.name)
             strain = noise.coloured(curve, length * plan.sample_rate, plan.sample_rate, rng)
-            grid = (FIRST_GPS, plan.sample_rate, curve, rng)
-            _one(outcome, strain, deck if kind == _SIGNALS else None, grid, config)
+            grid = Grid(FIRST_GPS, plan.sample_rate, curve)
+            if kind == _NOISE:
+                outcome.add_noise(*outcome.search(strain, grid, config))
+            else:
+                truth = injections.inject(strain, injections.schedule(deck, length, grid, rng))
+                outcome.add_signals(truth, outcome.search(strain, grid, config)[0])
             progress(f"{outcome.name}: {'signals' if kind else 'noise'} {number + 1}")
     return outcomes
 
@@ -110,22 +114,6 @@ def _lengths(total: int) -> list[int]:
     return [total // count] * count if count else []
 
 
-def _one(
-    outcome: Outcome,
-    strain: FloatArray,
-    deck: Deck | None,
-    grid: tuple[int, int, NoiseCurve, np.random.Generator],
-    config: PipelineConfig,
-) -> None:
-    gps_start, rate, curve, rng = grid
-    if deck is None:
-        outcome.add_noise(*outcome.search(strain, rate, gps_start, config))
-        return
-    placed = injections.schedule(deck, len(strain) / rate, gps_start, rate, curve, rng)
-    truth = injections.inject(strain, placed)
-    outcome.add_signals(truth, outcome.search(strain, rate, gps_start, config)[0])
-
-
 @dataclass(frozen=True)
 class Stretch:
     """Real strain, contiguous and good."""
@@ -133,6 +121,15 @@ class Stretch:
     strain: FloatArray
     sample_rate: int
     gps_start: int
+
+    @property
+    def grid(self) -> Grid:
+        """Give the grid, with the stretch's own median spectrum for its true noise."""
+        rate = self.sample_rate
+        frequency, psd = welch(self.strain, rate, nperseg=4 * rate, average="median")
+        kept = frequency >= noise.LOWEST
+        curve = NoiseCurve("measured", frequency[kept], np.sqrt(psd[kept]))
+        return Grid(self.gps_start, rate, curve)
 
 
 def real(
@@ -147,9 +144,7 @@ def real(
     deck = Deck(plan.classes, np.random.default_rng((plan.seed, _REAL)))
     own = []
     for stretch in stretches:
-        events, live = outcome.search(
-            stretch.strain, stretch.sample_rate, stretch.gps_start, config
-        )
+        events, live = outcome.search(stretch.strain, stretch.grid, config)
         outcome.add_noise(events, live)
         own.append([event for event in events if event.rank > loud])
     long = [len(s.strain) >= SHORTEST_REAL * s.sample_rate for s in stretches]
@@ -172,20 +167,10 @@ def _pass(
     means: tuple[Deck, np.random.Generator, PipelineConfig],
 ) -> None:
     deck, rng, config = means
-    strain, rate = stretch.strain.copy(), stretch.sample_rate
-    curve = measured_curve(stretch)
-    placed = injections.schedule(deck, len(strain) / rate, stretch.gps_start, rate, curve, rng)
-    truth = injections.inject(strain, placed)
+    strain, seconds = stretch.strain.copy(), len(stretch.strain) / stretch.sample_rate
+    truth = injections.inject(strain, injections.schedule(deck, seconds, stretch.grid, rng))
     clear = [one for one, loud in zip(truth, match(truth, own), strict=True) if loud is None]
-    outcome.add_signals(clear, outcome.search(strain, rate, stretch.gps_start, config)[0])
-
-
-def measured_curve(stretch: Stretch) -> NoiseCurve:
-    """Take a stretch's own median spectrum for its true noise curve."""
-    rate = stretch.sample_rate
-    frequency, psd = welch(stretch.strain, rate, nperseg=4 * rate, average="median")
-    kept = frequency >= noise.LOWEST
-    return NoiseCurve("measured", frequency[kept], np.sqrt(psd[kept]))
+    outcome.add_signals(clear, outcome.search(strain, stretch.grid, config)[0])
 
 
 def read(path: Path) -> Iterator[Stretch]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import efficiency, injections, signals, trials
+from benchmarks.injections import Grid
 from benchmarks.signals import Deck
 from models import noise
 
@@ -22,7 +23,7 @@ def curve():
 def test_signal_has_the_snr_asked_for(label, curve):
     rng = np.random.default_rng(1)
     signal = signals.draw(label, RATE, rng)
-    placed = injections.place(signal, 7.5, 1000, 1_000_000_000, RATE, curve)
+    placed = injections.place(signal, 7.5, 1000, Grid(1_000_000_000, RATE, curve))
     snr = noise.optimal_snr(placed.strain, RATE, curve, injections.BAND_LOW)
     assert snr == pytest.approx(7.5, rel=1e-6)
 
@@ -30,7 +31,7 @@ def test_signal_has_the_snr_asked_for(label, curve):
 @pytest.mark.parametrize("label", signals.FAMILIES)
 def test_interval_holds_nearly_all_of_the_energy(label, curve):
     signal = signals.draw(label, RATE, np.random.default_rng(2))
-    placed = injections.place(signal, 10.0, 0, 0, RATE, curve)
+    placed = injections.place(signal, 10.0, 0, Grid(0, RATE, curve))
     white = noise.whitened(placed.strain, RATE, curve, injections.BAND_LOW) ** 2
     low, high = round(placed.injection.start * RATE), round(placed.injection.end * RATE)
     assert white[low : high + 1].sum() / white.sum() == pytest.approx(0.96, abs=0.02)
@@ -54,7 +55,7 @@ def test_all_classes_come_equally_often():
 
 def test_signals_lie_apart_and_inside(curve):
     deck, rng = Deck(tuple(signals.FAMILIES), np.random.default_rng(6)), np.random.default_rng(7)
-    truth = [p.injection for p in injections.schedule(deck, 200, 5000, RATE, curve, rng)]
+    truth = [p.injection for p in injections.schedule(deck, 200, Grid(5000, RATE, curve), rng)]
     assert len(truth) > 20
     assert all(b.start - a.end >= 4 for a, b in pairwise(truth))
     assert truth[0].start >= 5000 + injections.EDGE - 1
