@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from beam_pipeline.exits import DATA_PROBLEM, DONE, INTERRUPTED, USAGE, UserError
+from beam_pipeline.interrupt import Interrupted, stoppable
 from beam_pipeline.version import own_version
 
 __all__ = ["DATA_PROBLEM", "DONE", "INTERRUPTED", "USAGE", "main"]
@@ -27,11 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if rest and options.command != "run":
         parser.error(f"unknown option {rest[0]}")
     try:
-        return int(getattr(commands, options.command)(options, rest))
+        with stoppable():
+            return int(getattr(commands, options.command)(options, rest))
     except UserError as error:
         sys.stderr.write(f"wavefier: {error}\n")
         return USAGE
-    except KeyboardInterrupt:
+    except Interrupted:
         sys.stderr.write("wavefier: interrupted; what was written is whole\n")
         return INTERRUPTED
 

@@ -1,6 +1,7 @@
 """The archive job as a user runs it: real files, any cutting, faults, exit codes."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from beam_pipeline import cli
+from beam_pipeline import cli, exits, progress
 from transforms.sink import writers
 
 PEAK_H1, PEAK_L1 = 1126259462.42, 1126259462.415
@@ -290,6 +291,24 @@ def test_the_command_says_its_version_and_what_is_installed(capsys):
     said = capsys.readouterr().out
     assert "apache-beam" in said
     assert "MISSING" not in said
+
+
+def test_ctrl_c_is_one_line_and_leaves_whole_files(tmp_path, data, capsys):
+    files = sorted(data.glob("*.hd*"))
+
+    def interrupt(*_):
+        signal.raise_signal(signal.SIGINT)
+
+    # In the middle of the graph, where Beam would wrap and log what it meets.
+    progress._watchers.append(interrupt)
+    try:
+        assert run(tmp_path / "out", *files) == exits.INTERRUPTED
+    finally:
+        progress._watchers.remove(interrupt)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "wavefier: interrupted; what was written is whole"
+    assert not list(tmp_path.rglob("*.part"))
+    assert run(tmp_path / "out", files[0]) == cli.DONE
 
 
 def test_direct_runner_is_the_one_in_this_process():
