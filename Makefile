@@ -10,7 +10,7 @@ OUTPUT ?= demo
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help env demo test lint type check format lock clean
+.PHONY: help env demo test lint type check bench peers-env format lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,17 @@ type: env  ## types
 	$(BIN)/mypy
 
 check: lint type test  ## style, types and tests
+
+bench: env  ## measure efficiency and throughput
+	$(BIN)/python -m benchmarks.efficiency
+	$(BIN)/python -m benchmarks.throughput
+
+peers-env:  ## build the environments of benchmarks.peers in .venv-peers (6 GB)
+	mkdir -p .venv-peers && echo '*' > .venv-peers/.gitignore
+	for peer in sgnax wdflow; do \
+		$(PYTHON) -m venv .venv-peers/$$peer && \
+		.venv-peers/$$peer/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/peers_env/$$peer.txt || exit 1; \
+	done
 
 format: env  ## put the code into shape
 	$(BIN)/ruff format .

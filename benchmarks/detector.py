@@ -1,6 +1,8 @@
 """Our own whitening, search and clustering on a stretch of strain, in this process."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,16 +18,13 @@ FloatArray = npt.NDArray[np.floating]
 
 SEARCH_THRESHOLD = 4.5
 """Least SNR reported in measurements of efficiency, low enough to count false alarms."""
+RANKING = "snr"
+"""Column of the triggers that thresholds are set on: the one place that knows it."""
 
 
 def eager(config: PipelineConfig, threshold: float = SEARCH_THRESHOLD) -> PipelineConfig:
     """Give a configuration that reports what lies below the usual threshold, too."""
     return replace(config, detect=replace(config.detect, threshold=threshold))
-
-
-def ranking(trigger: Trigger) -> float:
-    """Give the statistic that thresholds are set on: the one place that knows it."""
-    return trigger.snr
 
 
 def as_event(trigger: Trigger) -> Event:
@@ -36,8 +35,14 @@ def as_event(trigger: Trigger) -> Event:
         trigger.end_ns / NANOSECONDS,
         trigger.frequency,
         trigger.snr,
-        ranking(trigger),
+        float(getattr(trigger, RANKING)),
     )
+
+
+def row_as_event(row: Mapping[str, Any]) -> Event:
+    """Give what the measurements need of a row of published triggers."""
+    names = ("time", "start_time", "end_time", "frequency", "snr", RANKING)
+    return Event(*(float(row[name]) for name in names))
 
 
 def block_of(strain: FloatArray, sample_rate: int, gps_start: int) -> Block:

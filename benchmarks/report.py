@@ -2,6 +2,7 @@
 
 import json
 import platform
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -26,11 +27,21 @@ def provenance(cores: int) -> dict[str, Any]:
         "command": ["python", "-m", _module(), *sys.argv[1:]],
         "versions": {
             "wavefier": version("wavefier"),
+            "commit": _commit(),
             "python": platform.python_version(),
             **{name: version(name) for name in LIBRARIES},
         },
         "machine": f"{platform.machine()}, {platform.system()}, {cores} core(s) used",
     }
+
+
+def _commit() -> str:
+    """Name the state of the source; a ``+`` marks one that differs from its commit."""
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=+"]
+    try:
+        return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 def _module() -> str:
