@@ -105,16 +105,18 @@ def extended_candidates(
 
 
 def _describe_shape(view: View, shape: Extended, end_bin_ns: int, with_snippet: bool) -> Candidate:
-    """Describe one extended shape; its time is its middle, its phase has no meaning."""
+    """Describe one extended shape; its time is the centre of its energy, it has no phase."""
     bin_ns = NANOSECONDS // BINS
-    start, end = end_bin_ns - (shape.bins - 1) * bin_ns, end_bin_ns + bin_ns
+    start = end_bin_ns - shape.first * bin_ns
+    end = end_bin_ns + (1 - shape.last) * bin_ns
+    time_ns = end_bin_ns + bin_ns // 2 - round(shape.middle * bin_ns)
     frequency = float(np.sqrt(shape.low_frequency * shape.high_frequency))
-    snippet = view.snippet((start + end) // 2) if with_snippet else NO_SNIPPET
+    snippet = view.snippet(time_ns) if with_snippet else NO_SNIPPET
     return Candidate(
         ifo=view.whitened.ifo,
         channel=view.whitened.channel,
-        bin_ns=end_bin_ns,
-        time_ns=(start + end) // 2,
+        bin_ns=end_bin_ns - shape.last * bin_ns,
+        time_ns=time_ns,
         frequency=frequency,
         q=frequency / (shape.high_frequency - shape.low_frequency),
         snr=shape.rank,

@@ -38,8 +38,12 @@ BANDS = ((30.0, 150.0), (30.0, 300.0), (60.0, 500.0), (120.0, 700.0))
 """Bands that a sweep runs through [Hz]."""
 LONGEST = 2.0
 """Longest sweep [s]."""
+ENDS = 0.05
+"""Part of a sweep's energy that is left out at either of its ends."""
 LEAST_PARTS = 3.0
 """Least number of parts among which a sweep's energy is spread."""
+EVEN = 0.3
+"""Least fraction of its parts: two signals on one line are not a sweep."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,17 @@ class Extended:
     """The rarest shape that ends in a bin."""
 
     bin: int
+    """Bin in which the shape ends."""
     rank: float
     """SNR of a tile that would be as rare."""
     kind: str
     """``box`` or ``sweep``."""
-    bins: int
-    """Length of the shape; ``bin`` is its last."""
+    first: int
+    """Where its energy starts, in bins before ``bin``."""
+    last: int
+    """Where its energy ends, in bins before ``bin``."""
+    middle: float
+    """Centre of its energy, in bins before ``bin``."""
     low_frequency: float
     high_frequency: float
     energy: float
@@ -65,12 +74,6 @@ class Sweep:
 
     parts: tuple[tuple[int, int, int], ...]
     """Row, bins before the end, length [bins]."""
-    band: tuple[float, float]
-
-    @property
-    def bins(self) -> int:
-        """Count the bins from the first to the last."""
-        return max(lag + length for _, lag, length in self.parts)
 
     def parts_at(self, sums: Sums, bins: IntArray) -> SingleArray:
         """Give the energy of each part where the sweep ends in some bins, [part, bin]."""
@@ -92,7 +95,7 @@ def sweeps(frequency: FloatArray, q: FloatArray) -> list[Sweep]:
     f / q is near sqrt(k).
     """
     return [
-        Sweep(_line(frequency, q, slope, band), band)
+        Sweep(_line(frequency, q, slope, band))
         for slope in SLOPES
         for band in BANDS
         if (band[1] - band[0]) / slope <= LONGEST
@@ -239,7 +242,8 @@ class ExtendedSearch:
         low, high = self._frequency[row], self._frequency[row + size[0] - 1]
         edge = 1 / (np.sqrt(2) * self._q[row])
         band = float(low * (1 - edge)), float(high * (1 + edge))
-        return Extended(bin_, found[0], "box", size[1], *band, 2 * found[1])
+        first = size[1] - 1
+        return Extended(bin_, found[0], "box", first, 0, first / 2, *band, 2 * found[1])
 
     def _scan_sweeps(self, sums: Sums, threshold: float) -> Iterator[Extended]:
         past = PAST_SECONDS * BINS
@@ -254,7 +258,25 @@ class ExtendedSearch:
             parts = np.maximum(sweep.parts_at(sums, bins + past) - means[:, None], 0)
             spread = parts.sum(axis=0) ** 2 / np.maximum((parts**2).sum(axis=0), 1e-30)
             rank = noise.rank(total[bins])
-            for b, value, among in zip(bins, rank, spread, strict=True):
-                if among >= LEAST_PARTS:
-                    excess = 2 * float(total[b] - means.sum())
-                    yield Extended(int(b), float(value), "sweep", sweep.bins, *sweep.band, excess)
+            even = spread >= max(LEAST_PARTS, EVEN * len(parts))
+            for at in np.flatnonzero(even):
+                b = int(bins[at])
+                place = self._extent(sweep, parts[:, at])
+                excess = 2 * float(total[b] - means.sum())
+                yield Extended(b, float(rank[at]), "sweep", *place, excess)
+
+    def _extent(self, sweep: Sweep, energy: SingleArray) -> tuple[int, int, float, float, float]:
+        """Bound a sweep by the parts between which all but a tenth of its energy lies.
+
+        Returns:
+            First, last and middle bin before the end; lowest and highest frequency [Hz].
+        """
+        grown = np.cumsum(energy) / energy.sum()
+        low = int(np.searchsorted(grown, ENDS))
+        high = min(int(np.searchsorted(grown, 1 - ENDS)), len(grown) - 1)
+        row, lag, length = np.array(sweep.parts[low : high + 1]).T
+        middle = np.average(lag + (length - 1) / 2, weights=energy[low : high + 1] + 1e-30)
+        half = self._frequency[row] / (np.sqrt(2) * self._q[row])
+        band = np.min(self._frequency[row] - half), np.max(self._frequency[row] + half)
+        first = int(np.max(lag + length - 1))
+        return first, int(np.min(lag)), float(middle), float(band[0]), float(band[1])
