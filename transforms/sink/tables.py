@@ -42,11 +42,25 @@ TRIGGER_COLUMNS = (
     Column("bandwidth", _FLOAT, "Hz", "bandwidth of the trigger"),
     Column("duration", _FLOAT, "s", "duration of the trigger"),
     Column("q", _FLOAT, "", "quality factor of the loudest tile"),
-    Column("snr", _FLOAT, "", "signal-to-noise ratio of the loudest tile"),
-    Column("amplitude", _FLOAT, "Hz(-1/2)", "root-sum-square strain of the loudest tile"),
-    Column("phase", _FLOAT, "rad", "phase of the loudest tile at its centre"),
-    Column("wavelet", _TEXT, "", "wavelet that saw the loudest tile"),
-    Column("tiles", _INT, "", "number of tiles above threshold in the cluster"),
+    Column(
+        "snr",
+        _FLOAT,
+        "",
+        "signal-to-noise ratio of the loudest tile, or of a tile as rare as the loudest shape",
+    ),
+    Column("amplitude", _FLOAT, "Hz(-1/2)", "root-sum-square strain of the loudest tile or shape"),
+    Column(
+        "phase",
+        _FLOAT,
+        "rad",
+        "phase of the loudest tile at its centre; 0 where a shape gave the parameters",
+    ),
+    Column(
+        "wavelet", _TEXT, "", "what was loudest: morlet (a tile), box or sweep (the energy of many)"
+    ),
+    Column(
+        "tiles", _INT, "", "number of tiles above threshold in the cluster; 0 where only a shape is"
+    ),
     Column("label", _TEXT, "", "most probable class; empty where no model looked"),
     Column("score", _FLOAT, "", "probability of that class; null where no model looked"),
     Column("probabilities", _TEXT, "", "probability of each class, as a JSON object"),
