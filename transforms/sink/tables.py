@@ -46,21 +46,17 @@ TRIGGER_COLUMNS = (
         "snr",
         _FLOAT,
         "",
-        "signal-to-noise ratio of the loudest tile, or of a tile as rare as the loudest shape",
+        "signal-to-noise ratio of the loudest tile or shape",
     ),
     Column("amplitude", _FLOAT, "Hz(-1/2)", "root-sum-square strain of the loudest tile or shape"),
     Column(
         "phase",
         _FLOAT,
         "rad",
-        "phase of the loudest tile at its centre; 0 where a shape gave the parameters",
+        "phase of the loudest tile at its centre; 0 for shapes",
     ),
-    Column(
-        "wavelet", _TEXT, "", "what was loudest: morlet (a tile), box or sweep (the energy of many)"
-    ),
-    Column(
-        "tiles", _INT, "", "number of tiles above threshold in the cluster; 0 where only a shape is"
-    ),
+    Column("wavelet", _TEXT, "", "what was loudest: morlet (a tile), box or sweep"),
+    Column("tiles", _INT, "", "number of tiles above threshold in the cluster"),
     Column("label", _TEXT, "", "most probable class; empty where no model looked"),
     Column("score", _FLOAT, "", "probability of that class; null where no model looked"),
     Column("probabilities", _TEXT, "", "probability of each class, as a JSON object"),
