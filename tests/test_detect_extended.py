@@ -1,0 +1,153 @@
+"""Boxes and sweeps: found where tiles fail, as rare in noise as they say."""
+
+import numpy as np
+import pytest
+from scipy.stats import gamma
+
+from models import noise, waveforms
+from transforms.detect.bank import BINS, PAST_SECONDS, bank_for
+from transforms.detect.cluster import cluster, sessions
+from transforms.detect.config import DetectConfig
+from transforms.detect.extended import LENGTHS, WIDTHS, running_sums, sweeps
+from transforms.detect.rarity import Noise, overlap_gain
+from transforms.detect.search import search
+from transforms.detect.stage import grid
+from transforms.gps import NANOSECONDS
+from transforms.whiten.config import WhitenConfig
+from transforms.whiten.whitening import whiten
+
+RATE = 4096
+CONFIG = DetectConfig()
+WHITEN = WhitenConfig()
+CURVE = "aligo_O4high"
+
+
+@pytest.fixture(scope="module")
+def find(coloured, as_block):
+    """Find what a sum of signals (shape, SNR, second) in noise gives: candidates and triggers."""
+
+    def finder(signals, seed=3, config=CONFIG):
+        strain = coloured(CURVE, 64, RATE, seed).copy()
+        for shape, snr, second in signals:
+            scale = snr / noise.optimal_snr(shape, RATE, noise.load(CURVE), 16.0)
+            first = int(second * RATE) - len(shape) // 2
+            strain[first : first + len(shape)] += scale * shape
+        bank = bank_for(RATE, config, WHITEN.low_frequency)
+        white = whiten(as_block(strain), WHITEN, bank.margin_seconds * NANOSECONDS)
+        candidates = search(white, config, bank)
+        bin_ns, gap_ns = grid(config)
+        groups = sessions(candidates, gap_ns, bin_ns)
+        return candidates, [cluster(group, "test") for group in groups]
+
+    return finder
+
+
+def chirp(duration=0.8, start=50.0, end=400.0):
+    parameters = {
+        "start_frequency": start,
+        "end_frequency": end,
+        "duration": duration,
+        "phase": 0.4,
+    }
+    return waveforms.sample("chirp", RATE, parameters).samples
+
+
+def seconds(trigger):
+    return trigger.time_ns / 1e9 - 1_000_000_007
+
+
+def test_a_chirp_that_no_tile_sees_is_one_sweep(find):
+    candidates, triggers = find([(chirp(), 12.0, 40.0)])
+    near = [t for t in triggers if abs(seconds(t) - 40) < 0.5]
+    assert len(near) == 1
+    assert near[0].wavelet == "sweep"
+    tiles = [c.snr for c in candidates if c.wavelet == "morlet"]
+    assert near[0].snr > max(tiles, default=0) + 1
+    assert near[0].low_frequency < 150 < near[0].high_frequency
+    assert 0.1 < near[0].duration < 1.0
+
+
+def test_a_burst_of_noise_is_one_box(find):
+    rng = np.random.default_rng(8)
+    spectrum = np.fft.rfft(rng.standard_normal(RATE))
+    spectrum[(np.arange(len(spectrum)) < 120) | (np.arange(len(spectrum)) > 250)] = 0
+    burst = np.fft.irfft(spectrum) * np.exp(-0.5 * ((np.arange(RATE) / RATE - 0.5) / 0.06) ** 2)
+    _, triggers = find([(burst, 14.0, 30.0)])
+    near = [t for t in triggers if abs(seconds(t) - 30) < 0.4]
+    assert len(near) == 1
+    assert near[0].wavelet == "box"
+    assert near[0].low_frequency < 200 < near[0].high_frequency
+
+
+def test_a_short_signal_stays_short(find):
+    t = np.arange(-512, 513) / RATE
+    blip = np.exp(-((t / 0.004) ** 2)) * np.cos(2 * np.pi * 180 * t)
+    _, triggers = find([(blip, 60.0, 35.0)])
+    near = [t for t in triggers if abs(seconds(t) - 35) < 2]
+    assert len(near) == 1
+    assert near[0].duration < 0.3
+    assert near[0].snr == pytest.approx(60, rel=0.15)
+    assert abs(seconds(near[0]) - 35) < 0.002
+
+
+def test_two_signals_on_one_line_stay_two(find):
+    t = np.arange(-512, 513) / RATE
+    low, high = (np.exp(-((t / 0.01) ** 2)) * np.cos(2 * np.pi * f * t) for f in (70, 200))
+    _, triggers = find([(low, 15.0, 30.0), (high, 15.0, 31.0)])
+    loud = sorted(seconds(t) for t in triggers if t.snr > 10)
+    assert loud == pytest.approx([30, 31], abs=0.01)
+
+
+def test_sums_are_sums():
+    energy = np.random.default_rng(1).exponential(size=(20, 40)).astype(np.float32)
+    sums = running_sums(energy, 20)
+    for width in WIDTHS:
+        for length in LENGTHS:
+            direct = energy[3 : 3 + width, 25 - length + 1 : 26].sum(dtype=float)
+            assert sums[width, length][3, 25] == pytest.approx(direct, rel=1e-5)
+
+
+def test_rank_is_the_snr_of_a_tile_as_rare():
+    # One exponential of mean 1 is a tile: p = exp(-x) and SNR^2 = 2 x - 2.
+    tile = Noise(*(np.array(v) for v in (1.0, 1.0, 1.0, 1.0)))
+    assert tile.rank(np.array(19.0)) == pytest.approx(6.0)
+    many = Noise(*(np.array(v) for v in (30.0, 30.0, 1.0, 1.0)))
+    value = many.limit(5.5)
+    assert gamma.sf(value, 30) == pytest.approx(np.exp(-(5.5**2 + 2) / 2), rel=1e-6)
+    assert many.rank(value) == pytest.approx(5.5, abs=1e-6)
+    # Far beyond what doubles hold, rank still rises, and no faster than the energy.
+    loud = [float(many.rank(np.array(x))) for x in (500.0, 5000.0, 5e5)]
+    assert np.all(np.diff(loud) > 0)
+    assert loud[-1] == pytest.approx(np.sqrt(2 * 5e5), rel=0.01)
+
+
+def test_shapes_grow_rare_in_noise_as_tiles_do(coloured, as_block):
+    config = DetectConfig(threshold=4.4)
+    bank = bank_for(1024, config, WHITEN.low_frequency)
+    block = as_block(coloured(CURVE, 512, 1024, 31), 1024)
+    white = whiten(block, WHITEN, bank.margin_seconds * NANOSECONDS)
+    found = search(white, config, bank)
+    for kinds in ({"box", "sweep"}, {"morlet"}):
+        snr = np.array([c.snr for c in found if c.wavelet in kinds])
+        share = np.mean(snr > 5)
+        # p = exp(-(snr^2 + 2) / 2): a factor of 11 from 4.4 to 5.
+        assert 0.03 < share < 0.2
+        assert snr.max() < 7
+
+
+def test_independent_tiles_gain_nothing_from_overlap():
+    energy = np.random.default_rng(5).exponential(size=(12, 20000)).astype(np.float32)
+    assert overlap_gain(energy, (1, 1)) == pytest.approx(1, abs=0.05)
+    assert overlap_gain(np.repeat(energy, 2, axis=1), (1, 2))[0] == pytest.approx(1.5, abs=0.3)
+    doubled = np.repeat(energy, 2, axis=0)
+    assert overlap_gain(doubled, (2, 1))[0] == pytest.approx(2, abs=0.1)
+
+
+def test_every_sweep_rises_and_fits_the_past():
+    bank = bank_for(4096, CONFIG, 16.0)
+    made = sweeps(bank.frequency, bank.q)
+    assert len(made) > 30
+    for sweep in made:
+        rows = [row for row, _, _ in sweep.parts]
+        assert np.all(np.diff(bank.frequency[rows]) >= 0)
+        assert max(lag + length for _, lag, length in sweep.parts) <= PAST_SECONDS * BINS
