@@ -58,14 +58,19 @@ class Contest:
 
     def efficiency(self, name: str, label: str | None) -> list[Fraction]:
         """Give a tool's efficiency by SNR bin, of one class or of all."""
-        score = self.scores[name]
+        return scoring.by_bin(*self._of(name, label), self.scores[name].threshold.value)
+
+    def recovery(self, name: str, label: str | None) -> float:
+        """Give the median SNR ratio of a tool's loud signals, of one class or of all."""
+        return scoring.recovery(*self._of(name, label))
+
+    def _of(self, name: str, label: str | None) -> tuple[list[Injection], list[Event | None]]:
         pairs = [
             (injection, event)
-            for injection, event in zip(self.injections, score.matched, strict=True)
+            for injection, event in zip(self.injections, self.scores[name].matched, strict=True)
             if label is None or injection.label == label
         ]
-        injections, matched = [i for i, _ in pairs], [e for _, e in pairs]
-        return scoring.by_bin(injections, matched, score.threshold.value)
+        return [i for i, _ in pairs], [e for _, e in pairs]
 
 
 def find(tool: Tool, made: Archive, output: Path) -> Findings:

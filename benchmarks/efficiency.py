@@ -21,7 +21,13 @@ REFERENCE_FAR = 1 / 100
 REAL = (
     Path(__file__).parents[1] / "tests" / "data" / "H-H1_O3A_HIGHPASSED_2KHZ-1238205077-500.hdf",
 )
-HEADS = ("signals in noise", "FAR [1/s]", *(f"SNR {a:g}-{b:g}" for a, b in BINS), "by chance")
+HEADS = (
+    "signals in noise",
+    "FAR [1/s]",
+    *(f"SNR {a:g}-{b:g}" for a, b in BINS),
+    "by chance",
+    "SNR ratio",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -123,6 +129,7 @@ def _row(name: str, pairs: list[Any], limit: Threshold, extent: float) -> dict[s
             for (low, high), cell in zip(BINS, cells, strict=True)
         ],
         "by_chance": scoring.chance(injections, limit.far, extent),
+        "snr_ratio": scoring.recovery(injections, matched),
     }
 
 
@@ -162,7 +169,8 @@ def show(figures: dict[str, Any]) -> None:
 def _cells(row: dict[str, Any]) -> list[str]:
     bins = [Fraction(cell["found"], cell["count"]) for cell in row["bins"]]
     values = [f"{b.value:.2f}±{b.error:.2f} ({b.count})" if b.count else "-" for b in bins]
-    return [row["signals"], f"1/{1 / row['far']:.0f}", *values, f"{row['by_chance']:.2f}"]
+    last = f"{row['by_chance']:.2f}", f"{row['snr_ratio']:.3f}"
+    return [row["signals"], f"1/{1 / row['far']:.0f}", *values, *last]
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from benchmarks import contest, cores, report
 from benchmarks.archive import Recipe
 from benchmarks.children import CommandError
 from benchmarks.contest import Contest
-from benchmarks.scoring import BINS, Fraction
+from benchmarks.scoring import BINS, LOUD, Fraction
 from benchmarks.signals import FAMILIES
 from benchmarks.throughput import SECONDS_AT, SIGNAL_GAP
 from benchmarks.tools.gwpy import Gwpy
@@ -151,6 +151,10 @@ def _quality(done: Contest) -> list[dict[str, Any]]:
             found = {name: cell.found for name, cell in each.items()}
             row = {"what": f"{what} ({count})", "values": values, "found": found}
             rows.append({**row, "count": count, "form": ".2f"})
+    for label in FAMILIES:
+        ratios = {name: done.recovery(name, label) for name in done.scores}
+        what = f"{label}, SNR {LOUD:g} and more: median SNR ratio"
+        rows.append({"what": what, "values": ratios, "form": ".3f"})
     for what, key, scale, form in (
         ("median |time error| [ms]", "time", 1e3, ".2f"),
         ("median |frequency error| [%]", "frequency", 1e2, ".2f"),

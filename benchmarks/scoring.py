@@ -11,6 +11,8 @@ REACH = 0.1
 """How far a signal's interval is widened, and how far apart peaks may be [s]."""
 BINS = ((5.0, 6.0), (6.0, 7.0), (7.0, 8.0), (8.0, 10.0), (10.0, np.inf))
 """SNR bins of the tables."""
+LOUD = 10.0
+"""From here on, nearly all signals are found: recovered SNR is not that of the lucky ones."""
 
 
 @dataclass(frozen=True)
@@ -172,3 +174,13 @@ def errors(
         float(np.median([abs(e.frequency / i.frequency - 1) for i, e in pairs])),
         float(np.median([e.snr / i.snr for i, e in pairs])),
     )
+
+
+def recovery(injections: Sequence[Injection], matched: Sequence[Event | None]) -> float:
+    """Give the median recovered over injected SNR of loud signals, 0 for one not found."""
+    ratios = [
+        event.snr / injection.snr if event else 0.0
+        for injection, event in zip(injections, matched, strict=True)
+        if injection.snr >= LOUD
+    ]
+    return float(np.median(ratios)) if ratios else float("nan")

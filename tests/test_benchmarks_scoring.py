@@ -93,3 +93,8 @@ def test_errors_are_medians_over_what_was_found():
     assert found.time == pytest.approx(0.002)
     assert found.frequency == pytest.approx(0.015)
     assert found.snr == pytest.approx(1.05)
+
+
+def test_recovery_is_of_loud_signals_and_counts_those_missed():
+    truth = [injection(0.0, 10.0), injection(10.0, 20.0), injection(20.0, 30.0), injection(30, 5.0)]
+    assert scoring.recovery(truth, [event(0.0, 11.0), event(10.0, 18.0), None, None]) == 0.9
