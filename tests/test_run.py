@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from beam_pipeline import cli, exits, progress
+from transforms.detect.wdf import denoised, window_start_ns
 from transforms.sink import writers
 
 PEAK_H1, PEAK_L1 = 1126259462.42, 1126259462.415
@@ -61,6 +62,20 @@ def test_gw150914_is_the_loudest_in_both_detectors(event):
     assert abs(l1["time"] - PEAK_L1) < 0.060
     assert l1["snr"] >= 6
     assert len(triggers(event)) < 10
+
+
+def test_gw150914_is_denoised_from_what_is_published(event):
+    row = loudest(event, "H1")
+    wave = denoised(row["wdf_basis"], row["wdf_rate"], row["wdf_index"], row["wdf_value"])
+    start = window_start_ns(row["time_ns"], row["wdf_rate"]) / 1e9
+    kept = writers.read_events(event)[row["id"]]
+    first = round((start - kept.start_time) * kept.sample_rate)
+
+    assert row["enwdf"] > row["snr"]
+    assert abs(start + np.argmax(np.abs(wave)) / row["wdf_rate"] - PEAK_H1) < 0.020
+    # The coefficients kept are a projection of the strain.
+    strain = kept.samples[first : first + len(wave)]
+    assert wave @ strain == pytest.approx(row["enwdf"] ** 2, rel=1e-5)
 
 
 def test_every_trigger_is_labelled_by_the_packaged_model(event):

@@ -50,10 +50,16 @@ TRIGGER = Trigger(
     score=0.75,
     probabilities=(("blip", 0.25), ("chirp", 0.75)),
     model="small",
+    wdf_basis="sym8",
+    enwdf=5.0,
+    wdf_rate=128,
+    wdf_index=np.array([17, 40], np.uint16).tobytes(),
+    wdf_value=np.array([3, -4], np.float32).tobytes(),
 )
 UNLABELLED = replace(
-    TRIGGER, id="00ff", snippet=b"", label="", score=float("nan"), probabilities=(), model="", dq=()
-)
+    TRIGGER, id="00ff", snippet=b"", label="", score=float("nan"), probabilities=(), model="",
+    dq=(), wdf_basis="", enwdf=0.0, wdf_rate=0, wdf_index=b"", wdf_value=b"",
+)  # fmt: skip
 
 
 def written(folder, *triggers):
@@ -216,6 +222,8 @@ def test_event_table_reads_a_file(tmp_path):
     assert json.loads(table["probabilities"][1]) == {"blip": 0.25, "chirp": 0.75}
     assert list(table["dq"]) == ["", "CAT2,INJ"]
     assert np.isnan(table["far"]).all()
+    assert [list(each) for each in table["wdf_index"]] == [[], [17, 40]]
+    assert [list(each) for each in table["wdf_value"]] == [[], [3.0, -4.0]]
     assert len(EventTable.read([path, path], format="parquet", where="snr > 8")) == 4
 
 
@@ -262,6 +270,21 @@ def test_gwpy_reads_an_event_as_a_time_series(tmp_path):
     with h5py.File(path) as file:
         assert list(file) == ["a1b2"]
         assert file["a1b2"].attrs["snr"] == 12.0
+        assert list(file["a1b2"].attrs["wdf_value"]) == [3.0, -4.0]
+
+
+def test_an_event_holds_coefficients_none_and_most(tmp_path):
+    every = np.arange(2048)
+    full = replace(
+        TRIGGER,
+        wdf_index=every.astype(np.uint16).tobytes(),
+        wdf_value=every.astype(np.float32).tobytes(),
+    )
+    none = replace(TRIGGER, id="none", wdf_index=b"", wdf_value=b"")
+
+    with h5py.File(writers.write_events(tmp_path, [full, none], MADE)) as file:
+        np.testing.assert_array_equal(file["a1b2"].attrs["wdf_index"], every)
+        assert file["none"].attrs["wdf_value"].shape == (0,)
 
 
 def test_segments_are_joined_and_listed_for_each_channel(tmp_path):

@@ -199,11 +199,30 @@ class Trigger:
     score: float = float("nan")
     probabilities: tuple[tuple[str, float], ...] = ()
     model: str = ""
+    wdf_basis: str = ""
+    """Basis of the Wavelet Detection Filter; empty where no basis keeps a coefficient."""
+    enwdf: float = 0.0
+    wdf_rate: int = 0
+    """Sample rate of the filter's window [Hz]; 0 without a snippet."""
+    wdf_index: bytes = b""
+    """uint16 places of the kept coefficients in the transform, [coefficient]."""
+    wdf_value: bytes = b""
+    """float32 kept coefficients, [coefficient]."""
 
     @property
     def snippet_array(self) -> SingleArray:
         """Give the whitened strain around the trigger, [time], float32."""
         return np.frombuffer(self.snippet, np.float32)
+
+    @property
+    def wdf_index_array(self) -> npt.NDArray[np.uint16]:
+        """Give the places of the kept coefficients, [coefficient], uint16."""
+        return np.frombuffer(self.wdf_index, np.uint16)
+
+    @property
+    def wdf_value_array(self) -> SingleArray:
+        """Give the kept coefficients, [coefficient], float32."""
+        return np.frombuffer(self.wdf_value, np.float32)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 
+from transforms.detect.wdf import with_wdf
 from transforms.elements import Candidate, Trigger
 
 TILE = "morlet"
@@ -43,7 +44,7 @@ def cluster(candidates: Iterable[Candidate], config_id: str) -> Trigger:
     start, end = min(c.start_ns for c in extent), max(c.end_ns for c in extent)
     low = min(c.low_frequency for c in extent)
     high = max(c.high_frequency for c in extent)
-    return Trigger(
+    trigger = Trigger(
         id=trigger_id(peak.channel, config_id, peak),
         ifo=peak.ifo,
         channel=peak.channel,
@@ -68,6 +69,7 @@ def cluster(candidates: Iterable[Candidate], config_id: str) -> Trigger:
         snippet_rate=peak.snippet_rate,
         snippet_start_ns=peak.snippet_start_ns,
     )
+    return with_wdf(trigger)
 
 
 def marks(candidate: Candidate, gap_ns: int, bin_ns: int) -> list[int]:

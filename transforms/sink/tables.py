@@ -57,6 +57,12 @@ TRIGGER_COLUMNS = (
     ),
     Column("wavelet", _TEXT, "", "what was loudest: morlet (a tile), box or sweep"),
     Column("tiles", _INT, "", "number of tiles above threshold in the cluster"),
+    Column("wdf_basis", _TEXT, "", "best wavelet basis; empty where none keeps a coefficient"),
+    Column("enwdf", _FLOAT, "", "norm of the kept coefficients over the noise's deviation"),
+    Column("wdf_coefficients", _INT, "", "number of wavelet coefficients kept"),
+    Column("wdf_rate", _INT, "Hz", "sample rate of the transformed window; 0 where none was"),
+    Column("wdf_index", pa.list_(pa.uint16()), "", "places of the kept coefficients"),
+    Column("wdf_value", pa.list_(pa.float32()), "", "kept coefficients"),
     Column("label", _TEXT, "", "most probable class; empty where no model looked"),
     Column("score", _FLOAT, "", "probability of that class; null where no model looked"),
     Column("probabilities", _TEXT, "", "probability of each class, as a JSON object"),
@@ -104,13 +110,17 @@ def trigger_row(trigger: Trigger, version: str, emitted_at: float) -> dict[str, 
         emitted_at: GPS time of the writing [s].
 
     Returns:
-        Column to value: text, integers, finite floats or None, so that JSON can hold it.
+        Column to value: text, integers, finite floats, lists of them or None, so that JSON can
+        hold it.
     """
     data_time = to_seconds(trigger.data_time_ns)
     row = {
         "time": to_seconds(trigger.time_ns),
         "start_time": to_seconds(trigger.start_ns),
         "end_time": to_seconds(trigger.end_ns),
+        "wdf_coefficients": len(trigger.wdf_value_array),
+        "wdf_index": trigger.wdf_index_array.tolist(),
+        "wdf_value": trigger.wdf_value_array.tolist(),
         "score": None if math.isnan(trigger.score) else trigger.score,
         "probabilities": json.dumps(dict(trigger.probabilities)),
         "far": None,
