@@ -77,6 +77,17 @@ def test_steep_noise_at_one_hertz_does_not_leak(as_block):
     assert white.std() == pytest.approx(1, abs=0.03)
 
 
+def test_the_level_is_neither_high_nor_low(coloured, as_block):
+    # 2 % too much power would double the false alarms of any threshold.
+    white = [
+        valid(whiten(as_block(coloured("aligo_O4high", 64, seed=seed)), CONFIG, MARGIN))
+        for seed in range(4)
+    ]
+    f, power = signal.welch(np.concatenate(white), 4096, nperseg=2 * 4096)
+    for low, high in ((100, 300), (300, 900), (900, 2000)):
+        assert np.median(power[(f > low) & (f < high)]) / (2 / 4096) == pytest.approx(1, abs=0.012)
+
+
 def test_lines_are_taken_out(coloured, as_block):
     strain = coloured("aligo_O4high", 64)
     time = np.arange(len(strain)) / 4096

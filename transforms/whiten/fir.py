@@ -20,6 +20,9 @@ FloatArray = npt.NDArray[np.float64]
 
 BROAD_HZ = 16.0
 """Width of the running median that separates the broad shape from the lines [Hz]."""
+LEVEL_HZ = (8.0, 32.0)
+"""Least and largest width over which the level of the broad shape is averaged [Hz]: a third
+of the frequency between them."""
 FINE_BINS = 3
 """Width of the running mean with which lines are recognised and followed."""
 SIGNIFICANCE = 4.0
@@ -69,14 +72,32 @@ def smooth_psd(psd: FloatArray, resolution: float, segments: int) -> tuple[Float
     """
     psd = np.maximum(psd, FLOOR * np.median(psd) + np.finfo(float).tiny)
     width = 2 * round(BROAD_HZ / resolution / 2) + 1
-    broad = uniform_filter1d(median_filter(psd, width, mode="nearest"), width // 4)
+    # Of the logarithm: the walls at the band's ends fall by decades within the width.
+    median = np.log(median_filter(psd, width, mode="nearest"))
+    broad = np.exp(uniform_filter1d(median, width // 4))
     fine = uniform_filter1d(psd, FINE_BINS)
     # The median's variance is pi/2 of the mean's (for large numbers); half-overlapping Hann
     # segments are correlated by 1/6 in power, and neighbouring bins of a Hann window by 4/9.
     scatter = np.sqrt(np.pi / 2 / segments * (1 + 1 / 3) * (1 + 8 / 9) / FINE_BINS)
     lines = fine > broad * (1 + SIGNIFICANCE * scatter)
+    broad *= _level(psd / broad, ~lines, resolution)
     level = np.where(lines, np.maximum(fine, psd), 0)
     return broad, np.maximum(broad, _with_skirts(level, resolution))
+
+
+def _level(ratio: FloatArray, known: npt.NDArray[np.bool_], resolution: float) -> FloatArray:
+    """Average what a spectrum is of its broad shape, without the lines.
+
+    A running median lies below the mean, and scatters more. 1 where all is lines.
+    """
+    bins = np.arange(len(ratio))
+    half = (np.clip(bins * resolution / 3, *LEVEL_HZ) / resolution / 2).astype(int)
+    low, high = np.maximum(bins - half, 0), np.minimum(bins + half + 1, len(bins))
+    sums, counts = (
+        np.concatenate([[0.0], np.cumsum(column)]) for column in (np.where(known, ratio, 0), known)
+    )
+    count = counts[high] - counts[low]
+    return np.where(count > 0, (sums[high] - sums[low]) / np.maximum(count, 1), 1)
 
 
 def _with_skirts(level: FloatArray, resolution: float) -> FloatArray:
