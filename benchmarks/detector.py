@@ -18,7 +18,7 @@ FloatArray = npt.NDArray[np.floating]
 
 SEARCH_THRESHOLD = 4.5
 """Least SNR reported in measurements of efficiency, low enough to count false alarms."""
-RANKING = "snr"
+RANKING = "rank"
 """Column of the triggers that thresholds are set on: the one place that knows it."""
 
 

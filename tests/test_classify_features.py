@@ -28,6 +28,7 @@ def trigger_of(samples, rate=RATE, peak_seconds=1.5, start_ns=GPS):
         duration=0.1,
         q=10.0,
         snr=10.0,
+        rank=10.0,
         amplitude=1e-22,
         phase=0.0,
         wavelet="morlet",

@@ -41,6 +41,7 @@ def trigger(number, samples=None):
         duration=0.02,
         q=6.0,
         snr=9.0 + number,
+        rank=9.0 + number,
         amplitude=1e-22,
         phase=0.0,
         wavelet="morlet",

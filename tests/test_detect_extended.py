@@ -1,17 +1,21 @@
 """Boxes and sweeps: found where tiles fail, as rare in noise as they say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import gamma
 
 from models import noise, waveforms
-from transforms.detect.bank import BINS, PAST_SECONDS, bank_for
+from transforms.detect.bank import PAST_SECONDS, bank_for
 from transforms.detect.cluster import cluster, sessions
 from transforms.detect.config import DetectConfig
-from transforms.detect.extended import LENGTHS, WIDTHS, running_sums, sweeps
+from transforms.detect.extended import LENGTHS, WIDTHS, running_sums
+from transforms.detect.octave import BINS
 from transforms.detect.rarity import Noise, overlap_gain
 from transforms.detect.search import search
 from transforms.detect.stage import grid
+from transforms.detect.sweeps import sweeps
 from transforms.gps import NANOSECONDS
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import whiten
@@ -61,9 +65,11 @@ def test_a_chirp_that_no_tile_sees_is_one_sweep(find):
     near = [t for t in triggers if abs(seconds(t) - 40) < 0.5]
     assert len(near) == 1
     assert near[0].wavelet == "sweep"
-    tiles = [c.snr for c in candidates if c.wavelet == "morlet"]
-    assert near[0].snr > max(tiles, default=0) + 1
-    assert near[0].low_frequency < 150 < near[0].high_frequency
+    tiles = [c.rank for c in candidates if c.wavelet == "morlet"]
+    assert near[0].rank > max(tiles, default=0) + 1
+    # From 50 to 400 Hz, but the detector is most sensitive in between.
+    assert near[0].low_frequency < 160
+    assert near[0].high_frequency > 300
     assert 0.1 < near[0].duration < 1.0
 
 
@@ -109,9 +115,13 @@ def test_sums_are_sums():
 
 def test_rank_is_the_snr_of_a_tile_as_rare():
     # One exponential of mean 1 is a tile: p = exp(-x) and SNR^2 = 2 x - 2.
-    tile = Noise(*(np.array(v) for v in (1.0, 1.0, 1.0, 1.0)))
+    tile = Noise(*(np.array(v) for v in (1.0, 1.0, 1.0, 1.0, 0.0)))
     assert tile.rank(np.array(19.0)) == pytest.approx(6.0)
-    many = Noise(*(np.array(v) for v in (30.0, 30.0, 1.0, 1.0)))
+    fewer = replace(tile, handicap=np.array(-2.0))
+    assert fewer.snr(np.array(19.0)) == pytest.approx(6.0)
+    assert fewer.rank(np.array(19.0)) == pytest.approx(np.sqrt(38.0))
+    assert fewer.limit(np.sqrt(38.0)) == pytest.approx(19.0)
+    many = Noise(*(np.array(v) for v in (30.0, 30.0, 1.0, 1.0, 0.0)))
     value = many.limit(5.5)
     assert gamma.sf(value, 30) == pytest.approx(np.exp(-(5.5**2 + 2) / 2), rel=1e-6)
     assert many.rank(value) == pytest.approx(5.5, abs=1e-6)
@@ -128,11 +138,11 @@ def test_shapes_grow_rare_in_noise_as_tiles_do(coloured, as_block):
     white = whiten(block, WHITEN, bank.margin_seconds * NANOSECONDS)
     found = search(white, config, bank)
     for kinds in ({"box", "sweep"}, {"morlet"}):
-        snr = np.array([c.snr for c in found if c.wavelet in kinds])
-        share = np.mean(snr > 5)
-        # p = exp(-(snr^2 + 2) / 2): a factor of 11 from 4.4 to 5.
+        rank = np.array([c.rank for c in found if c.wavelet in kinds])
+        share = np.mean(rank > 5)
+        # p = exp(-(rank^2 + 2) / 2): a factor of 11 from 4.4 to 5.
         assert 0.03 < share < 0.2
-        assert snr.max() < 7
+        assert rank.max() < 7
 
 
 def test_independent_tiles_gain_nothing_from_overlap():

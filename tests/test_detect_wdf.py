@@ -284,7 +284,7 @@ def test_a_basis_that_is_not_ours_is_refused():
 
 
 CANDIDATE = Candidate(
-    "H1", "H1:TEST", PEAK, PEAK, 200.0, 4.0, 20.0, 0.7, 1e-22, PEAK - 10**7, PEAK + 10**7,
+    "H1", "H1:TEST", PEAK, PEAK, 200.0, 4.0, 20.0, 20.0, 0.7, 1e-22, PEAK - 10**7, PEAK + 10**7,
     150.0, 250.0, 9, (), "morlet", (noise(9) + signal("blip", 20.0)).astype("f4").tobytes(),
     RATE, START,
 )  # fmt: skip

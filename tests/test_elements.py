@@ -42,7 +42,7 @@ SAMPLES = {
     elements.Segment: elements.Segment("H1", "H1:X", 0, 9, False, "no data"),
     elements.DeadLetter: elements.DeadLetter("a.gwf", "a.gwf: empty", "00"),
     elements.Trigger: elements.Trigger(
-        "id", "H1", "H1:X", 5, 4, 6, 100.0, 90.0, 110.0, 20.0, 0.1, 6.0, 7.0, 1e-22, 0.5,
+        "id", "H1", "H1:X", 5, 4, 6, 100.0, 90.0, 110.0, 20.0, 0.1, 6.0, 7.0, 7.5, 1e-22, 0.5,
         "morlet", 3, ("BURST_CAT2",), "c", 6, b"\0\0\0\0", 4096, 5, "blip", 0.9,
         (("blip", 0.9), ("noise", 0.1)), "m", "sym8", 6.5, 4096, b"\1\0", b"\0\0\xd0@",
     ),

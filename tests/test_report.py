@@ -37,6 +37,7 @@ def trigger(number, channel="H1:GDS-CALIB_STRAIN", **changes):
         duration=0.25,
         q=8.0,
         snr=6.0 + number,
+        rank=6.0 + number,
         amplitude=1e-22,
         phase=0.5,
         wavelet="sine-gaussian",

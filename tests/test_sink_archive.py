@@ -32,6 +32,7 @@ TRIGGER = Trigger(
     duration=0.2,
     q=8.0,
     snr=12.0,
+    rank=11.0,
     amplitude=1e-22,
     phase=0.5,
     wavelet="sine-gaussian",

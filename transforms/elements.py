@@ -148,6 +148,8 @@ class Candidate:
     frequency: float
     q: float
     snr: float
+    rank: float
+    """Ranking statistic: squared, it lacks of the squared SNR what the number of trials costs."""
     phase: float
     amplitude: float
     """Root-sum-square strain of the loudest tile [1/sqrt(Hz)]."""
@@ -183,6 +185,8 @@ class Trigger:
     duration: float
     q: float
     snr: float
+    rank: float
+    """Ranking statistic: triggers of one rank are as rare in noise, at any frequency."""
     amplitude: float
     phase: float
     wavelet: str

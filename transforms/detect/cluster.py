@@ -35,10 +35,10 @@ def cluster(candidates: Iterable[Candidate], config_id: str) -> Trigger:
     Raises:
         ValueError: There is no candidate.
     """
-    members = sorted(candidates, key=lambda c: (-c.snr, c.bin_ns, c.frequency, c.q))
+    members = sorted(candidates, key=lambda c: (-c.rank, c.bin_ns, c.frequency, c.q))
     if not members:
         raise ValueError("a trigger needs at least one candidate")
-    tiles = [c for c in members if c.wavelet == TILE and c.snr >= PRECISE * members[0].snr]
+    tiles = [c for c in members if c.wavelet == TILE and c.rank >= PRECISE * members[0].rank]
     peak = (tiles or members)[0]
     extent = [c for c in members if c.wavelet == TILE or c is members[0]]
     start, end = min(c.start_ns for c in extent), max(c.end_ns for c in extent)
@@ -58,6 +58,7 @@ def cluster(candidates: Iterable[Candidate], config_id: str) -> Trigger:
         duration=(end - start) / 1e9,
         q=peak.q,
         snr=members[0].snr,
+        rank=members[0].rank,
         amplitude=peak.amplitude,
         phase=peak.phase,
         wavelet=members[0].wavelet,

@@ -12,12 +12,12 @@ class DetectConfig:
     high_frequency: float = 8192.0
     """Highest central frequency [Hz], as far as the sample rate can carry it."""
     low_q: float = 3.0
-    high_q: float = 50.0
+    high_q: float = 32.0
     """Range of the wavelets' quality factor."""
     mismatch: float = 0.25
     """Largest loss of energy between neighbouring wavelets."""
     threshold: float = 5.5
-    """Least signal-to-noise ratio of a tile."""
+    """Least rank of a tile or shape: the signal-to-noise ratio of a tile of 100 Hz as rare."""
     gap_seconds: float = 0.1
     """Tiles further apart than this belong to two triggers [s]."""
     snippet_before: float = 1.5

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from transforms.detect.bank import BINS, Tiles
 from transforms.detect.config import DetectConfig
 from transforms.detect.extended import Extended
+from transforms.detect.octave import BINS, Tiles
+from transforms.detect.refine import Peak, refine
 from transforms.detect.view import NO_SNIPPET, View, flags_over
 from transforms.elements import Candidate
 from transforms.gps import NANOSECONDS
@@ -30,15 +31,31 @@ def tile_candidates(
     tiles = _pick(tiles, inside)
     bins = (first_hop + tiles.hop) * grid + np.floor(tiles.sample * grid).astype(np.int64)
     # Within a bin the loudest comes first; frequency and q settle ties alike everywhere.
-    order = np.lexsort((tiles.q, tiles.frequency, -tiles.snr, bins))
+    order = np.lexsort((tiles.q, tiles.frequency, -tiles.rank, bins))
     tiles, bins = _pick(tiles, order), bins[order]
     starts = np.flatnonzero(np.diff(bins, prepend=-1))
     ends = np.append(starts[1:], len(bins))
     # A bin louder than its neighbours within the gap may be a trigger's peak.
-    peak = _peaks(bins[starts], tiles.snr[starts], grid, view.config.gap_seconds)
+    peak = _peaks(bins[starts], tiles.rank[starts], grid, view.config.gap_seconds)
     for i, end, is_peak in zip(starts, ends, peak, strict=True):
-        bin_ns = int(bins[i]) * NANOSECONDS // grid
-        yield _describe(view, _pick(tiles, np.arange(i, end)), (first_hop, bin_ns), bool(is_peak))
+        own = _pick(tiles, np.arange(i, end))
+        loudest = _closer(view, own, first_hop) if is_peak else _loudest(own)
+        if loudest.rank >= view.config.threshold:
+            bin_ns = int(bins[i]) * NANOSECONDS // grid
+            yield _describe(view, (own, loudest), (first_hop, bin_ns), bool(is_peak))
+
+
+def _loudest(tiles: Tiles) -> Peak:
+    names = "time", "frequency", "q", "snr", "rank", "phase"
+    return Peak(*(float(getattr(tiles, name)[0]) for name in names))
+
+
+def _closer(view: View, tiles: Tiles, first_hop: int) -> Peak:
+    """Look closer at the loudest tile of a bin."""
+    tile = _loudest(tiles)
+    octave = view.bank.octave_of(tile.frequency, tile.q)
+    (block,) = view.blocks(octave, first_hop + int(tiles.hop[0]), 1)
+    return refine(block, octave, tile, view.config.mismatch)
 
 
 def _peaks(
@@ -51,18 +68,20 @@ def _peaks(
     return np.asarray(loudness >= np.where(near, loudness, 0).max(axis=1, initial=0))
 
 
-def _describe(view: View, tiles: Tiles, place: tuple[int, int], with_snippet: bool) -> Candidate:
-    """Describe one bin's tiles, the loudest of which comes first.
+def _describe(
+    view: View, found: tuple[Tiles, Peak], place: tuple[int, int], with_snippet: bool
+) -> Candidate:
+    """Describe one bin's tiles and what is loudest there.
 
     The extent of a tile is one standard deviation of its energy either way: tau / 2 in
     time, f / (sqrt(2) q) in frequency.
     """
-    first_hop, bin_ns = place
+    (first_hop, bin_ns), (tiles, loudest) = place, found
     whitened, grid = view.whitened, bins_per_second(view.config)
-    f, q, snr = (float(c[0]) for c in (tiles.frequency, tiles.q, tiles.snr))
+    f, q = loudest.frequency, loudest.q
     delay = view.delay(bin_ns, f, q)
     hop_ns = (first_hop + int(tiles.hop[0])) * NANOSECONDS - round(delay * NANOSECONDS)
-    time_ns = hop_ns + round(float(tiles.time[0]) * NANOSECONDS)
+    time_ns = hop_ns + round(loudest.time * NANOSECONDS)
     half_time = tiles.q / (2 * np.sqrt(2) * np.pi * tiles.frequency)
     half_band = tiles.frequency / (np.sqrt(2) * tiles.q)
     snippet = view.snippet(time_ns) if with_snippet else NO_SNIPPET
@@ -73,9 +92,10 @@ def _describe(view: View, tiles: Tiles, place: tuple[int, int], with_snippet: bo
         time_ns=time_ns,
         frequency=f,
         q=q,
-        snr=snr,
-        phase=float(tiles.phase[0]),
-        amplitude=snr * view.asd(bin_ns, f) / np.sqrt(2),
+        snr=loudest.snr,
+        rank=loudest.rank,
+        phase=loudest.phase,
+        amplitude=loudest.snr * view.asd(bin_ns, f) / np.sqrt(2),
         start_ns=hop_ns + round(float(np.min(tiles.time - half_time)) * NANOSECONDS),
         end_ns=hop_ns + round(float(np.max(tiles.time + half_time)) * NANOSECONDS),
         low_frequency=float(np.min(tiles.frequency - half_band)),
@@ -119,7 +139,8 @@ def _describe_shape(view: View, shape: Extended, end_bin_ns: int, with_snippet: 
         time_ns=time_ns,
         frequency=frequency,
         q=frequency / (shape.high_frequency - shape.low_frequency),
-        snr=shape.rank,
+        snr=shape.snr,
+        rank=shape.rank,
         phase=0.0,
         amplitude=float(np.sqrt(max(shape.energy, 0) / 2)) * view.asd(end_bin_ns, frequency),
         start_ns=start,

@@ -7,18 +7,20 @@ accuracy, a gamma distribution; its rarity is told as the SNR of the single tile
 be as rare. So one threshold and one ranking serve all shapes. A shape counts only where
 no part of it explains it alone: a short loud signal stays a short signal.
 
-Excess power: Anderson et al. 2001, arXiv:gr-qc/0008066. Tracks through time-frequency
-maps: Anderson & Balasubramanian 1999, arXiv:gr-qc/9905023.
+Excess power: Anderson et al. 2001, arXiv:gr-qc/0008066.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from transforms.detect.bank import BINS, PAST_SECONDS
-from transforms.detect.rarity import Noise, overlap_gain
+from transforms.detect.bank import PAST_SECONDS
+from transforms.detect.kernels import box_hits, sweep_hits
+from transforms.detect.octave import BINS
+from transforms.detect.rarity import Noise, box_handicap, overlap_gain, sweep_handicap
+from transforms.detect.sweeps import LEAST_PARTS, Sweep, sweeps
 
 FloatArray = npt.NDArray[np.float64]
 SingleArray = npt.NDArray[np.float32]
@@ -32,16 +34,10 @@ LENGTHS = (1, 2, 4, 8, 16)
 """Lengths of a box [bins]."""
 BOX_PLANES = 2
 """Boxes are sought in so many planes of lowest q."""
-SLOPES = tuple(float(80 * np.exp(0.22 * i)) for i in range(19))
-"""Slopes of the sweeps [Hz/s]: neighbours part by less than a tile on their way."""
-BANDS = ((30.0, 150.0), (30.0, 300.0), (60.0, 500.0), (120.0, 700.0))
-"""Bands that a sweep runs through [Hz]."""
-LONGEST = 2.0
-"""Longest sweep [s]."""
 ENDS = 0.05
 """Part of a sweep's energy that is left out at either of its ends."""
-LEAST_PARTS = 3.0
-"""Least number of parts among which a sweep's energy is spread."""
+ROOM = 1 << 10
+"""Hits for which there is room at first."""
 EVEN = 0.3
 """Least fraction of its parts: two signals on one line are not a sweep."""
 
@@ -52,8 +48,10 @@ class Extended:
 
     bin: int
     """Bin in which the shape ends."""
-    rank: float
+    snr: float
     """SNR of a tile that would be as rare."""
+    rank: float
+    """Ranking statistic, see ``rarity``."""
     kind: str
     """``box`` or ``sweep``."""
     first: int
@@ -66,61 +64,6 @@ class Extended:
     high_frequency: float
     energy: float
     """Excess over noise: an estimate of the squared SNR of the whole signal."""
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """A line through the map: boxes of one row, each with its place before the end."""
-
-    parts: tuple[tuple[int, int, int], ...]
-    """Row, bins before the end, length [bins]."""
-
-    def parts_at(self, sums: Sums, bins: IntArray) -> SingleArray:
-        """Give the energy of each part where the sweep ends in some bins, [part, bin]."""
-        return np.array([sums[1, length][row][bins - lag] for row, lag, length in self.parts])
-
-    def total(self, sums: Sums) -> SingleArray:
-        """Give the sweep's energy where it ends in each bin after the past."""
-        past = PAST_SECONDS * BINS
-        out = np.zeros(sums[1, 1].shape[1] - past, np.float32)
-        for row, lag, length in self.parts:
-            out += sums[1, length][row, past - lag : past - lag + len(out)]
-        return out
-
-
-def sweeps(frequency: FloatArray, q: FloatArray) -> list[Sweep]:
-    """List all upward sweeps: at each frequency the wavelet that the slope suits.
-
-    A line of slope k stays within a wavelet's band as long as the wavelet lasts where
-    f / q is near sqrt(k).
-    """
-    return [
-        Sweep(_line(frequency, q, slope, band))
-        for slope in SLOPES
-        for band in BANDS
-        if (band[1] - band[0]) / slope <= LONGEST
-        and band[1] <= frequency.max()
-        and len(_line(frequency, q, slope, band)) > LEAST_PARTS
-    ]
-
-
-def _line(
-    frequency: FloatArray, q: FloatArray, slope: float, band: tuple[float, float]
-) -> tuple[tuple[int, int, int], ...]:
-    planes = np.unique(q)
-    end = round((band[1] - band[0]) / slope * BINS)
-    parts, f = [], band[0]
-    while f < band[1]:
-        best = planes[np.abs(np.log(planes * np.sqrt(slope) / (1.8 * f))).argmin()]
-        rows = np.flatnonzero(q == best)
-        row = int(rows[np.abs(frequency[rows] - f).argmin()])
-        step = max(0.8 * np.sqrt(slope), 0.9 * frequency[row] / best)
-        first, last = ((f + side * step / 2 - band[0]) / slope * BINS for side in (-1, 1))
-        # Lengths are powers of two, for the sake of sums that serve many sweeps.
-        length = min(1 << round(np.log2(max(last - first, 1))), LENGTHS[-1])
-        parts.append((row, max(0, end - round((first + last + length) / 2)), length))
-        f += step
-    return tuple(parts)
 
 
 def running_sums(energy: SingleArray, boxed: int) -> Sums:
@@ -139,6 +82,33 @@ def running_sums(energy: SingleArray, boxed: int) -> Sums:
             half, lag = sums[width, length // 2], length // 2
             sums[width, length] = _plus(half, half[:, :-lag], (slice(None), slice(lag, None)))
     return sums
+
+
+def box_energy(
+    energy: SingleArray, size: tuple[int, int], row: IntArray, bin_: IntArray
+) -> SingleArray:
+    """Sum energies over boxes of some rows from ``row`` up and some bins up to ``bin_``.
+
+    Args:
+        energy: [row, bin].
+        size: Rows and bins of a box.
+        row: [box].
+        bin_: [box].
+    """
+    width, length = size
+    rows = row[:, None, None] + np.arange(width)[:, None]
+    bins = bin_[:, None, None] - np.arange(length)
+    return np.asarray(energy[rows, bins].reshape(len(row), -1).sum(axis=1))
+
+
+def _all_hits(columns: int, find: Callable[[IntArray], int]) -> IntArray:
+    """Give all that a search finds, however much it is, [hit, column]."""
+    hits = np.empty((ROOM, columns), np.int64)
+    count = find(hits)
+    if count > len(hits):
+        hits = np.empty((count, columns), np.int64)
+        find(hits)
+    return hits[:count]
 
 
 def _plus(first: SingleArray, second: SingleArray, where: tuple[slice, ...]) -> SingleArray:
@@ -165,15 +135,23 @@ class ExtendedSearch:
         sums, past = running_sums(noise, self._boxed), PAST_SECONDS * BINS
         boxed = noise[: self._boxed, past:]
         self._box_noise = {
-            size: Noise.learn(total[: self._boxed, past:], overlap_gain(boxed, size))
+            size: Noise.learn(
+                total[: self._boxed, past:], box_handicap(*size), overlap_gain(boxed, size)
+            )
             for size, total in sums.items()
         }
-        self._limits: dict[float, tuple[dict[tuple[int, int], FloatArray], FloatArray]] = {}
+        self._limits: dict[float, tuple[SingleArray, SingleArray]] = {}
         bins = np.arange(past, noise.shape[1])
-        self._sweep_noise = [Noise.learn(sweep.total(sums)) for sweep in self._sweeps]
-        self._sweep_means = [
-            sweep.parts_at(sums, bins).mean(axis=1, dtype=float) for sweep in self._sweeps
-        ]
+        parts = [sweep.parts_at(noise, bins) for sweep in self._sweeps]
+        self._sweep_noise = [Noise.learn(part.sum(axis=0), sweep_handicap()) for part in parts]
+        self._sweep_means = [part.mean(axis=1, dtype=float) for part in parts]
+        self._parts = np.array(
+            [
+                (i, row, lag, round(np.log2(length)))
+                for i, sweep in enumerate(self._sweeps)
+                for row, lag, length in sweep.parts
+            ]
+        ).reshape(-1, 4)
 
     def scan(self, energy: SingleArray, threshold: float) -> list[Extended]:
         """Find the bins in which a rare shape ends.
@@ -188,41 +166,47 @@ class ExtendedSearch:
         """
         if threshold not in self._limits:
             self._limits[threshold] = self._limits_of(threshold)
-        sums = running_sums(energy, self._boxed)
+        boxes, lines = self._limits[threshold]
         best: dict[int, Extended] = {}
-        for found in (*self._scan_boxes(sums, threshold), *self._scan_sweeps(sums, threshold)):
+        for found in (
+            *self._scan_boxes(energy, boxes, threshold),
+            *self._scan_sweeps(energy, lines),
+        ):
             if found.bin not in best or found.rank > best[found.bin].rank:
                 best[found.bin] = found
         return [best[at] for at in sorted(best)]
 
-    def _limits_of(self, threshold: float) -> tuple[dict[tuple[int, int], FloatArray], FloatArray]:
-        """Give the sums at a threshold: of boxes by size and row, and of sweeps."""
-        of_boxes = {size: noise.limit(threshold) for size, noise in self._box_noise.items()}
-        return of_boxes, np.array([noise.limit(threshold) for noise in self._sweep_noise])
-
-    def _scan_boxes(self, sums: Sums, threshold: float) -> Iterator[Extended]:
-        past = PAST_SECONDS * BINS
+    def _limits_of(self, threshold: float) -> tuple[SingleArray, SingleArray]:
+        """Give the sums at a threshold: of boxes by width, length and row, and of sweeps."""
+        boxes = np.full((len(WIDTHS), len(LENGTHS), self._boxed), np.inf, np.float32)
         for (width, length), noise in self._box_noise.items():
-            if width * length == 1:
-                continue
-            total = sums[width, length][: self._boxed - width + 1]
-            limit = self._limits[threshold][0][width, length][: len(total), None]
-            over = total[:, past:] > limit
-            loud = np.flatnonzero(over)
-            if not len(loud):
-                continue
-            row, bin_ = np.unravel_index(loud, over.shape)
-            whole = self._q[row] == self._q[row + width - 1]
-            row, bin_ = row[whole], bin_[whole] + past
-            rank = noise.at(row).rank(total[row, bin_])
-            keep = rank > self._rank_of_halves(sums, (width, length), (row, bin_))
+            row = np.arange(self._boxed - width + 1)
+            whole = row[self._q[row] == self._q[row + width - 1]]
+            if width * length > 1:
+                place = WIDTHS.index(width), LENGTHS.index(length), whole
+                boxes[place] = noise.limit(threshold)[whole]
+        lines = [noise.limit(threshold) for noise in self._sweep_noise]
+        return boxes, np.array(lines, np.float32)
+
+    def _scan_boxes(
+        self, energy: SingleArray, limits: SingleArray, threshold: float
+    ) -> Iterator[Extended]:
+        past = PAST_SECONDS * BINS
+        hits = _all_hits(4, lambda out: box_hits(energy, limits, past, out))
+        for i, j in np.unique(hits[:, :2], axis=0):
+            row, bin_ = hits[(hits[:, 0] == i) & (hits[:, 1] == j), 2:].T
+            size = width, length = WIDTHS[i], LENGTHS[j]
+            noise, total = self._box_noise[size].at(row), box_energy(energy, size, row, bin_)
+            snr, rank = noise.snr(total), noise.rank(total)
+            keep = rank > self._rank_of_halves(energy, size, (row, bin_))
             keep &= rank >= threshold
-            for r, b, value in zip(row[keep], bin_[keep], rank[keep], strict=True):
-                excess = float(total[r, b]) - width * length
-                yield self._box(int(r), int(b) - past, (width, length), (float(value), excess))
+            for at in np.flatnonzero(keep):
+                excess = float(total[at]) - width * length
+                place = int(row[at]), int(bin_[at]) - past
+                yield self._box(place, size, (float(snr[at]), float(rank[at]), excess))
 
     def _rank_of_halves(
-        self, sums: Sums, size: tuple[int, int], place: tuple[IntArray, IntArray]
+        self, energy: SingleArray, size: tuple[int, int], place: tuple[IntArray, IntArray]
     ) -> FloatArray:
         """Give the larger rank of the halves of some boxes, in time and in frequency."""
         (width, length), (row, bin_) = size, place
@@ -233,37 +217,38 @@ class ExtendedSearch:
         if width > 1:
             higher = row + width // 2
             halves += [((width // 2, length), row, bin_), ((width // 2, length), higher, bin_)]
-        ranks = [self._box_noise[half].at(r).rank(sums[half][r, b]) for half, r, b in halves]
+        ranks = [
+            self._box_noise[half].at(r).rank(box_energy(energy, half, r, b))
+            for half, r, b in halves
+        ]
         return np.asarray(np.max(ranks, axis=0))
 
     def _box(
-        self, row: int, bin_: int, size: tuple[int, int], found: tuple[float, float]
+        self, place: tuple[int, int], size: tuple[int, int], found: tuple[float, float, float]
     ) -> Extended:
+        (row, bin_), (snr, rank, excess) = place, found
         low, high = self._frequency[row], self._frequency[row + size[0] - 1]
         edge = 1 / (np.sqrt(2) * self._q[row])
         band = float(low * (1 - edge)), float(high * (1 + edge))
         first = size[1] - 1
-        return Extended(bin_, found[0], "box", first, 0, first / 2, *band, 2 * found[1])
+        return Extended(bin_, snr, rank, "box", first, 0, first / 2, *band, 2 * excess)
 
-    def _scan_sweeps(self, sums: Sums, threshold: float) -> Iterator[Extended]:
+    def _scan_sweeps(self, energy: SingleArray, limits: SingleArray) -> Iterator[Extended]:
         past = PAST_SECONDS * BINS
-        limits = self._limits[threshold][1]
-        for sweep, noise, means, limit in zip(
-            self._sweeps, self._sweep_noise, self._sweep_means, limits, strict=True
-        ):
-            total = sweep.total(sums)
-            bins = np.flatnonzero(total > limit)
-            if not len(bins):
-                continue
-            parts = np.maximum(sweep.parts_at(sums, bins + past) - means[:, None], 0)
+        hits = _all_hits(2, lambda out: sweep_hits(energy, self._parts, limits, past, out))
+        for which in np.unique(hits[:, 0]):
+            sweep, noise = self._sweeps[which], self._sweep_noise[which]
+            bins, means = hits[hits[:, 0] == which, 1], self._sweep_means[which]
+            held = sweep.parts_at(energy, bins)
+            parts, total = np.maximum(held - means[:, None], 0), held.sum(axis=0)
             spread = parts.sum(axis=0) ** 2 / np.maximum((parts**2).sum(axis=0), 1e-30)
-            rank = noise.rank(total[bins])
+            snr, rank = noise.snr(total), noise.rank(total)
             even = spread >= max(LEAST_PARTS, EVEN * len(parts))
             for at in np.flatnonzero(even):
-                b = int(bins[at])
                 place = self._extent(sweep, parts[:, at])
-                excess = 2 * float(total[b] - means.sum())
-                yield Extended(b, float(rank[at]), "sweep", *place, excess)
+                excess = 2 * float(total[at] - means.sum())
+                bin_, as_rare, ranked = int(bins[at]) - past, float(snr[at]), float(rank[at])
+                yield Extended(bin_, as_rare, ranked, "sweep", *place, excess)
 
     def _extent(self, sweep: Sweep, energy: SingleArray) -> tuple[int, int, float, float, float]:
         """Bound a sweep by the parts between which all but a tenth of its energy lies.

@@ -11,8 +11,34 @@ SingleArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.intp]
 
 
+REFERENCE_HZ = 100.0
+"""Frequency at which a tile's rank is its SNR."""
+BOX_TRIALS = 245.0
+"""Boxes of one row and one bin, in units of the tiles of ``REFERENCE_HZ``: weighed so that
+boxes bring a tenth of the false alarms (docs/detection.md)."""
+SWEEP_TRIALS = 2.7
+"""Sweeps, in the same units."""
 FAR_OUT = 6.5
 """SNR above which the energy bounds the rank: no noise reaches it."""
+
+
+def tile_handicap(frequency: FloatArray | float) -> FloatArray:
+    """Give what the squared rank of tiles lacks of their squared SNR.
+
+    An octave holds as many tiles a second as its frequency is high; signals come from all
+    octaves alike.
+    """
+    return np.asarray(2 * np.log(frequency / REFERENCE_HZ))
+
+
+def box_handicap(width: int, length: int) -> float:
+    """Give the same of boxes [rows, bins]: the larger they are, the fewer there are."""
+    return float(2 * np.log(BOX_TRIALS / (width * length)))
+
+
+def sweep_handicap() -> float:
+    """Give the same of sweeps."""
+    return float(2 * np.log(SWEEP_TRIALS))
 
 
 @dataclass(frozen=True)
@@ -24,17 +50,21 @@ class Noise:
     scale: FloatArray
     gain: FloatArray
     """Most of the sum that a signal of unit energy can give: tiles overlap."""
+    handicap: FloatArray
+    """What the squared rank lacks of the squared SNR."""
 
     @classmethod
-    def learn(cls, sample: SingleArray, gain: FloatArray | None = None) -> "Noise":
+    def learn(cls, sample: SingleArray, handicap: float, gain: FloatArray | None = None) -> "Noise":
         """Fit by mean and variance over the last axis."""
         mean, variance = sample.mean(axis=-1, dtype=float), sample.var(axis=-1, dtype=float)
         scale = np.asarray(variance / mean)
-        return cls(np.asarray(mean), mean**2 / variance, scale, scale if gain is None else gain)
+        gain = scale if gain is None else gain
+        less = np.full_like(scale, handicap)
+        return cls(np.asarray(mean), np.asarray(mean**2 / variance), scale, gain, less)
 
     def limit(self, threshold: float) -> FloatArray:
-        """Give the sums as rare as a tile of a threshold: exp(-(threshold^2 + 2) / 2)."""
-        rarity = np.exp(-(threshold**2 + 2) / 2)
+        """Give the sums of a rank: a tile of an SNR is as rare as exp(-(snr^2 + 2) / 2)."""
+        rarity = np.exp(-(threshold**2 + 2 + self.handicap) / 2)
         return np.asarray(gammainccinv(self.form, rarity) * self.scale)
 
     def at(self, index: IntArray) -> "Noise":
@@ -42,6 +72,10 @@ class Noise:
         return Noise(*(np.asarray(column)[index] for column in vars(self).values()))
 
     def rank(self, value: npt.NDArray[np.floating]) -> FloatArray:
+        """Give the rank of a sum: its SNR and what it is handicapped by."""
+        return np.asarray(np.sqrt(np.maximum(self.snr(value) ** 2 - self.handicap, 0)))
+
+    def snr(self, value: npt.NDArray[np.floating]) -> FloatArray:
         """Give the SNR of a tile as rare as a sum, and no more than its energy allows.
 
         Far out, sums of overlapping tiles are more frequent than a gamma distribution says;

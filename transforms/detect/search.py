@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from transforms.detect.bank import BINS, PAST_SECONDS, Bank, Tiles
+from transforms.detect.bank import PAST_SECONDS, Bank
 from transforms.detect.config import DetectConfig
 from transforms.detect.describe import (
     bins_per_second,
@@ -15,6 +15,7 @@ from transforms.detect.describe import (
     tile_candidates,
 )
 from transforms.detect.extended import ExtendedSearch
+from transforms.detect.octave import BINS, Tiles
 from transforms.detect.view import View
 from transforms.elements import Candidate, Whitened
 from transforms.gps import NANOSECONDS
@@ -23,7 +24,7 @@ __all__ = ["bins_per_second", "extended_for", "search"]
 
 SingleArray = npt.NDArray[np.float32]
 
-HOPS_AT_ONCE = 64
+HOPS_AT_ONCE = 128
 """Hops handed to the bank together; any number gives the same candidates."""
 HOPS_IN_CACHE = 16
 """Hops whose extended shapes are sought together."""

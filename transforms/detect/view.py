@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from transforms.detect.bank import CUT, Bank, Octave, halve
+from transforms.detect.bank import Bank
 from transforms.detect.config import DetectConfig
+from transforms.detect.decimate import halve
+from transforms.detect.octave import CUT, Octave
 from transforms.elements import Interval, Whitened
 from transforms.gps import NANOSECONDS, to_index, to_ns
 

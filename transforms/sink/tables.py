@@ -48,6 +48,12 @@ TRIGGER_COLUMNS = (
         "",
         "signal-to-noise ratio of the loudest tile or shape",
     ),
+    Column(
+        "rank",
+        _FLOAT,
+        "",
+        "ranking statistic: as rare in noise at any frequency and for any shape",
+    ),
     Column("amplitude", _FLOAT, "Hz(-1/2)", "root-sum-square strain of the loudest tile or shape"),
     Column(
         "phase",

@@ -1,0 +1,219 @@
+"""The passes over energies that numpy would make many of, each compiled into one.
+
+Compiled code is kept beside this file or in the user's cache directory; where neither
+can be written, each process compiles its own. Sums may be taken in any order that
+depends on their lengths only, so a second gives the same bits in any company.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+SingleArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_CACHE_SAMPLES = 1 << 12
+_FLOATS = {"reassoc", "nsz", "nnan"}
+
+
+def _compiled(function: Function) -> Function:
+    try:
+        made = njit(cache=True, nogil=True, fastmath=_FLOATS)(function)
+    except RuntimeError:
+        made = njit(nogil=True, fastmath=_FLOATS)(function)
+    return cast(Function, made)
+
+
+@_compiled
+def fold(
+    even: SingleArray, odd: SingleArray, taps: SingleArray, out: SingleArray
+) -> None:  # pragma: no cover - compiled
+    """Filter even samples by a symmetric half-band filter.
+
+    Args:
+        even: [time].
+        odd: [time], with as many samples before and after as there are pairs of taps.
+        taps: The middle one, and one of each pair outwards.
+        out: [time], written.
+    """
+    pairs = len(taps) - 1
+    for start in range(0, len(out), _CACHE_SAMPLES):
+        part = out[start : start + _CACHE_SAMPLES]
+        n = len(part)
+        middle = even[start : start + n]
+        for i in range(n):
+            part[i] = middle[i] * taps[0]
+        for k in range(pairs):
+            # Sample 2 i has the odd samples i - 1 - k and i + k at distance 2 k + 1.
+            before, after = odd[start + pairs - 1 - k :], odd[start + pairs + k :]
+            for i in range(n):
+                part[i] += (before[i] + after[i]) * taps[k + 1]
+
+
+@_compiled
+def weigh(
+    spectrum: SingleArray, weight: SingleArray, lowest: IntArray, out: SingleArray
+) -> None:  # pragma: no cover - compiled
+    """Cut the wavelets' bands out of spectra.
+
+    Complex numbers are pairs of floats here.
+
+    Args:
+        spectrum: [hop, 2 frequency].
+        weight: [wavelet, length], from ``lowest`` up; zero beyond the band.
+        lowest: [wavelet].
+        out: [hop, wavelet, 2 length], written; zero beyond the spectrum.
+    """
+    for hop in range(len(spectrum)):
+        for row in range(len(weight)):
+            part, own, band = spectrum[hop, 2 * lowest[row] :], weight[row], out[hop, row]
+            width = min(len(own), len(part) // 2)
+            for k in range(width):
+                band[2 * k] = part[2 * k] * own[k]
+                band[2 * k + 1] = part[2 * k + 1] * own[k]
+            band[2 * width :] = 0
+
+
+@_compiled
+def summarise(
+    y: SingleArray,
+    span: tuple[int, int],
+    edges: IntArray,
+    means: tuple[IntArray, SingleArray],
+    loudest: SingleArray,
+) -> None:  # pragma: no cover - compiled
+    """Give the mean energy of every bin of time, and the largest energy.
+
+    Args:
+        y: [hop, wavelet, 2 sample], real and imaginary parts.
+        span: First and last of the hop's own samples.
+        edges: [2, bin], first and last sample of each bin, counted from the span's start.
+        means: Rows of the wavelets, and [hop, row, bin], written: half the mean.
+        loudest: [hop, wavelet], written: of the span.
+    """
+    first, last = span
+    rows, out = means
+    energy = np.empty(last - first, np.float32)
+    for hop in range(y.shape[0]):
+        for i in range(y.shape[1]):
+            own = y[hop, i, 2 * first : 2 * last]
+            most = np.float32(0)
+            for k in range(len(energy)):
+                power = own[2 * k] * own[2 * k] + own[2 * k + 1] * own[2 * k + 1]
+                energy[k] = power
+                most = max(most, power)
+            loudest[hop, i] = most
+            for b in range(edges.shape[1]):
+                total = np.float32(0)
+                # Unsigned, so that no index can count from the end: twice as fast.
+                for k in range(np.uint64(edges[0, b]), np.uint64(edges[1, b])):
+                    total += energy[np.uint64(k)]
+                out[hop, rows[i], b] = total * (np.float32(0.5) / (edges[1, b] - edges[0, b]))
+
+
+@_compiled
+def _double(sums: SingleArray, lag: int, out: SingleArray) -> None:  # pragma: no cover
+    """Sum over twice as many bins: those that end here, and those that end ``lag`` before."""
+    earlier, later, both = sums[: len(sums) - lag], sums[lag:], out[lag:]
+    out[:lag] = sums[:lag]
+    for b in range(len(both)):
+        both[b] = earlier[b] + later[b]
+
+
+@_compiled
+def _any_over(values: SingleArray, limit: float) -> bool:  # pragma: no cover - compiled
+    """Tell whether any value lies over a limit; counting all is faster than stopping."""
+    count = 0
+    for value in values:
+        count += value > limit
+    return count > 0
+
+
+@_compiled
+def box_hits(
+    energy: SingleArray, limits: SingleArray, past: int, hits: IntArray
+) -> int:  # pragma: no cover - compiled
+    """Find the boxes whose energy lies over a limit.
+
+    Args:
+        energy: [row, bin].
+        limits: [width, length, row], of boxes of 2^i rows from a row up and 2^j bins; infinite
+            where there is none.
+        past: Bins that no box ends in.
+        hits: [hit, 4], written as far as there is room: width, length, row, last bin.
+
+    Returns:
+        How many there are.
+    """
+    count, n = 0, energy.shape[1]
+    one, other = np.empty(n, np.float32), np.empty(n, np.float32)
+    for row in range(limits.shape[2]):
+        for i in range(limits.shape[0]):
+            if row + (1 << i) > len(energy):
+                break
+            sums, spare = one, other
+            sums[:] = energy[row]
+            for k in range(1, 1 << i):
+                neighbour = energy[row + k]
+                for b in range(n):
+                    sums[b] += neighbour[b]
+            for j in range(limits.shape[1]):
+                if j > 0:
+                    _double(sums, 1 << (j - 1), spare)
+                    sums, spare = spare, sums
+                limit = limits[i, j, row]
+                if not _any_over(sums[past:], limit):
+                    continue
+                for b in range(past, n):
+                    if sums[b] > limit:
+                        if count < len(hits):
+                            hits[count, 0], hits[count, 1] = i, j
+                            hits[count, 2], hits[count, 3] = row, b
+                        count += 1
+    return count
+
+
+@_compiled
+def sweep_hits(
+    energy: SingleArray, parts: IntArray, limits: SingleArray, past: int, hits: IntArray
+) -> int:  # pragma: no cover - compiled
+    """Find the sweeps whose energy lies over a limit.
+
+    Args:
+        energy: [row, bin].
+        parts: [part, 4]: sweep, row, bins before the sweep's end, and logarithm to base 2 of
+            the length in bins; those of a sweep follow each other.
+        limits: [sweep].
+        past: Bins that no sweep ends in.
+        hits: [hit, 2], written as far as there is room: sweep, bin in which it ends.
+
+    Returns:
+        How many there are.
+    """
+    rows, n = energy.shape
+    sums = np.empty((parts[:, 3].max() + 1, rows, n), np.float32)
+    sums[0] = energy
+    for j in range(1, len(sums)):
+        for row in range(rows):
+            _double(sums[j - 1, row], 1 << (j - 1), sums[j, row])
+    count, part = 0, 0
+    total = np.empty(n - past, np.float32)
+    for sweep in range(len(limits)):
+        total[:] = 0
+        while part < len(parts) and parts[part, 0] == sweep:
+            piece = sums[parts[part, 3], parts[part, 1], past - parts[part, 2] :]
+            for b in range(n - past):
+                total[b] += piece[b]
+            part += 1
+        if not _any_over(total, limits[sweep]):
+            continue
+        for b in range(n - past):
+            if total[b] > limits[sweep]:
+                if count < len(hits):
+                    hits[count, 0], hits[count, 1] = sweep, b + past
+                count += 1
+    return count

@@ -1,0 +1,201 @@
+"""One octave of the bank: complex wavelets that share a sample rate.
+
+A wavelet of quality q at frequency f is exp(-(t/tau)^2 + 2 pi i f t), tau = q / (sqrt(2) pi
+f) (Chatterji et al. 2004, doi:10.1088/0264-9381/21/20/024): a Gaussian of amplitude width
+f/q in frequency. Each is applied as a Gaussian on a block's spectrum and transformed
+back at the lowest rate that holds its band. Blocks lie on the GPS grid, so a second
+gives the same tiles when it comes alone and when it comes with hundreds of others.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+
+from transforms.detect.kernels import summarise, weigh
+from transforms.detect.rarity import tile_handicap
+
+FloatArray = npt.NDArray[np.floating]
+SingleArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+BINS = 32
+"""Bins of a second in which energies are averaged for extended signals."""
+CUT = 2.5
+"""Half-width of a wavelet's band, in units of f / q; the amplitude there is 4 %, and
+4e-4 of its energy lie beyond."""
+SUPPORT = 3.0
+"""Half-length of a wavelet, in units of tau; the amplitude there is 1e-4."""
+CACHE_TILES = 1 << 15
+"""Tiles transformed at once, few enough to stay in cache."""
+CLOSER = 1.1
+"""How much more energy a closer look may find than the bank's best tile."""
+REFINED = 1.22
+"""Most that a peak's energy rises between two samples: they lie q / (5 f) apart."""
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Tiles over the threshold, as columns: [tile] each."""
+
+    hop: IntArray
+    """Which of the blocks handed over."""
+    time: FloatArray
+    """Centre, refined between samples, from the hop's start [s]."""
+    sample: FloatArray
+    """Centre as sampled, from the hop's start [s]: in [0, 1) always."""
+    frequency: FloatArray
+    q: FloatArray
+    snr: FloatArray
+    rank: FloatArray
+    """Ranking statistic, see ``handicap``."""
+    phase: FloatArray
+    """At ``time`` [rad]."""
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Wavelets of one octave that share a length of the inverse transform."""
+
+    length: int
+    weight: SingleArray
+    """[wavelet, length], from each one's lowest frequency up; zero beyond its band."""
+    lowest: IntArray
+    frequency: FloatArray
+    q: FloatArray
+    row: IntArray
+    """Places of the wavelets in the bank."""
+    handicap: FloatArray
+    """What the squared rank lacks of the squared SNR."""
+    span: tuple[int, int]
+    """First and last of a hop's own samples."""
+    edges: IntArray
+    """[2, bin], as ``_bins`` gives them."""
+
+
+Row = tuple[float, float, int]
+"""A wavelet: frequency [Hz], q, and its place in the bank."""
+
+
+class Octave:
+    """All wavelets that one rate carries."""
+
+    def __init__(self, rate: int, rows: list[Row], band_low: float) -> None:
+        """Lay out wavelets over blocks of one second."""
+        self.rate = rate
+        reach = max(SUPPORT * q / (np.sqrt(2) * np.pi * f) for f, q, _ in rows)
+        # Circular transforms: a wavelet may run into the next block's copy up to its middle.
+        pad = 0.75 * reach + 2 / rate
+        need = (1 + 2 * pad) * rate
+        size = 1 << int(np.ceil(np.log2(need)))
+        sizes = (size * 5 // 8, size * 3 // 4, size * 7 // 8, size)
+        self.size = next(n for n in sizes if n >= need)
+        self.lead = (self.size - rate) // 2
+        self.lowest = int(np.ceil(band_low / (rate / self.size)))
+        self.groups = self._group(rows)
+
+    def _group(self, rows: list[Row]) -> list[_Group]:
+        step = self.rate / self.size
+        by_length: dict[int, list[tuple[int, FloatArray, Row]]] = {}
+        lengths = sorted(n for n in range(4, self.size // 2 + 1) if self.size % n == 0)
+        for row in rows:
+            f, q, _ = row
+            low = max(1, self.lowest, int(np.ceil((f - CUT * f / q) / step)))
+            high = min(self.size // 2, int((f + CUT * f / q) / step))
+            k = np.arange(low, high + 1)
+            weight = np.exp(-(((k * step - f) * q / (np.sqrt(2) * f)) ** 2))
+            length = next(n for n in lengths if n >= len(k))
+            # Unit white noise in gives a mean of |y|^2 of 2 out.
+            weight *= np.sqrt(2 / np.sum(weight**2) / self.size) * length
+            by_length.setdefault(length, []).append((low, weight, row))
+        return [self._stack(length, members) for length, members in by_length.items()]
+
+    def _stack(self, length: int, rows: list[tuple[int, FloatArray, Row]]) -> _Group:
+        weight = np.zeros((len(rows), length), np.float32)
+        for i, (_, w, _) in enumerate(rows):
+            weight[i, : len(w)] = w
+        f, q, place = (np.array([row[i] for _, _, row in rows]) for i in range(3))
+        stride = self.size / length
+        first, last = (int(np.ceil((self.lead + end) / stride)) for end in (0, self.rate))
+        sampled = (np.arange(first, last) * stride - self.lead) / self.rate
+        lowest = np.array([r[0] for r in rows])
+        span = (tile_handicap(f), (first, last), _bins(sampled))
+        return _Group(length, weight, lowest, f, q, place, *span)
+
+    def scan(self, blocks: SingleArray, threshold: float, energy: SingleArray) -> Iterator[Tiles]:
+        """Give the tiles over a threshold, and the mean energy of every bin of time.
+
+        Args:
+            blocks: [hop, time] whitened strain at this octave's rate, ``lead`` samples
+                before each hop and as many after it.
+            threshold: Least rank.
+            energy: [hop, row of the bank, bin]; the rows of this octave are written: |y|^2 / 2,
+                whose mean is 1 in white noise, averaged over each of ``BINS`` bins.
+        """
+        spectrum = scipy.fft.rfft(blocks, axis=1).view(np.float32)
+        for group in self.groups:
+            count = max(1, CACHE_TILES // (group.length * len(group.weight)))
+            for hop in range(0, len(blocks), count):
+                own = slice(hop, hop + count)
+                tiles = self._scan_group(spectrum[own], group, threshold, energy[own])
+                if tiles is not None:
+                    yield replace(tiles, hop=tiles.hop + hop)
+
+    def _scan_group(
+        self, spectrum: SingleArray, group: _Group, threshold: float, means: SingleArray
+    ) -> Tiles | None:
+        """Search some hops with the wavelets of one group."""
+        band = np.empty((len(spectrum), len(group.weight), 2 * group.length), np.float32)
+        weigh(spectrum, group.weight, group.lowest, band)
+        y = scipy.fft.ifft(band.view(np.complex64), axis=2, overwrite_x=True)
+        loudest = np.empty(y.shape[:2], np.float32)
+        summarise(y.view(np.float32), group.span, group.edges, (group.row, means), loudest)
+        limit = (threshold**2 + 2 + group.handicap) / CLOSER
+        hop, row = np.nonzero(loudest > limit / REFINED)
+        return self._tiles(y[hop, row], group, (hop, row, limit[row])) if len(hop) else None
+
+    def _tiles(
+        self,
+        y: npt.NDArray[np.complex64],
+        group: _Group,
+        what: tuple[IntArray, IntArray, FloatArray],
+    ) -> Tiles | None:
+        """Give the tiles over a limit of energy in series [series, sample] of hops and rows."""
+        (hop, row, limit), (first, last) = what, group.span
+        around = y[:, first - 1 : last + 1]
+        # A Gaussian's logarithm is a parabola: its top from three samples.
+        log = np.log(np.square(around.real) + np.square(around.imag) + np.float32(1e-20))
+        left, middle, right = log[:, :-2], log[:, 1:-1], log[:, 2:]
+        curve = np.minimum(left - 2 * middle + right, np.float32(-1e-6))
+        shift = np.clip(0.5 * (left - right) / curve, -0.5, 0.5)
+        rise = np.where((middle >= left) & (middle >= right), (left - right) * shift / -4, 0)
+        energy = np.exp(middle + np.minimum(rise, np.float32(np.log(REFINED))))
+        series, at = np.nonzero(energy > limit[:, None])
+        if not len(at):
+            return None
+        shift, energy = shift[series, at], energy[series, at]
+        hop, row, place = hop[series], row[series], at + first
+        f, q = group.frequency[row], group.q[row]
+        stride = self.size / group.length
+        carrier = 2 * np.pi * ((group.lowest[row] * place) % group.length) / group.length
+        turn = 2 * np.pi * f * shift * stride / self.rate
+        phase = np.angle(np.exp(1j * (np.angle(y[series, place]) + carrier + turn)))
+        sampled = (place * stride - self.lead) / self.rate
+        refined = sampled + shift * stride / self.rate
+        snr, rank = (np.sqrt(energy - 2 - less) for less in (0, group.handicap[row]))
+        return Tiles(hop, refined, sampled, f, q, snr, rank, phase)
+
+
+def _bins(sampled: FloatArray) -> IntArray:
+    """Give the first and last sample of each bin of a hop, [2, bin], at times [s].
+
+    A bin without a sample of its own takes the nearest one.
+    """
+    edges = np.searchsorted(sampled, np.arange(BINS + 1) / BINS - 1e-9)
+    centres = (np.arange(BINS) + 0.5) / BINS
+    nearest = np.abs(sampled[:, None] - centres).argmin(axis=0)
+    empty = edges[1:] == edges[:-1]
+    low, high = np.where(empty, nearest, edges[:-1]), np.where(empty, nearest + 1, edges[1:])
+    return np.array([low, high])

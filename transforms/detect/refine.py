@@ -1,0 +1,114 @@
+"""A loud tile looked at again, with wavelets between those of the bank.
+
+The bank's wavelets lie up to ``DetectConfig.mismatch`` from a signal. What a search with
+many more of them would gain is gained by looking closely where it is loud.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+
+from transforms.detect.octave import CUT, Octave
+from transforms.detect.rarity import tile_handicap
+
+FloatArray = npt.NDArray[np.float64]
+SingleArray = npt.NDArray[np.float32]
+
+GRID = np.linspace(-1, 1, 5)
+"""Frequencies and qualities looked at, in units of half the bank's spacing."""
+TIMES = np.linspace(-1, 1, 15)
+"""Times looked at, in units of the reach."""
+REACH = 4.5
+"""How far from a tile's time is looked, in units of the expected error tau / snr."""
+LEAST_REACH = 0.1
+"""The same for loud tiles, in units of tau."""
+FITTED = 5
+"""Parameters fitted: amplitude, phase, time, frequency and quality. Noise adds as much to
+the energy of the best fit, in the mean."""
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The wavelet that fits best."""
+
+    time: float
+    """From the hop's start [s]."""
+    frequency: float
+    q: float
+    snr: float
+    rank: float
+    phase: float
+    """At ``time`` [rad]."""
+
+
+def refine(block: SingleArray, octave: Octave, tile: Peak, mismatch: float) -> Peak:
+    """Find the wavelet near a tile that fits best.
+
+    Args:
+        block: [time], whitened strain at the octave's rate, ``lead`` samples before the hop.
+        octave: Of the tile.
+        tile: What the bank saw.
+        mismatch: Of the bank.
+
+    Returns:
+        The best of a grid of wavelets. Its time is the mean over the grid, weighed by the
+        likelihood exp(energy / 2): that errs less than the time of the best.
+    """
+    half = 2 * np.sqrt(mismatch / 3)
+    f, q = (
+        column.ravel()
+        for column in np.meshgrid(
+            tile.frequency * np.exp(GRID * half / np.sqrt(2 + tile.q**2)),
+            tile.q * np.exp(GRID * half / np.sqrt(2)),
+        )
+    )
+    spectrum, grid = _band(block, octave, (f, q))
+    tau = tile.q / (np.sqrt(2) * np.pi * tile.frequency)
+    times = tile.time + tau * max(REACH / tile.snr, LEAST_REACH) * TIMES
+    turns = np.exp(2j * np.pi * np.outer(grid, times + octave.lead / octave.rate))
+    y = _weights(grid, f, q, octave) @ (spectrum[:, None] * turns)
+    energy = y.real**2 + y.imag**2
+    likely = np.exp((energy - energy.max()) / 2)
+    time = float(likely.sum(axis=0) @ times / likely.sum())
+    which, at = np.unravel_index(int(np.argmax(energy)), energy.shape)
+    turn = 2 * np.pi * f[which] * (time - times[at])
+    best, frequency = _top(energy[which], int(at)), float(f[which])
+    return Peak(
+        time,
+        frequency,
+        float(q[which]),
+        float(np.sqrt(max(best - FITTED, 0))),
+        float(np.sqrt(max(best - 2 - float(tile_handicap(frequency)), 0))),
+        float(np.angle(y[which, at] * np.exp(1j * turn))),
+    )
+
+
+def _top(energy: FloatArray, at: int) -> float:
+    """Give the top of energies over time, the largest of which is at ``at``."""
+    if not 0 < at < len(energy) - 1:
+        return float(energy[at])
+    # A Gaussian's logarithm is a parabola.
+    left, middle, right = np.log(energy[at - 1 : at + 2])
+    curve = left - 2 * middle + right
+    return float(np.exp(middle - (left - right) ** 2 / (8 * curve))) if curve < 0 else energy[at]
+
+
+def _band(
+    block: SingleArray, octave: Octave, wavelets: tuple[FloatArray, FloatArray]
+) -> tuple[npt.NDArray[np.complex128], FloatArray]:
+    """Give the spectrum of a block where wavelets lie, and its frequencies [Hz]."""
+    f, q = wavelets
+    step = octave.rate / octave.size
+    low = max(1, octave.lowest, int(np.ceil(np.min(f - CUT * f / q) / step)))
+    high = min(octave.size // 2, int(np.max(f + CUT * f / q) / step))
+    spectrum = scipy.fft.rfft(block)[low : high + 1]
+    return spectrum.astype(np.complex128), np.arange(low, high + 1, dtype=float) * step
+
+
+def _weights(grid: FloatArray, f: FloatArray, q: FloatArray, octave: Octave) -> FloatArray:
+    """Give wavelets on frequencies, [wavelet, frequency], of unit noise as the bank's are."""
+    away = (grid - f[:, None]) * (q / f)[:, None]
+    weight = np.where(np.abs(away) <= CUT, np.exp(-(away**2) / 2), 0)
+    return np.asarray(weight * np.sqrt(2 / octave.size / np.sum(weight**2, axis=1))[:, None])
