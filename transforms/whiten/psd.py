@@ -28,6 +28,16 @@ BAND = 1024
 """Frequencies ranked at once, to stay in cache."""
 
 
+def comes_into_force(update: int, config: WhitenConfig) -> int:
+    """Give the time from which on an update is in force [GPS ns]."""
+    return update * config.update_seconds * NANOSECONDS
+
+
+def in_force(gps_ns: int, config: WhitenConfig) -> int:
+    """Give the number of the update in force at a GPS time [ns]."""
+    return (gps_ns - comes_into_force(0, config)) // (config.update_seconds * NANOSECONDS)
+
+
 def psd_window(update: int, segment: tuple[int, int], config: WhitenConfig) -> tuple[int, int]:
     """Say which stretch the spectrum of an update is made of.
 
@@ -35,8 +45,7 @@ def psd_window(update: int, segment: tuple[int, int], config: WhitenConfig) -> t
     such past, its own first ``psd_seconds`` (or all of it, where it is shorter).
 
     Args:
-        update: Number of the update on the GPS grid: it is in force from
-            ``update * update_seconds`` on.
+        update: Number of the update on the GPS grid.
         segment: Start and end of the contiguous data [GPS ns].
         config: Whitening.
 
@@ -44,7 +53,7 @@ def psd_window(update: int, segment: tuple[int, int], config: WhitenConfig) -> t
         Start and end [GPS ns].
     """
     length = config.psd_seconds * NANOSECONDS
-    end = update * config.update_seconds * NANOSECONDS
+    end = comes_into_force(update, config)
     start = max(end - length, segment[0])
     return start, min(start + length, segment[1])
 
