@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -49,6 +50,15 @@ def part_of(block, start_s, end_s):
     )
 
 
+def steep():
+    """Make noise as steep as KAGRA's published curve: eleven decades up towards 1 Hz."""
+    n, rate = 64 * 4096, 4096
+    f = np.fft.rfftfreq(n, 1 / rate)
+    asd = 1e-23 * np.maximum(1, (30 / np.maximum(f, 1)) ** 8)
+    rng = np.random.default_rng(3)
+    return np.fft.irfft(np.fft.rfft(rng.standard_normal(n)) * asd * np.sqrt(rate / 2), n)
+
+
 @pytest.mark.parametrize("sample_rate", [2048, 4096, 16384])
 @pytest.mark.parametrize("curve", noise.names())
 def test_noise_of_every_curve_becomes_white(curve, sample_rate, coloured, as_block):
@@ -67,13 +77,7 @@ def test_noise_of_every_curve_becomes_white(curve, sample_rate, coloured, as_blo
 
 
 def test_steep_noise_at_one_hertz_does_not_leak(as_block):
-    # The published curve of KAGRA rises by eleven decades towards 1 Hz.
-    n, rate = 64 * 4096, 4096
-    f = np.fft.rfftfreq(n, 1 / rate)
-    asd = 1e-23 * np.maximum(1, (30 / np.maximum(f, 1)) ** 8)
-    rng = np.random.default_rng(3)
-    strain = np.fft.irfft(np.fft.rfft(rng.standard_normal(n)) * asd * np.sqrt(rate / 2), n)
-    white = valid(whiten(as_block(strain), CONFIG, MARGIN))
+    white = valid(whiten(as_block(steep()), CONFIG, MARGIN))
     assert white.std() == pytest.approx(1, abs=0.03)
 
 
@@ -209,8 +213,64 @@ def test_partitioned_filtering_is_convolution():
     rng = np.random.default_rng(5)
     x, taps = rng.standard_normal(20 * 64), rng.standard_normal(150)
     parts = convolve.partition(taps, 64)
-    got = convolve.convolve(x, [parts] * 17, 64)
+    got = convolve.convolve(x, parts, 64)
     np.testing.assert_allclose(got, np.convolve(x, taps)[3 * 64 : 20 * 64], atol=1e-10)
+
+
+REAL = (
+    "H-H1_LOSC_4_V2-1126259446-32.hdf5",
+    "L-L1_LOSC_4_V2-1126259446-32.hdf5",
+    "L-L1_GWOSC_4KHZ_R1-1187008867-32.hdf5",
+)
+
+
+def rounding(strain, sample_rate, as_block, monkeypatch):
+    """Give what single precision adds to each octave of white noise of unit variance."""
+    block = as_block(strain, sample_rate)
+    chosen = valid(whiten(block, CONFIG, MARGIN)).astype(np.float64)
+    with monkeypatch.context() as patch:
+        patch.setattr(fir, "ROUNDED", 0)
+        double = valid(whiten(block, CONFIG, MARGIN))
+    f, power = signal.welch((chosen - double)[STEADY * sample_rate :], sample_rate, nperseg=4096)
+    octaves = CONFIG.low_frequency * 2.0 ** np.arange(10)
+    return [
+        np.mean(power[(f >= low) & (f < 2 * low)]) * sample_rate / 2
+        for low in octaves[octaves < sample_rate / 2]
+    ]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_single_precision_resolves_real_noise(name, data, as_block, monkeypatch):
+    with h5py.File(data / name) as file:
+        strain = file["strain/Strain"][:]
+    assert 0 < max(rounding(strain, 4096, as_block, monkeypatch)) < 1e-5
+
+
+@pytest.mark.parametrize("curve", noise.names())
+def test_rounding_is_small_for_every_curve(curve, coloured, as_block, monkeypatch):
+    strain = coloured(curve, 32, 16384)
+    assert max(rounding(strain, 16384, as_block, monkeypatch)) < 1e-4
+
+
+def test_double_precision_is_used_where_single_is_not_enough(as_block, monkeypatch):
+    assert max(rounding(steep(), 4096, as_block, monkeypatch)) == 0
+
+
+def test_a_wild_sample_gives_no_nan(coloured, as_block):
+    strain = coloured("aligo_O4high", 128)
+    strain[100 * 4096] = 1e30
+    white = whiten(as_block(strain), CONFIG, MARGIN)
+    assert np.all(np.isfinite(white.samples))
+
+
+@settings(max_examples=50)
+@given(st.integers(1, 600), st.integers(0, 10**7))
+def test_updates_come_into_force_one_after_another(update_seconds, update):
+    config = WhitenConfig(update_seconds=update_seconds)
+    at = psd.comes_into_force(update, config)
+    assert at % NANOSECONDS == 0
+    assert psd.in_force(at, config) == update
+    assert psd.in_force(at - 1, config) == update - 1
 
 
 def test_minimum_phase_has_the_magnitude_and_the_least_delay():

@@ -5,56 +5,52 @@ transforms lie on the GPS grid of whole seconds, so a second gives the same bits
 comes alone and when it comes in an array of hundreds.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-FloatArray = npt.NDArray[np.float64]
-ComplexArray = npt.NDArray[np.complex128]
-
-BATCH = 16
-"""Seconds transformed at once: enough to be fast, few enough to stay in cache."""
+FloatArray = npt.NDArray[np.floating[Any]]
+ComplexArray = npt.NDArray[np.complexfloating[Any, Any]]
 
 
 def partition(taps: FloatArray, hop: int) -> ComplexArray:
     """Transform a filter in parts of one hop.
 
     Args:
-        taps: [tap].
+        taps: [tap], float32 or float64.
         hop: Samples of a hop.
 
     Returns:
-        [part, frequency].
+        [part, frequency], of the taps' precision.
     """
     parts = -(-len(taps) // hop)
-    padded = np.zeros((parts, 2 * hop))
+    padded = np.zeros((parts, 2 * hop), taps.dtype)
     padded[:, :hop] = np.pad(taps, (0, parts * hop - len(taps))).reshape(parts, hop)
     return np.asarray(scipy.fft.rfft(padded))
 
 
-def convolve(strain: FloatArray, filters: list[ComplexArray], hop: int) -> FloatArray:
-    """Filter causally, each hop with its own filter.
+def convolve(strain: FloatArray, filters: ComplexArray, hop: int) -> FloatArray:
+    """Filter causally.
 
     Args:
-        strain: [time], whole hops: as many before the first output as the filters have
-            parts, then one for each output.
-        filters: One for each output hop, as ``partition`` gives it.
+        strain: [time], float32 or float64, whole hops: as many as the filter has parts
+            before the first output, then one for each output. A few outputs at a time
+            stay in cache.
+        filters: As ``partition`` gives it, of the strain's precision.
         hop: Samples of a hop.
 
     Returns:
-        [time], ``len(filters) * hop`` samples.
+        [time], a hop for each of the strain's but the first ones.
     """
-    parts, count = len(filters[0]), len(filters)
+    parts = len(filters)
+    # windows[i] ends with hop i + 1; output hop j is strain hop j + parts.
     windows = np.lib.stride_tricks.sliding_window_view(strain, 2 * hop)[::hop]
-    out = np.empty((count, hop))
-    for first in range(0, count, BATCH):
-        last = min(first + BATCH, count)
-        # windows[i] ends with hop i + 1; output hop j is strain hop j + parts.
-        spectra = scipy.fft.rfft(windows[first : last + parts - 1], axis=1)
-        for j in range(first, last):
-            newest = j - first + parts - 1
-            total = spectra[newest] * filters[j][0]
-            for part in range(1, parts):
-                total += spectra[newest - part] * filters[j][part]
-            out[j] = scipy.fft.irfft(total, 2 * hop)[hop:]
-    return out.reshape(-1)
+    spectra = scipy.fft.rfft(windows, axis=1)
+    count = len(spectra) - parts + 1
+    total = spectra[parts - 1 :] * filters[0]
+    for part in range(1, parts):
+        total += spectra[parts - 1 - part :][:count] * filters[part]
+    filtered = scipy.fft.irfft(total, 2 * hop, axis=1, overwrite_x=True)
+    return np.asarray(filtered[:, hop:].reshape(-1))

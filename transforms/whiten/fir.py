@@ -7,6 +7,8 @@ future, and no dispersion where the spectrum is smooth.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +38,13 @@ STOP = 0.1
 delays more: with nothing left, 20 Hz came 94 ms late, with this 20 ms."""
 FLOOR = 1e-12
 """Least PSD as a fraction of the band's median: below it there is only rounding."""
+NOTHING = 1e-30
+"""Least PSD as a fraction of the variance [1/Hz]: the square of double precision's rounding."""
+ROUNDING = 3 * 2.0**-24
+"""What transforms in single precision add to every frequency alike, in units of the strain's
+standard deviation: 1 to 3 times the rounding, as measured on noise curves and real strain."""
+ROUNDED = 1e-4
+"""Largest share of the whitened noise's variance that may be rounding, in any octave."""
 PRE_EMPHASIS = np.array([-1.0, 2.0, -1.0])
 """Applied before anything else: spectra that fall by many decades stay within the reach of a
 Hann window and of double precision. Symmetric, so of zero phase."""
@@ -46,9 +55,14 @@ class WhiteningFilter:
     """A finite filter and the spectrum that it flattens."""
 
     taps: FloatArray
-    """[tap]; tap 0 acts on the sample ``lookahead`` ahead of the output."""
+    """[tap], for pre-emphasised strain in units of ``level``; with the pre-emphasis, tap 0 acts
+    on the sample ``lookahead`` ahead of the output."""
     lookahead: int
     """[samples]."""
+    level: float
+    """A power of two near the standard deviation of the pre-emphasised noise [strain]."""
+    precision: type[np.floating[Any]]
+    """What to filter in: float32, at half the cost, where it resolves the noise."""
     asd: FloatArray
     """[frequency], the smoothed spectrum [strain/sqrt(Hz)], resolution 1/fft_seconds."""
     response: npt.NDArray[np.complex64]
@@ -63,14 +77,14 @@ def smooth_psd(psd: FloatArray, resolution: float, segments: int) -> tuple[Float
     median of few segments; filters made from it keep unit variance.
 
     Args:
-        psd: [frequency], strain^2/Hz.
+        psd: [frequency], about 1 when summed [1/Hz].
         resolution: Spacing of the frequencies [Hz].
         segments: How many Welch segments the PSD is the median of.
 
     Returns:
         Broad shape, and the spectrum to whiten with: broad, and fine where lines are.
     """
-    psd = np.maximum(psd, FLOOR * np.median(psd) + np.finfo(float).tiny)
+    psd = np.maximum(psd, FLOOR * np.median(psd) + NOTHING)
     width = 2 * round(BROAD_HZ / resolution / 2) + 1
     # Of the logarithm: the walls at the band's ends fall by decades within the width.
     median = np.log(median_filter(psd, width, mode="nearest"))
@@ -80,12 +94,12 @@ def smooth_psd(psd: FloatArray, resolution: float, segments: int) -> tuple[Float
     # segments are correlated by 1/6 in power, and neighbouring bins of a Hann window by 4/9.
     scatter = np.sqrt(np.pi / 2 / segments * (1 + 1 / 3) * (1 + 8 / 9) / FINE_BINS)
     lines = fine > broad * (1 + SIGNIFICANCE * scatter)
-    broad *= _level(psd / broad, ~lines, resolution)
+    broad *= _height(psd / broad, ~lines, resolution)
     level = np.where(lines, np.maximum(fine, psd), 0)
     return broad, np.maximum(broad, _with_skirts(level, resolution))
 
 
-def _level(ratio: FloatArray, known: npt.NDArray[np.bool_], resolution: float) -> FloatArray:
+def _height(ratio: FloatArray, known: npt.NDArray[np.bool_], resolution: float) -> FloatArray:
     """Average what a spectrum is of its broad shape, without the lines.
 
     A running median lies below the mean, and scatters more. 1 where all is lines.
@@ -158,8 +172,50 @@ def _compose(target: FloatArray, broad: FloatArray, sizes: tuple[int, int]) -> F
     taper[-half:] = np.cos(np.pi / 2 * (np.arange(half) + 1) / (half + 1)) ** 2
     rest[:past] *= taper
     rest[past:] = 0
-    both = scipy.fft.irfft(scipy.fft.rfft(rest) * scipy.fft.rfft(kernel))
+    both = scipy.fft.irfft(scipy.fft.rfft(rest) * realised)
     return np.concatenate([both[-ahead:], both[:past]])
+
+
+def _precision(smooth: FloatArray, lowest: int) -> type[np.floating[Any]]:
+    """Choose single precision where it resolves noise of a spectrum in each octave."""
+    octaves = lowest * 2 ** np.arange(int(np.log2((len(smooth) - 1) / lowest)))
+    rounding = ROUNDING**2 * np.mean(smooth) / smooth
+    sums = np.add.reduceat(rounding, octaves)
+    share = np.max(sums / np.diff([*octaves, len(smooth)]))
+    return np.float32 if share < ROUNDED else np.float64
+
+
+def _level(psd: FloatArray, resolution: float) -> float:
+    """Give a power of two near the standard deviation of noise of a spectrum; 1 of silence."""
+    deviation = np.sqrt(np.sum(psd) * resolution)
+    return float(np.ldexp(1.0, int(np.frexp(deviation)[1]))) if deviation else 1.0
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """What of a filter's frequencies does not depend on the noise."""
+
+    band: FloatArray
+    """[frequency], as ``_band`` gives it."""
+    emphasis: FloatArray
+    """[frequency], the gain of ``PRE_EMPHASIS``; at 0 Hz that of the next frequency."""
+    turn: npt.NDArray[np.complex128]
+    """[frequency], takes off the delay of the look ahead."""
+    lowest: int
+    """Number of the first frequency in the band."""
+
+
+@lru_cache(maxsize=8)
+def _grid(bins: int, sample_rate: int, config: WhitenConfig) -> _Grid:
+    frequencies = np.arange(bins, dtype=np.float64) / config.fft_seconds
+    gain = 4 * np.sin(np.pi * frequencies / sample_rate) ** 2
+    ahead = round(config.lookahead_seconds * sample_rate) - 1
+    return _Grid(
+        _band(frequencies, config.low_frequency),
+        np.maximum(gain, gain[1]),
+        np.exp(2j * np.pi * frequencies * ahead / sample_rate),
+        int(np.searchsorted(frequencies, config.low_frequency)),
+    )
 
 
 def design(
@@ -178,36 +234,39 @@ def design(
         config: Whitening.
 
     Returns:
-        Filter of ``past_seconds + lookahead_seconds``, to be applied to the strain itself.
+        Filter of ``past_seconds + lookahead_seconds``, of which the pre-emphasis is a part.
     """
-    resolution = 1 / config.fft_seconds
-    broad, smooth = smooth_psd(psd, resolution, segments)
-    grid = np.arange(len(psd), dtype=np.float64) * resolution
+    grid = _grid(len(psd), sample_rate, config)
+    level = _level(psd, 1 / config.fft_seconds)
+    broad, smooth = smooth_psd(psd / level**2, 1 / config.fft_seconds, segments)
     # One sample less at either end: room for the pre-emphasis.
     sizes = (
         round(config.lookahead_seconds * sample_rate) - 1,
         round(config.past_seconds * sample_rate) - 1,
     )
-    scale, band = np.sqrt(2 / sample_rate), _band(grid, config.low_frequency)
-    taps = _compose(scale * band / np.sqrt(smooth), scale * band / np.sqrt(broad), sizes)
-    spectrum = scipy.fft.rfft(taps, 2 * (len(grid) - 1))
-    white = np.abs(spectrum) ** 2 * smooth / scale**2
-    level = np.sqrt(np.mean(white[grid >= config.low_frequency]))
-    taps, spectrum = taps / level, spectrum / level
-    gain = 4 * np.sin(np.pi * grid / sample_rate) ** 2
-    asd = np.sqrt(smooth) / np.maximum(gain, gain[1])
-    turn = np.exp(2j * np.pi * grid * sizes[0] / sample_rate)
-    response = (spectrum * turn * np.sqrt(broad) / scale).astype(np.complex64)
-    return WhiteningFilter(np.convolve(taps, PRE_EMPHASIS), sizes[0] + 1, asd, response)
+    scale = np.sqrt(2 / sample_rate)
+    wanted = scale * grid.band
+    taps = _compose(wanted / np.sqrt(smooth), wanted / np.sqrt(broad), sizes)
+    spectrum = scipy.fft.rfft(taps, 2 * (len(psd) - 1))
+    white = (spectrum.real**2 + spectrum.imag**2) * smooth / scale**2
+    deviation = np.sqrt(np.mean(white[grid.lowest :]))
+    response = (spectrum * grid.turn * np.sqrt(broad) / (deviation * scale)).astype(np.complex64)
+    asd = level * np.sqrt(smooth) / grid.emphasis
+    precision = _precision(smooth, grid.lowest)
+    return WhiteningFilter(taps / deviation, sizes[0] + 1, level, precision, asd, response)
 
 
 def pre_emphasise(strain: FloatArray) -> FloatArray:
-    """Apply ``PRE_EMPHASIS``; the first and last sample repeat their neighbours.
+    """Apply ``PRE_EMPHASIS``.
 
     Args:
         strain: [time].
 
     Returns:
-        [time], the spectrum times 4 sin^2(pi f / sample_rate).
+        [time], two samples fewer: one at either end has too few neighbours. Its spectrum is
+        the strain's times (4 sin^2(pi f / sample_rate))^2.
     """
-    return np.pad(np.convolve(strain, PRE_EMPHASIS, "valid"), 1, mode="edge")
+    emphasised = 2 * strain[1:-1]
+    emphasised -= strain[:-2]
+    emphasised -= strain[2:]
+    return emphasised

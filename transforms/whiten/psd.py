@@ -22,6 +22,20 @@ SILENCE = 1e-12
 """Least PSD as a fraction of the mean over all segments."""
 LOUD = 2.0
 """A Welch segment with this many times the usual power holds a transient."""
+BATCH = 2
+"""Segments transformed at once: enough to be fast, few enough to stay in cache."""
+BAND = 1024
+"""Frequencies ranked at once, to stay in cache."""
+
+
+def comes_into_force(update: int, config: WhitenConfig) -> int:
+    """Give the time from which on an update is in force [GPS ns]."""
+    return update * config.update_seconds * NANOSECONDS
+
+
+def in_force(gps_ns: int, config: WhitenConfig) -> int:
+    """Give the number of the update in force at a GPS time [ns]."""
+    return (gps_ns - comes_into_force(0, config)) // (config.update_seconds * NANOSECONDS)
 
 
 def psd_window(update: int, segment: tuple[int, int], config: WhitenConfig) -> tuple[int, int]:
@@ -31,8 +45,7 @@ def psd_window(update: int, segment: tuple[int, int], config: WhitenConfig) -> t
     such past, its own first ``psd_seconds`` (or all of it, where it is shorter).
 
     Args:
-        update: Number of the update on the GPS grid: it is in force from
-            ``update * update_seconds`` on.
+        update: Number of the update on the GPS grid.
         segment: Start and end of the contiguous data [GPS ns].
         config: Whitening.
 
@@ -40,22 +53,23 @@ def psd_window(update: int, segment: tuple[int, int], config: WhitenConfig) -> t
         Start and end [GPS ns].
     """
     length = config.psd_seconds * NANOSECONDS
-    end = update * config.update_seconds * NANOSECONDS
+    end = comes_into_force(update, config)
     start = max(end - length, segment[0])
     return start, min(start + length, segment[1])
 
 
 @lru_cache(maxsize=8)
 def _hann(samples: int, sample_rate: int) -> FloatArray:
+    """Give a Hann window's inner samples, scaled for ``periodograms``."""
     window = get_window("hann", samples)
-    return np.asarray(window * np.sqrt(2 / (sample_rate * np.sum(window**2))))
+    return np.asarray(window * np.sqrt(2 / (sample_rate * np.sum(window**2))))[1:-1]
 
 
 def periodograms(strain: FloatArray, sample_rate: int, fft_seconds: int) -> FloatArray:
     """Give the one-sided periodograms of Hann-windowed, half-overlapping segments.
 
-    Welch 1967, doi:10.1109/TAU.1967.1161901. Each segment is pre-emphasised on its own, so
-    that it depends on its own samples only.
+    Welch 1967, doi:10.1109/TAU.1967.1161901. A segment depends on its own samples only: its
+    first and last have no pre-emphasis and do not enter (Hann gives them 0 and 4e-8 or less).
 
     Args:
         strain: [time].
@@ -74,9 +88,13 @@ def periodograms(strain: FloatArray, sample_rate: int, fft_seconds: int) -> Floa
         raise ValueError(f"{len(strain)} samples are fewer than one segment of {n}")
     cut = np.lib.stride_tricks.sliding_window_view(strain, n)[:: n // 2]
     power = np.empty((len(cut), n // 2 + 1))
-    for row, segment in zip(power, cut, strict=True):
-        spectrum = scipy.fft.rfft(pre_emphasise(segment) * _hann(n, sample_rate))
-        np.add(spectrum.real**2, spectrum.imag**2, out=row)
+    tapered = np.zeros((min(BATCH, len(cut)), n))
+    for first in range(0, len(cut), BATCH):
+        batch = cut[first : first + BATCH]
+        for row, segment in zip(tapered, batch, strict=False):
+            np.multiply(pre_emphasise(segment), _hann(n, sample_rate), out=row[1:-1])
+        spectra = scipy.fft.rfft(tapered[: len(batch)], axis=1)
+        np.add(spectra.real**2, spectra.imag**2, out=power[first : first + BATCH])
     power[:, [0, -1]] /= 2
     return power
 
@@ -91,11 +109,23 @@ def median_bias(segments: int) -> float:
     return float(np.sum((-1.0) ** (odd + 1) / odd))
 
 
-def _median(power: FloatArray) -> FloatArray:
-    """Give the median over segments; many times faster than numpy's own over the first axis."""
-    middle = len(power) // 2
-    ranked = np.partition(np.ascontiguousarray(power.T), (middle - 1, middle), axis=1)
-    return np.asarray(ranked[:, middle - 1 + len(power) % 2 : middle + 1].mean(axis=1))
+def _median(power: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Give the median over segments [frequency], and each segment's mean ratio to it [segment].
+
+    A band at a time, to stay in cache, and by sorting: numpy sorts short contiguous rows with
+    vector instructions, but does not select two ranks of them so.
+    """
+    segments, bins = power.shape
+    middle, total = np.empty(bins), np.zeros(segments)
+    half = segments // 2
+    for first in range(0, bins, BAND):
+        band = power[:, first : first + BAND]
+        ranked = np.ascontiguousarray(band.T)
+        ranked.sort(axis=1)
+        own = middle[first : first + BAND]
+        ranked[:, half - 1 + segments % 2 : half + 1].mean(axis=1, out=own)
+        total += np.sum(band * (1 / np.maximum(own, np.finfo(float).tiny)), axis=1)
+    return middle, total / bins
 
 
 def median_psd(power: FloatArray, quiet: npt.NDArray[np.bool_]) -> tuple[FloatArray, int]:
@@ -109,13 +139,12 @@ def median_psd(power: FloatArray, quiet: npt.NDArray[np.bool_]) -> tuple[FloatAr
     Returns:
         One-sided PSD [strain^2/Hz], [frequency], and how many segments it was made of.
     """
-    kept = power[quiet] if 2 * quiet.sum() >= len(quiet) else power
-    middle = _median(kept)
-    level = np.mean(kept / np.maximum(middle, np.finfo(float).tiny), axis=1)
+    kept = power if quiet.all() or 2 * quiet.sum() < len(quiet) else power[quiet]
+    middle, level = _median(kept)
     usual = level <= LOUD * np.median(level)
     if not usual.all():
         kept = kept[usual]
-        middle = _median(kept)
+        middle, _ = _median(kept)
     # Where most of the past is silent the median is nothing, and nothing cannot be divided by.
     floor = SILENCE * power.mean(axis=0)
     return np.maximum(middle / median_bias(len(kept)), floor), len(kept)
@@ -146,12 +175,15 @@ def quiet_segments(
 
 
 class Spectra:
-    """The spectra of one block's updates: each periodogram is made once."""
+    """The spectra of one block's updates, to be asked for in the order of time.
+
+    Where one update's past overlaps the next one's, a periodogram is made once.
+    """
 
     def __init__(self, block: Block, config: WhitenConfig) -> None:
         """Hold a block that has the stretches which ``psd_window`` names."""
         self._block, self._config = block, config
-        self._made: dict[int, FloatArray] = {}
+        self._last: dict[int, FloatArray] = {}
 
     def of_update(self, update: int) -> tuple[FloatArray, int]:
         """Give the spectrum of the pre-emphasised strain that an update puts into force.
@@ -164,14 +196,21 @@ class Spectra:
         start, end = (to_index(t, rate) for t in psd_window(update, segment, self._config))
         n = self._config.fft_seconds * rate
         starts = range(start, end - n + 1, n // 2)
-        power = np.array([self._periodogram(at, n) for at in starts])
+        power = self._periodograms(starts, n)
         bounds = [(to_ns(at, rate), to_ns(at + n, rate)) for at in starts]
         return median_psd(power, quiet_segments(block.flags, bounds))
 
-    def _periodogram(self, at: int, n: int) -> FloatArray:
-        if at not in self._made:
-            first = at - to_index(self._block.gps_start_ns, self._block.sample_rate)
-            strain = self._block.samples[first : first + n]
-            made = periodograms(strain, self._block.sample_rate, self._config.fft_seconds)
-            self._made[at] = made[0]
-        return self._made[at]
+    def _periodograms(self, starts: range, n: int) -> FloatArray:
+        rate = self._block.sample_rate
+        origin = to_index(self._block.gps_start_ns, rate)
+        # The rest is given back before its place is needed.
+        known = self._last = {at: self._last[at] for at in starts if at in self._last}
+        missing = [at for at in starts if at not in known]
+        made = np.empty((0, n // 2 + 1))
+        if missing:
+            strain = self._block.samples[missing[0] - origin : missing[-1] + n - origin]
+            made = periodograms(strain, rate, self._config.fft_seconds)
+        if known:
+            made = np.array([*known.values(), *made])
+        self._last = dict(zip(starts, made, strict=True))
+        return made

@@ -4,7 +4,9 @@ The output of hop ``j`` covers the second that ends ``lookahead`` before the str
 hop ``j`` does: a live second of strain is whitened the moment it has come.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +16,18 @@ from transforms.elements import Block, Whitened
 from transforms.gps import NANOSECONDS, to_index, to_ns
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.convolve import convolve, partition
-from transforms.whiten.fir import WhiteningFilter, design
-from transforms.whiten.psd import Spectra
+from transforms.whiten.fir import PRE_EMPHASIS, WhiteningFilter, design, pre_emphasise
+from transforms.whiten.psd import Spectra, comes_into_force, in_force
 
 FloatArray = npt.NDArray[np.float64]
+SingleArray = npt.NDArray[np.float32]
+AnyArray = npt.NDArray[np.floating[Any]]
+
+BATCH = 16
+"""Hops filtered at once: enough to be fast, few enough to stay in cache."""
+LOUDEST = 2.0**80
+"""Where pre-emphasised strain is cut off, in units of its noise: far beyond any signal, and
+far enough from the largest number of single precision."""
 
 
 def past_needed(config: WhitenConfig, margin_ns: int) -> int:
@@ -55,7 +65,7 @@ class _Filters:
     def __post_init__(self) -> None:
         self._psd = Spectra(self.block, self.config)
         self._made: dict[int, WhiteningFilter] = {}
-        self._parts: dict[int, npt.NDArray[np.complex128]] = {}
+        self._parts: dict[int, npt.NDArray[np.complexfloating[Any, Any]]] = {}
 
     def of_update(self, update: int) -> WhiteningFilter:
         """Give the filter that an update puts into force."""
@@ -64,25 +74,51 @@ class _Filters:
             self._made[update] = design(spectrum, segments, self.block.sample_rate, self.config)
         return self._made[update]
 
-    def of_hop(self, second: int) -> npt.NDArray[np.complex128]:
-        """Give the filter in force at a second, in parts."""
-        update = second // self.config.update_seconds
+    def parts_of_update(self, update: int) -> npt.NDArray[np.complexfloating[Any, Any]]:
+        """Give the filter that an update puts into force, in parts and in its precision."""
         if update not in self._parts:
-            self._parts[update] = partition(self.of_update(update).taps, self.block.sample_rate)
+            made = self.of_update(update)
+            taps = made.taps.astype(made.precision)
+            self._parts[update] = partition(taps, self.block.sample_rate)
         return self._parts[update]
 
+    def runs(self, first_hop: int, last_hop: int) -> Iterator[tuple[int, int, int]]:
+        """Cut hops [first, last) into batches of one filter: start, end, and its update."""
+        while first_hop < last_hop:
+            update = in_force(first_hop * NANOSECONDS, self.config)
+            until = comes_into_force(update + 1, self.config) // NANOSECONDS
+            end = min(last_hop, first_hop + BATCH, until)
+            yield first_hop, end, update
+            first_hop = end
 
-def _steady(filters: _Filters, first_hop: int, last_hop: int) -> FloatArray:
+
+def _steady(filters: _Filters, first_hop: int, last_hop: int) -> SingleArray:
     """Filter whole hops [first, last) whose past lies in the segment."""
-    block, rate = filters.block, filters.block.sample_rate
-    parts = len(filters.of_hop(first_hop))
-    start, end = (first_hop - parts) * rate, last_hop * rate
+    rate = filters.block.sample_rate
+    out = np.empty((last_hop - first_hop) * rate, np.float32)
+    for start, end, update in filters.runs(first_hop, last_hop):
+        made, parts = filters.of_update(update), filters.parts_of_update(update)
+        strain = _emphasised(filters.block, (start - len(parts), end), made)
+        at = (start - first_hop) * rate
+        out[at : at + (end - start) * rate] = convolve(strain, parts, rate)
+    return out
+
+
+def _emphasised(block: Block, hops: tuple[int, int], made: WhiteningFilter) -> AnyArray:
+    """Give whole hops of pre-emphasised strain in a filter's level and precision.
+
+    It lies one sample behind the strain. 0 where there is none.
+    """
+    rate = block.sample_rate
     origin = to_index(block.gps_start_ns, rate)
-    held = block.samples[max(start - origin, 0) : end - origin]
-    before = max(origin - start, 0)
-    padded = np.zeros(end - start)
-    padded[before : before + len(held)] = held
-    return convolve(padded, [filters.of_hop(j) for j in range(first_hop, last_hop)], rate)
+    first, last = (hop * rate - origin for hop in hops)
+    begin = max(first - 2, 0)
+    known = pre_emphasise(block.samples[begin:last])
+    known /= made.level
+    np.clip(known, -LOUDEST, LOUDEST, out=known)
+    out = np.zeros(last - first, made.precision)
+    out[begin + 2 - first :][: len(known)] = known
+    return out
 
 
 def _head(filters: _Filters, end: int) -> FloatArray:
@@ -93,10 +129,11 @@ def _head(filters: _Filters, end: int) -> FloatArray:
     """
     block, rate = filters.block, filters.block.sample_rate
     start = to_index(block.segment_start_ns, rate)
-    made = filters.of_update(start // rate // filters.config.update_seconds)
-    reach = len(made.taps) - made.lookahead
+    made = filters.of_update(in_force(block.segment_start_ns, filters.config))
+    taps = np.convolve(made.taps, PRE_EMPHASIS)
+    reach = len(taps) - made.lookahead
     strain = block.samples[: end - start + reach][::-1]
-    white = oaconvolve(strain, made.taps)[made.lookahead :][: len(strain)]
+    white = oaconvolve(strain / made.level, taps)[made.lookahead :][: len(strain)]
     return np.asarray(white[::-1][: end - start])
 
 
@@ -133,7 +170,7 @@ def whiten(block: Block, config: WhitenConfig, margin_ns: int) -> Whitened:
         _place(out, _steady(filters, first, last), first * rate - lookahead - origin)
     out[: max(valid[0] - origin, 0)] = 0
     out[max(valid[1] - origin, 0) :] = 0
-    asd, response, start_update = _spectra(filters, block)
+    asd, response, first_update = _spectra(filters, block)
     return Whitened(
         block.ifo,
         block.channel,
@@ -145,7 +182,7 @@ def whiten(block: Block, config: WhitenConfig, margin_ns: int) -> Whitened:
         block.analyse_start_ns,
         block.analyse_end_ns,
         asd.tobytes(),
-        start_update * config.update_seconds * NANOSECONDS,
+        comes_into_force(first_update, config),
         config.update_seconds * NANOSECONDS,
         1 / config.fft_seconds,
         response.tobytes(),
@@ -153,7 +190,7 @@ def whiten(block: Block, config: WhitenConfig, margin_ns: int) -> Whitened:
     )
 
 
-def _place(out: npt.NDArray[np.float32], samples: FloatArray, at: int) -> None:
+def _place(out: npt.NDArray[np.float32], samples: FloatArray | SingleArray, at: int) -> None:
     """Write samples into ``out`` from index ``at`` on, as far as they fit."""
     start, end = max(at, 0), min(at + len(samples), len(out))
     if start < end:
@@ -164,7 +201,7 @@ def _spectra(
     filters: _Filters, block: Block
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.complex64], int]:
     """Give the spectra and responses in force over the analysed stretch, and the first's number."""
-    step = filters.config.update_seconds * NANOSECONDS
-    first, last = block.analyse_start_ns // step, (block.analyse_end_ns - 1) // step
+    times = block.analyse_start_ns, block.analyse_end_ns - 1
+    first, last = (in_force(time, filters.config) for time in times)
     made = [filters.of_update(update) for update in range(first, last + 1)]
     return np.array([f.asd for f in made], np.float32), np.array([f.response for f in made]), first
