@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
+from astropy.time import Time
 
 from transforms.elements import DeadLetter, Segment, Trigger
 from transforms.gps import from_seconds
@@ -327,6 +328,12 @@ def test_days_begin_at_midnight_utc_and_know_leap_seconds(gps, date, start, dura
     assert (day.date, day.gps_start, day.duration) == (date, start, duration)
 
 
-def test_times_are_told_in_utc():
-    assert utc_text(1126259462.4) == "2015-09-14 09:50:45.400"
-    assert gps_now() > 1.4e9
+@pytest.mark.parametrize("midnight", [0, 1126224017, 1167264018, 1483228818])
+@pytest.mark.parametrize("seconds", [-1.25, -1.0, -0.5, -0.001, 0.0, 0.25, 1.0, 33_345.4])
+def test_times_are_told_in_utc_as_astropy_tells_them(midnight, seconds):
+    gps = midnight + seconds
+    assert utc_text(gps) == Time(gps, format="gps", precision=3).utc.iso
+
+
+def test_now_is_astropy_s_now():
+    assert gps_now() == pytest.approx(Time.now().gps, abs=1.0)

@@ -1,14 +1,20 @@
-"""GPS and UTC, with the leap seconds that astropy knows."""
+"""GPS and UTC, with the leap seconds that ERFA, the IAU's library, knows."""
 
+import time
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
-from typing import Any
+from functools import cache
+
+import erfa
 
 from transforms.gps import NANOSECONDS
 
-_GPS_EPOCH = date(1980, 1, 6)
+_GPS_EPOCH = date(1980, 1, 6).toordinal()
+_UNIX_EPOCH = date(1970, 1, 1).toordinal()
 _DAY = 86_400
+_TAI_GPS = 19
+"""TAI is ahead of GPS by this [s]."""
 
 
 @dataclass(frozen=True)
@@ -25,31 +31,41 @@ class Day:
 
 def gps_now() -> float:
     """Give the GPS time of this moment [s]."""
-    return float(_time_class().now().gps)
+    now = time.time()
+    days, seconds = divmod(now, _DAY)
+    return _midnight(_UNIX_EPOCH + int(days)) + seconds
 
 
 def utc_text(gps: float) -> str:
     """Give a GPS time [s] as UTC to the millisecond, as in 2015-09-14 09:50:45.400."""
-    return str(_time_class()(gps, format="gps", precision=3).utc.iso)
+    milliseconds = round(gps * 1000)
+    day = utc_day(milliseconds * (NANOSECONDS // 1000))
+    seconds, rest = divmod(milliseconds - day.gps_start * 1000, 1000)
+    minutes = min(seconds // 60, _DAY // 60 - 1)  # a leap second is the last minute's 61st
+    clock = f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds - minutes * 60:02d}"
+    return f"{day.date} {clock}.{rest:03d}"
 
 
 def utc_day(gps_ns: int) -> Day:
     """Give the day of UTC in which a GPS time [ns] lies."""
     gps = gps_ns // NANOSECONDS
-    ordinal = _GPS_EPOCH.toordinal() + gps // _DAY
+    ordinal = _GPS_EPOCH + gps // _DAY
     if gps < _midnight(ordinal):  # UTC lags behind GPS by the leap seconds since 1980
         ordinal -= 1
     start = _midnight(ordinal)
     return Day(date.fromordinal(ordinal).isoformat(), start, _midnight(ordinal + 1) - start)
 
 
-@lru_cache(maxsize=4096)
 def _midnight(ordinal: int) -> int:
-    return round(float(_time_class()(date.fromordinal(ordinal).isoformat(), scale="utc").gps))
+    """Give the GPS time at which a day of UTC begins [s]."""
+    days, leaps = _leap_seconds()
+    return (ordinal - _GPS_EPOCH) * _DAY + leaps[max(bisect_right(days, ordinal) - 1, 0)]
 
 
-def _time_class() -> Any:
-    # Half a second to import: only those who write or print times pay for it.
-    from astropy.time import Time
-
-    return Time
+@cache
+def _leap_seconds() -> tuple[list[int], list[int]]:
+    """Give the days on which GPS less UTC changed, and what it is since then [s]."""
+    # astropy has the same table, and half a second of imports before it.
+    table = [row for row in erfa.leap_seconds.get().tolist() if row[0] >= 1980]
+    days = [date(year, month, 1).toordinal() for year, month, _ in table]
+    return days, [round(tai_utc) - _TAI_GPS for _, _, tai_utc in table]
