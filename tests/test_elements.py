@@ -59,6 +59,15 @@ def test_elements_travel_unchanged(element):
     assert pickle.loads(pickle.dumps(coder)).decode(encoded) == element
 
 
+def test_a_block_s_size_is_told_without_encoding_it(monkeypatch):
+    strain = np.zeros(4096).tobytes()
+    block = elements.Block("H1", "H1:X", 16, 0, strain, 0, 256, 0, 256)
+    coder = coders.BlockCoder()
+    encoded = len(coder.encode(block))
+    monkeypatch.setattr(coders.BlockCoder, "encode", None)
+    assert coder.get_impl().estimate_size(block) == pytest.approx(encoded, rel=0.01)
+
+
 def test_every_element_has_a_coder():
     parts = {elements.Interval, elements.Piece}
     made = [c for c in vars(elements).values() if is_dataclass(c) and c not in parts]
