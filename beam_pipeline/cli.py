@@ -87,7 +87,6 @@ def _quiet(verbose: bool) -> None:
     """Keep the libraries' start-up chatter off the terminal; errors stay."""
     if not verbose:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     level = logging.INFO if verbose else logging.ERROR
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
 

@@ -17,7 +17,6 @@ from models.artefact import ArtefactError
 from transforms.gps import from_seconds, to_seconds
 from transforms.sink import writers
 from transforms.sink.folder import OutputError
-from transforms.sink.report import write_report
 from transforms.sink.segments import livetime
 
 _TABLE = (
@@ -50,8 +49,7 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
             run_archive(job, config, rest)
     except (OptionError, OutputError, ArtefactError) as error:
         raise UserError(error) from error
-    page = write_report(job.output)
-    return _summary(job.output, Path(page), options.rows)
+    return _summary(job.output, _report(job.output), options.rows)
 
 
 def _config(options: argparse.Namespace) -> PipelineConfig:
@@ -115,10 +113,17 @@ def _print_table(rows: list[list[str]]) -> None:
 def report(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     """Write the page of a finished run again."""
     try:
-        sys.stdout.write(f"report: {write_report(options.output)}\n")
+        sys.stdout.write(f"report: {_report(options.output)}\n")
     except OutputError as error:
         raise UserError(error) from error
     return DONE
+
+
+def _report(output: str) -> Path:
+    # Only now: what draws takes memory, and the analysis needs none of it.
+    from transforms.sink.report import write_report
+
+    return write_report(output)
 
 
 def doctor(_options: argparse.Namespace, _rest: Sequence[str]) -> int:

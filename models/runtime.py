@@ -28,6 +28,8 @@ def tensorflow() -> Any:
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     # Its own switch for the level of the log comes too late for what it says at import.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # oneDNN's kernels differ from the others in the last digits, and are not everywhere.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     with _without_notices():
         import tensorflow as tf
 
