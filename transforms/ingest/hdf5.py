@@ -9,11 +9,11 @@ import numpy as np
 
 from transforms import gps
 from transforms.elements import FloatArray
-from transforms.ingest import decoded, gwosc, gwpy_hdf5, pycbc_hdf
+from transforms.ingest import dataset_hdf5, decoded, gwosc
 from transforms.ingest.series import DataError, Stretch, line
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
-_LAYOUTS = (gwosc, gwpy_hdf5, pycbc_hdf)
+_LAYOUTS = (gwosc, dataset_hdf5)
 _PIECE = 1 << 17
 """Samples decompressed together: 1 MiB, so that little is in vain where few are wanted."""
 
