@@ -176,7 +176,13 @@ def test_gwpy_files_name_their_channel(tmp_path):
 
 @pytest.mark.parametrize(
     ("key", "channel"),
-    [("data", "L1:STRAIN"), ("H1:X-STRAIN", "H1:X-STRAIN"), ("H1/strain", "H1:strain")],
+    [
+        ("data", "L1:STRAIN"),
+        ("H1:X-STRAIN", "H1:X-STRAIN"),
+        ("H1/strain", "H1:strain"),
+        ("H1", "H1:STRAIN"),
+        ("raw/X", "L1:raw:X"),
+    ],
 )
 def test_pycbc_files_name_their_channel(tmp_path, key, channel):
     path = tmp_path / "L-L1_X-1000-1.hdf"

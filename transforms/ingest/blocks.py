@@ -3,7 +3,7 @@
 import numpy as np
 
 from transforms import gps
-from transforms.elements import Block, BlockPlan, FloatArray
+from transforms.elements import Block, BlockPlan
 from transforms.ingest import formats, resample
 from transforms.ingest.series import DataError
 
@@ -14,8 +14,8 @@ def read_block(plan: BlockPlan) -> Block:
     Raises:
         DataError: A file is not what it was when it was inspected.
     """
-    samples, start_ns = _read(plan)
-    if not np.isfinite(samples).all():
+    data, start_ns = _read(plan)
+    if not np.isfinite(np.frombuffer(data)).all():
         paths = ", ".join(dict.fromkeys(piece.path for piece in plan.pieces))
         raise DataError(
             f"{paths}: not finite where inspection found all finite; run again with files at rest"
@@ -25,7 +25,7 @@ def read_block(plan: BlockPlan) -> Block:
         plan.channel,
         plan.sample_rate,
         start_ns,
-        samples.tobytes(),
+        data,
         plan.segment_start_ns,
         plan.segment_end_ns,
         plan.analyse_start_ns,
@@ -34,8 +34,8 @@ def read_block(plan: BlockPlan) -> Block:
     )
 
 
-def _read(plan: BlockPlan) -> tuple[FloatArray, int]:
-    """Give the strain at the plan's rate, shape [time], float64, and its start [ns]."""
+def _read(plan: BlockPlan) -> tuple[bytes, int]:
+    """Give the strain at the plan's rate, float64 [time] as bytes, and its start [ns]."""
     rate = plan.sample_rate
     start_ns, end_ns = plan.pieces[0].start_ns, plan.pieces[-1].end_ns
     parts = [
@@ -46,11 +46,12 @@ def _read(plan: BlockPlan) -> tuple[FloatArray, int]:
     if len(rates) > 1:
         raise DataError(f"{plan.pieces[0].path}: its rate is not that of the next file any more")
     (file_rate,) = rates
-    samples = np.concatenate([part for part, _ in parts])
+    samples = [part for part, _ in parts]
     if file_rate == rate:
-        return samples, start_ns
+        return b"".join(part.data for part in samples), start_ns
     # Here, not file by file: the borders between files then leave no trace.
     margin = resample.margin_ns(rate)
     span = gps.to_index(start_ns + margin, rate), gps.to_index(end_ns - margin, rate)
     first = gps.to_index(start_ns, file_rate)
-    return resample.resample(samples, first, file_rate, rate, span), start_ns + margin
+    resampled = resample.resample(np.concatenate(samples), first, file_rate, rate, span)
+    return resampled.tobytes(), start_ns + margin

@@ -34,7 +34,7 @@ class Format(Protocol):
         """Give what a file holds of a channel, with its data quality."""
 
     def read(self, path: str, channel: str, start_ns: int, end_ns: int) -> tuple[FloatArray, int]:
-        """Read the strain of [start, end), and its rate in the file."""
+        """Read the strain of [start, end), not to be written to, and its rate in the file."""
 
 
 def inspect(path: str, config: IngestConfig) -> list[Span]:
@@ -66,7 +66,7 @@ def read_native(path: str, channel: str, start_ns: int, end_ns: int) -> tuple[Fl
 
 
 def read(path: str, channel: str, start_ns: int, end_ns: int, sample_rate: int) -> FloatArray:
-    """Read the strain of [start, end) from one file, shape [time], float64.
+    """Read the strain of [start, end) from one file, shape [time], float64; copy it to write.
 
     A channel of another rate is resampled; the file must then hold `resample.margin_ns`
     on both sides of the stretch. Blocks read across files and need no such thing.
@@ -138,12 +138,12 @@ def _listed(names: Iterable[str], most: int = 10) -> str:
 def _span(path: str, source: Format, stretch: Stretch, config: IngestConfig) -> Span:
     start_ns, end_ns, file_rate = stretch.start_ns, stretch.end_ns, stretch.sample_rate
     gaps = list(stretch.gaps)
-    finite = 0
+    finite = False
     for begin in range(stretch.first, stretch.first + stretch.length, CHUNK):
         stop = min(begin + CHUNK, stretch.first + stretch.length)
         times = gps.to_ns(begin, file_rate), gps.to_ns(stop, file_rate)
         chunk, _ = source.read(path, stretch.channel, *times)
-        finite += int(np.isfinite(chunk).sum())
+        finite = finite or bool(np.isfinite(chunk).any())
         gaps += quality.scan(chunk, begin, file_rate)
     rate = resample.rate_for(file_rate, config.resample_rate)
     if not finite and not _is_masked(stretch):

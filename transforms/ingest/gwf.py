@@ -1,10 +1,9 @@
 """Frames (GWF): one channel over the frames of a file, and the state beside it."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
 
 import gwframe
 import numpy as np
@@ -12,7 +11,7 @@ from gwframe._core import VerifyException  # its readers raise it, nothing else 
 
 from transforms import gps
 from transforms.elements import FloatArray, Interval
-from transforms.ingest import quality
+from transforms.ingest import decoded, quality
 from transforms.ingest.series import DataError, Stretch, index_of, line, rate_of
 
 MAGIC = b"IGWD"
@@ -40,10 +39,11 @@ def stretches(path: str, channel: str, require: Sequence[str]) -> list[Stretch]:
     Raises:
         DataError: The file is truncated, damaged, or off the GPS grid.
     """
+    stamp = decoded.stamp(path)
     with _opened(path) as reader:
         failed = _failed(reader, path, channel)
         gaps, flags = quality.sorted_out(failed, (*require, quality.STATE_VECTOR))
-        rate = _load(path, channel, 0)[1]
+        rate = _frame(reader, stamp, channel, 0).sample_rate
         found: list[Stretch] = []
         for span in sorted(reader.frame_spans, key=lambda span: span.start):
             first, length = index_of(path, span.start, rate), round(span.duration * rate)
@@ -55,28 +55,22 @@ def stretches(path: str, channel: str, require: Sequence[str]) -> list[Stretch]:
 
 
 def read(path: str, channel: str, start_ns: int, end_ns: int) -> tuple[FloatArray, int]:
-    """Read the strain of [start, end), float64, and its rate [Hz] in the file.
+    """Read the strain of [start, end), float64, not to be written to, and its rate [Hz].
 
-    Samples that the file marks as invalid are NaN. A frame is decompressed as a whole,
-    and the last one kept, since the next block will most likely want it again.
+    Samples that the file marks as invalid are NaN.
 
     Raises:
         DataError: The file is damaged, or does not hold the stretch.
     """
-    parts, rate = [], 0
+    stamp = decoded.stamp(path)
     with _opened(path) as reader:
         spans = sorted(enumerate(reader.frame_spans), key=lambda item: item[1].start)
-        for number, span in spans:
-            if gps.from_seconds(span.start) >= end_ns or gps.from_seconds(span.end) <= start_ns:
-                continue
-            samples, rate = _load(path, channel, number)
-            first = index_of(path, span.start, rate)
-            begin, end = gps.to_index(start_ns, rate) - first, gps.to_index(end_ns, rate) - first
-            parts.append(samples[max(begin, 0) : max(end, 0)])
-    expected = gps.to_index(end_ns, rate) - gps.to_index(start_ns, rate)
-    if not rate or sum(map(len, parts)) != expected:
-        raise DataError(f"{path}: no longer holds {start_ns} to {end_ns} ns of {channel}")
-    return np.concatenate(parts).astype(np.float64), rate
+        frames = [
+            _frame(reader, stamp, channel, number)
+            for number, span in spans
+            if gps.from_seconds(span.start) < end_ns and gps.from_seconds(span.end) > start_ns
+        ]
+    return decoded.joined(path, channel, frames, start_ns, end_ns)
 
 
 @contextmanager
@@ -93,17 +87,16 @@ def _opened(path: str, check: bool = False) -> Iterator[gwframe.FrameReader]:
         ) from error
 
 
-def _load(path: str, channel: str, number: int) -> tuple[FloatArray, int]:
-    state = os.stat(path)
-    return _frame(path, channel, number, (state.st_mtime_ns, state.st_size))
+def _frame(reader: gwframe.FrameReader, stamp: Hashable, channel: str, number: int) -> decoded.Part:
+    """Give one frame of a channel, which can only be decompressed as a whole."""
+    key = (stamp, channel, number)
+    return decoded.KEPT.part(key, lambda: _decompressed(reader, channel, number))
 
 
-@lru_cache(maxsize=1)
-def _frame(path: str, channel: str, number: int, _stamp: tuple[int, int]) -> tuple[FloatArray, int]:
-    """Read one frame of a channel, checked against the frame's own times."""
-    with gwframe.FrameReader(path) as reader:
-        data = reader.read(channel, number, allow_invalid=True)
-        span = reader.frame_spans[number]
+def _decompressed(reader: gwframe.FrameReader, channel: str, number: int) -> decoded.Part:
+    """Decompress one frame of a channel, checked against the frame's own times."""
+    path, span = reader.filename, reader.frame_spans[number]
+    data = reader.read(channel, number, allow_invalid=True)
     rate = rate_of(path, data.dt)
     index_of(path, data.start, rate)
     if len(data.array) < round(span.duration * rate) or abs(data.start - span.start) * rate > 0.5:
@@ -111,10 +104,9 @@ def _frame(path: str, channel: str, number: int, _stamp: tuple[int, int]) -> tup
             f"{path}: {len(data.array)} samples of {channel} at {data.start} s where the frame"
             f" promises {span.duration} s at {span.start} s; fetch it again"
         )
-    samples: FloatArray = data.array
-    if data.mask is not None:
-        samples = np.where(data.mask, np.nan, samples)
-    return samples, rate
+    samples = data.array if data.mask is None else np.where(data.mask, np.nan, data.array)
+    first = index_of(path, span.start, rate)
+    return decoded.Part(first, rate, samples.astype(np.float64, copy=False))
 
 
 def _failed(reader: gwframe.FrameReader, path: str, channel: str) -> list[Interval]:

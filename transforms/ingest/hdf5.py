@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import h5py
 import numpy as np
 
 from transforms import gps
 from transforms.elements import FloatArray
-from transforms.ingest import gwosc, gwpy_hdf5, pycbc_hdf
+from transforms.ingest import dataset_hdf5, decoded, gwosc
 from transforms.ingest.series import DataError, Stretch, line
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
-_LAYOUTS = (gwosc, gwpy_hdf5, pycbc_hdf)
+_LAYOUTS = (gwosc, dataset_hdf5)
+_PIECE = 1 << 17
+"""Samples decompressed together: 1 MiB, so that little is in vain where few are wanted."""
 
 
 def channels(path: str) -> list[str]:
@@ -36,18 +39,33 @@ def stretches(path: str, channel: str, require: Sequence[str]) -> list[Stretch]:
 
 
 def read(path: str, channel: str, start_ns: int, end_ns: int) -> tuple[FloatArray, int]:
-    """Read the strain of [start, end), float64, and its rate [Hz] in the file.
+    """Read the strain of [start, end), float64, not to be written to, and its rate [Hz].
 
     Raises:
         DataError: The file cannot be read, or does not hold the stretch.
     """
+    stamp = decoded.stamp(path)
     with _opened(path) as file:
         stretch = _found(file, path, channel, ())
         begin = gps.to_index(start_ns, stretch.sample_rate) - stretch.first
         end = gps.to_index(end_ns, stretch.sample_rate) - stretch.first
-        if begin < 0 or end > stretch.length:
-            raise DataError(f"{path}: no longer holds {start_ns} to {end_ns} ns of {channel}")
-        return np.asarray(file[stretch.key][begin:end], np.float64), stretch.sample_rate
+        size = _piece_size(file[stretch.key])
+        pieces = [
+            decoded.KEPT.part((stamp, channel, at), partial(_piece, file, stretch, at, size))
+            for at in range(max(0, begin - begin % size), min(end, stretch.length), size)
+        ]
+    return decoded.joined(path, channel, pieces, start_ns, end_ns)
+
+
+def _piece_size(strain: h5py.Dataset) -> int:
+    """Give a number of samples that splits no chunk, since a chunk is decompressed whole."""
+    chunk: int = strain.chunks[0] if strain.chunks else 1
+    return chunk * max(1, _PIECE // chunk)
+
+
+def _piece(file: h5py.File, stretch: Stretch, first: int, size: int) -> decoded.Part:
+    samples = np.asarray(file[stretch.key][first : first + size], np.float64)
+    return decoded.Part(stretch.first + first, stretch.sample_rate, samples)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""HDF5 as gwpy writes it: one data set a channel, with x0 and dx."""
+"""HDF5 as gwpy and PyCBC write it: one data set a channel, with its start and spacing."""
 
 from collections.abc import Sequence
 
@@ -7,8 +7,8 @@ import h5py
 from transforms.ingest import filename
 from transforms.ingest.series import Stretch, index_of, rate_of
 
-_START = ("x0", "t0", "epoch")
-_SPACING = ("dx", "dt")
+_START = ("x0", "t0", "epoch", "start_time")
+_SPACING = ("dx", "dt", "delta_t")
 
 
 def recognises(file: h5py.File) -> bool:
@@ -49,11 +49,19 @@ def _stretch(path: str, dataset: h5py.Dataset) -> Stretch:
 
 
 def _channel(path: str, dataset: h5py.Dataset) -> str:
+    """Give the channel that the data set names, else its key with the file's detector.
+
+    gwpy names it in the key or an attribute, PyCBC in the key: H1:NAME, H1/NAME, or H1 alone.
+    What is just called data or strain is STRAIN.
+    """
+    key = dataset.name.strip("/").replace("/", ":", 1)
     own = dataset.name.rsplit("/", 1)[-1]
-    for name in (own, _text(dataset, "channel"), _text(dataset, "name")):
+    said = (own, _text(dataset, "channel"), _text(dataset, "name"), key, f"{key}:STRAIN")
+    for name in said:
         if filename.is_channel(name):
             return name
-    return f"{filename.interferometer(path)}:{own}"
+    ifo = filename.interferometer(path)
+    return f"{ifo}:STRAIN" if key in ("data", "strain") else f"{ifo}:{key}"
 
 
 def _text(dataset: h5py.Dataset, name: str) -> str:

@@ -1,0 +1,113 @@
+"""Strain that has been decompressed, kept for as long as the next block may want it again.
+
+Blocks overlap: without this, a frame would be decompressed for every block that touches it.
+With it, a pass over an archive decompresses everything once. There are two passes, since a
+plan needs every file inspected, and inspection must look at every sample; they share what
+is decompressed only where all of it fits in `LARGEST`.
+"""
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+
+from transforms import gps
+from transforms.elements import FloatArray
+from transforms.ingest.series import DataError
+
+LARGEST = 64 << 20
+"""Bytes kept in a process. Blocks of 256 s that follow each other share 144 s, and these lie
+in two frames at most if frames are as long: at 16384 Hz, two frames of 256 s just fit."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is decompressed as a whole: contiguous samples of one channel."""
+
+    first: int
+    """Index of the first sample on the GPS grid of ``sample_rate``."""
+    sample_rate: int
+    """[Hz] in the file."""
+    samples: FloatArray
+    """Shape [time], float64."""
+
+
+class Kept:
+    """The parts asked for last, up to a number of bytes; any thread may ask.
+
+    The very last one is kept however large it is: a long frame would otherwise be
+    decompressed again for every block that is read of it.
+    """
+
+    def __init__(self, largest: int = LARGEST) -> None:
+        self.largest = largest
+        self.nbytes = 0
+        """How many bytes of samples are kept."""
+        self._parts: OrderedDict[Hashable, Part] = OrderedDict()
+        self._lock = Lock()
+
+    def part(self, key: Hashable, decode: Callable[[], Part]) -> Part:
+        """Give a part, decompressed now if it is not kept; its samples are read only."""
+        with self._lock:
+            if key in self._parts:
+                self._parts.move_to_end(key)
+                return self._parts[key]
+        # Not under the lock, for it takes long: at worst, two threads do the same work.
+        part = decode()
+        part.samples.flags.writeable = False
+        with self._lock:
+            self._keep(key, part)
+        return part
+
+    def _keep(self, key: Hashable, part: Part) -> None:
+        if key in self._parts:
+            return
+        self._parts[key] = part
+        self.nbytes += part.samples.nbytes
+        while self.nbytes > self.largest and len(self._parts) > 1:
+            _, oldest = self._parts.popitem(last=False)
+            self.nbytes -= oldest.samples.nbytes
+
+
+KEPT = Kept()
+
+
+def stamp(path: str) -> Hashable:
+    """Tell a file from what it was: whoever writes it again changes this.
+
+    To be taken before the file is opened, so that no new stamp gets old samples.
+
+    Raises:
+        DataError: The file is gone.
+    """
+    try:
+        state = os.stat(path)
+    except OSError as error:
+        text = f"cannot be read any more ({error.strerror}); run again with the files at rest"
+        raise DataError(f"{path}: {text}") from error
+    return path, state.st_ino, state.st_mtime_ns, state.st_ctime_ns, state.st_size
+
+
+def joined(
+    path: str, channel: str, parts: Sequence[Part], start_ns: int, end_ns: int
+) -> tuple[FloatArray, int]:
+    """Give the strain of [start, end), shape [time], float64, and its rate [Hz].
+
+    Where one of the parts, in the order of time, holds all of it, nothing is copied, and
+    nobody can write to what others read too.
+
+    Raises:
+        DataError: The parts do not hold all of it.
+    """
+    if len({part.sample_rate for part in parts}) == 1:
+        rate = parts[0].sample_rate
+        begin, end = gps.to_index(start_ns, rate), gps.to_index(end_ns, rate)
+        cuts = [
+            part.samples[max(begin - part.first, 0) : max(end - part.first, 0)] for part in parts
+        ]
+        if sum(map(len, cuts)) == end - begin:
+            return cuts[0] if len(cuts) == 1 else np.concatenate(cuts), rate
+    raise DataError(f"{path}: no longer holds {start_ns} to {end_ns} ns of {channel}")
