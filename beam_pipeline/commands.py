@@ -1,6 +1,7 @@
 """What the commands do."""
 
 import argparse
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from beam_pipeline.graph import ArchiveJob, run_archive
 from beam_pipeline.options import OptionError, beam_options
 from models.artefact import ArtefactError
 from transforms.gps import from_seconds, to_seconds
-from transforms.sink import writers
+from transforms.sink import folder, writers
 from transforms.sink.folder import OutputError
 from transforms.sink.segments import livetime
 
@@ -49,7 +50,7 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
             run_archive(job, config, rest)
     except (OptionError, OutputError, ArtefactError) as error:
         raise UserError(error) from error
-    return _summary(job.output, _report(job.output), options.rows)
+    return _summary(job.output, _drawn(job.output), options.rows)
 
 
 def _config(options: argparse.Namespace) -> PipelineConfig:
@@ -113,17 +114,20 @@ def _print_table(rows: list[list[str]]) -> None:
 def report(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     """Write the page of a finished run again."""
     try:
-        sys.stdout.write(f"report: {_report(options.output)}\n")
+        # Only now: what draws is imported in half a second.
+        from transforms.sink.report import write_report
+
+        sys.stdout.write(f"report: {write_report(options.output)}\n")
     except OutputError as error:
         raise UserError(error) from error
     return DONE
 
 
-def _report(output: str) -> Path:
-    # Only now: what draws takes memory, and the analysis needs none of it.
-    from transforms.sink.report import write_report
-
-    return write_report(output)
+def _drawn(output: str) -> Path:
+    """Write the report in a process of its own: what draws takes 70 MB, beside TensorFlow's."""
+    command = [sys.executable, "-m", "transforms.sink.report", output]
+    subprocess.run(command, check=True)
+    return Path(output) / folder.REPORT
 
 
 def doctor(_options: argparse.Namespace, _rest: Sequence[str]) -> int:

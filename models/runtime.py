@@ -31,12 +31,26 @@ def tensorflow() -> Any:
     # oneDNN's kernels differ from the others in the last digits, and are not everywhere.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     with _without_notices():
-        import tensorflow as tf
+        with _without_keras():
+            import tensorflow as tf
 
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
         tf.constant(0) + 1  # starts the devices, which is when it looks for a card
     return tf
+
+
+@contextmanager
+def _without_keras() -> Iterator[None]:
+    """Let TensorFlow do without Keras, which it imports if it can: serving needs 40 MB less."""
+    if "keras" in sys.modules:
+        yield
+        return
+    sys.modules["keras"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["keras"]
 
 
 @contextmanager
