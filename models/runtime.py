@@ -25,14 +25,9 @@ def tensorflow() -> Any:
     """
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    # Its own switch for the level of the log comes too late for what it says at import.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # oneDNN's kernels differ from the others in the last digits, and are not everywhere.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-    with _without_notices():
-        with _without_keras():
-            import tensorflow as tf
+    prepare_environment()
+    with without_notices():
+        import tensorflow as tf
 
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -40,21 +35,17 @@ def tensorflow() -> Any:
     return tf
 
 
-@contextmanager
-def _without_keras() -> Iterator[None]:
-    """Let TensorFlow do without Keras, which it imports if it can: serving needs 40 MB less."""
-    if "keras" in sys.modules:
-        yield
-        return
-    sys.modules["keras"] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules["keras"]
+def prepare_environment() -> None:
+    """Set what TensorFlow's library reads as it starts; what the user has set stays."""
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    # Its own switch for the level of the log comes too late for what it says at import.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # oneDNN's kernels differ from the others in the last digits, and are not everywhere.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 
 @contextmanager
-def _without_notices() -> Iterator[None]:
+def without_notices() -> Iterator[None]:
     """Hold back what native code writes to standard error; let all but notices follow."""
     sys.stderr.flush()
     original = os.dup(2)

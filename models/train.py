@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from models import artefact, network, runtime, score, waveforms
 from models.examples import Examples, collect
+from models.served import ServedModel
 from models.settings import TrainConfig
 from models.simulate import Progress, simulate
 from transforms.detect.config import DetectConfig
@@ -139,9 +140,9 @@ def _logits(model: Any, examples: Examples) -> npt.NDArray[np.float32]:
 
 def served(folder: Path, examples: Examples) -> npt.NDArray[np.float32]:
     """Give the probabilities as the written model serves them, [example, class]."""
-    model = runtime.tensorflow().saved_model.load(str(folder))
+    model = ServedModel(folder)
     parts = [
-        model.serve(examples.image[i : i + 256], examples.parameters[i : i + 256]).numpy()
+        model(examples.image[i : i + 256], examples.parameters[i : i + 256])
         for i in range(0, len(examples), 256)
     ]
     return np.concatenate(parts)

@@ -8,13 +8,13 @@ from models import runtime
 
 
 def test_all_but_notices_follow(capfd):
-    with runtime._without_notices():
+    with runtime.without_notices():
         os.write(2, b"0000 cudart_stub.cc:31] Could not find cuda drivers\nsomething is wrong\n")
     assert capfd.readouterr().err == "something is wrong\n"
 
 
 def _fail():
-    with runtime._without_notices():
+    with runtime.without_notices():
         os.write(2, b"a library is missing\n")
         raise ImportError
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from apache_beam.ml.inference.base import ModelHandler
 
-from models import artefact, runtime
+from models import artefact
 from transforms.classify import features
 from transforms.classify.features import ModelInput
 
@@ -44,8 +44,10 @@ class SavedModelHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: 
                 f"the worker's model is {card.label}, the graph was built with {self._id}: "
                 "install the same version on both"
             )
-        # The loaded object owns the variables: whoever keeps only its endpoint loses them.
-        model = runtime.tensorflow().saved_model.load(str(card.folder))
+        # Only here: a graph is built without what serves its model.
+        from models.served import ServedModel
+
+        model = ServedModel(card.folder)
         self.run_inference([_silence()], model)
         return model
 
@@ -58,7 +60,7 @@ class SavedModelHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: 
         """Give each input's probabilities, [class], in the order of the batch."""
         images = np.stack([example.image for example in batch])
         parameters = np.stack([example.parameters for example in batch])
-        result: Iterable[Probabilities] = model.serve(images, parameters).numpy()
+        result: Iterable[Probabilities] = model(images, parameters)
         return result
 
     def batch_elements_kwargs(self) -> dict[str, Any]:
