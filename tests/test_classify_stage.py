@@ -169,7 +169,7 @@ def test_a_model_of_other_whitening_is_told_when_the_graph_is_built():
         Classify(ClassifyConfig(), WhitenConfig(low_frequency=30.0), DetectConfig())
 
 
-def test_building_the_graph_imports_no_tensorflow():
+def test_building_the_graph_loads_no_tensorflow():
     code = (
         "import sys, apache_beam as beam\n"
         "from transforms.classify.stage import Classify\n"
@@ -178,6 +178,8 @@ def test_building_the_graph_imports_no_tensorflow():
         "from transforms.elements import Trigger\n"
         "made = p | beam.Create([1]) | beam.Map(lambda _: None).with_output_types(Trigger)\n"
         "made | Classify(ClassifyConfig())\n"
+        "from models import served\n"
+        "assert not served._library.cache_info().currsize\n"
         "found = [m for m in ('tensorflow', 'keras') if m in sys.modules]\n"
         "sys.exit(', '.join(found) or 0)\n"
     )

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from apache_beam.ml.inference.base import ModelHandler
 
 from models import artefact
+from models.served import ServedModel
 from transforms.classify import features
 from transforms.classify.features import ModelInput
 
@@ -17,7 +18,7 @@ Probabilities = npt.NDArray[np.float32]
 class SavedModelHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: ignore[misc]
     """Serve a SavedModel with an endpoint ``serve(image, parameters)``.
 
-    TensorFlow is imported when the worker loads the model, not when the graph is built.
+    TensorFlow's library is loaded with the model, by the worker: the graph is built without.
     """
 
     def __init__(self, folder: str, model_id: str) -> None:
@@ -44,9 +45,6 @@ class SavedModelHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: 
                 f"the worker's model is {card.label}, the graph was built with {self._id}: "
                 "install the same version on both"
             )
-        # Only here: a graph is built without what serves its model.
-        from models.served import ServedModel
-
         model = ServedModel(card.folder)
         self.run_inference([_silence()], model)
         return model
