@@ -128,6 +128,7 @@ def _library() -> Any:
         ArtefactError: It is missing.
     """
     runtime.prepare_environment()
+    _trim()
     for path in _files():
         with runtime.without_notices():
             api = ctypes.CDLL(str(path))
@@ -135,6 +136,13 @@ def _library() -> Any:
         function = getattr(api, name)
         function.restype, function.argtypes = result, arguments
     return api
+
+
+def _trim() -> None:
+    """Give the heap that blocks have left back to the system, where its C library can."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _files() -> list[Path]:
