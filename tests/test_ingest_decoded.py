@@ -106,6 +106,14 @@ def test_no_more_is_kept_than_the_bound_or_the_last_part(asked):
     assert len(kept.decoded) == before
 
 
+def test_no_longer_strain_is_kept_than_the_bound():
+    kept = Kept(largest=1 << 20, longest_ns=30 * S)
+    for number in range(9):
+        kept.part(number, partial(Part, 0, 4, np.zeros(40)))
+        assert kept.duration_ns == min(number + 1, 3) * 10 * S
+        assert kept.nbytes == min(number + 1, 3) * 320
+
+
 def test_what_several_readers_share_cannot_be_written_to(tmp_path):
     write_gwf(tmp_path / "a.gwf", noise(4))
     samples = read(str(tmp_path / "a.gwf"), CHANNEL, START * S, (START + 2) * S, RATE)

@@ -3,7 +3,7 @@
 Blocks overlap: without this, a frame would be decompressed for every block that touches it.
 With it, a pass over an archive decompresses everything once. There are two passes, since a
 plan needs every file inspected, and inspection must look at every sample; they share what
-is decompressed only where all of it fits in `LARGEST`.
+is decompressed only where all of it can be kept.
 """
 
 import os
@@ -19,8 +19,11 @@ from transforms.elements import FloatArray
 from transforms.ingest.series import DataError
 
 LARGEST = 64 << 20
-"""Bytes kept in a process. Blocks of 256 s that follow each other share 144 s, and these lie
-in two frames at most if frames are as long: at 16384 Hz, two frames of 256 s just fit."""
+"""Bytes kept in a process: at 16384 Hz, two frames of 256 s just fit. Blocks of 256 s that
+follow each other share 144 s, which lie in two frames at most if frames are as long."""
+LONGEST_NS = 768 * gps.NANOSECONDS
+"""Strain kept in a process [ns]: three such frames, for the 336 s that blocks share with
+spectra from 256 s. Slower channels would fill the bytes with what no block wants again."""
 
 
 @dataclass(frozen=True)
@@ -34,18 +37,22 @@ class Part:
     samples: FloatArray
     """Shape [time], float64."""
 
+    @property
+    def duration_ns(self) -> int:
+        """Give how long it is [ns]."""
+        return gps.to_ns(len(self.samples), self.sample_rate)
+
 
 class Kept:
-    """The parts asked for last, up to a number of bytes; any thread may ask.
+    """The parts asked for last, up to a size and a duration; any thread may ask.
 
     The very last one is kept however large it is: a long frame would otherwise be
     decompressed again for every block that is read of it.
     """
 
-    def __init__(self, largest: int = LARGEST) -> None:
-        self.largest = largest
-        self.nbytes = 0
-        """How many bytes of samples are kept."""
+    def __init__(self, largest: int = LARGEST, longest_ns: int = LONGEST_NS) -> None:
+        self.largest, self.longest_ns = largest, longest_ns
+        self.nbytes, self.duration_ns = 0, 0
         self._parts: OrderedDict[Hashable, Part] = OrderedDict()
         self._lock = Lock()
 
@@ -67,9 +74,14 @@ class Kept:
             return
         self._parts[key] = part
         self.nbytes += part.samples.nbytes
-        while self.nbytes > self.largest and len(self._parts) > 1:
+        self.duration_ns += part.duration_ns
+        while self._is_over() and len(self._parts) > 1:
             _, oldest = self._parts.popitem(last=False)
             self.nbytes -= oldest.samples.nbytes
+            self.duration_ns -= oldest.duration_ns
+
+    def _is_over(self) -> bool:
+        return self.nbytes > self.largest or self.duration_ns > self.longest_ns
 
 
 KEPT = Kept()
