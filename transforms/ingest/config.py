@@ -13,7 +13,7 @@ class IngestConfig:
     """Data-quality bits without which data are not analysed."""
     resample_rate: int = 16384
     """Rate [Hz] to which a channel whose rate is not a power of two is resampled, at most."""
-    block_seconds: int = 256
+    block_seconds: int = 512
     """Stretch that one archive block answers for [s], on the GPS grid."""
 
     def __post_init__(self) -> None:
