@@ -211,7 +211,7 @@ def test_halving_keeps_time_and_variance():
 
 
 def test_one_block_at_a_time_gives_the_same_bits():
-    white = white_noise(30, seed=8)
+    white = white_noise(60, seed=8)
     config = replace(CONFIG, threshold=4.0)
     bank = banks.bank_for(RATE, config, WHITEN.low_frequency)
     margin = bank.margin_seconds
@@ -219,13 +219,13 @@ def test_one_block_at_a_time_gives_the_same_bits():
         replace(
             white,
             analyse_start_ns=(START + margin) * NANOSECONDS,
-            analyse_end_ns=(START + 30 - margin) * NANOSECONDS,
+            analyse_end_ns=(START + 60 - margin) * NANOSECONDS,
         ),
         config,
         bank,
     )
     single = []
-    for second in range(START + margin, START + 30 - margin):
+    for second in range(START + margin, START + 60 - margin):
         cut = slice((second - margin - START) * RATE, (second + 1 + margin - START) * RATE)
         part = replace(
             white,
