@@ -50,11 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config = load_config(options.config) if options.config else PipelineConfig()
     figures = {**report.provenance(used), "seed": options.seed}
     try:
+        strain = real_strain.load(options.real)
         figures["gaussian"] = _gaussian(options, detector.eager(config, options.threshold))
         _show_gaussian(figures["gaussian"])
-        if options.real:
+        if strain:
             pieces = options.piece_seconds
-            figures["real"] = real_strain.measure(options.real, config, pieces, _progress)
+            figures["real"] = real_strain.measure(strain, config, pieces, _progress)
             _show_real(figures["real"])
     except ValueError as error:
         raise SystemExit(f"benchmarks.background: {error}") from error

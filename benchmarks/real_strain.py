@@ -1,6 +1,6 @@
 """What real strain gives: rates by SNR, and whether ends or lines make triggers."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,33 +55,43 @@ LOUD = 8.0
 """Triggers from this SNR on are listed one by one."""
 
 
+def load(paths: Sequence[Path]) -> dict[str, list[Stretch]]:
+    """Read the good strain of files, by their names.
+
+    Raises:
+        ValueError: A file has none that is long enough.
+    """
+    strain = {path.name: list(trials.read(path)) for path in paths}
+    for name, stretches in strain.items():
+        if not stretches:
+            raise ValueError(f"{name}: no 16 s of good strain in one piece")
+    return strain
+
+
 def measure(
-    paths: Sequence[Path], config: PipelineConfig, piece_seconds: int, progress: Progress
+    strain: Mapping[str, list[Stretch]],
+    config: PipelineConfig,
+    piece_seconds: int,
+    progress: Progress,
 ) -> list[dict[str, Any]]:
     """Measure each file: rates at the usual threshold, ends and lines at a low one.
 
     Args:
-        paths: Files of strain.
+        strain: Of each file.
         config: Whitening and detection.
         piece_seconds: Each file is also cut into pieces of this length, each of them a
             segment of its own, to see what starting and ending do [s].
         progress: Told of each file.
-
-    Raises:
-        ValueError: A file has no strain to search.
     """
     rows = []
-    for path in paths:
-        stretches = list(trials.read(path))
-        if not stretches:
-            raise ValueError(f"{path.name}: no 16 s of good strain in one piece")
-        rows.append(_row(path, stretches, config, piece_seconds))
-        progress(path.name)
+    for name, stretches in strain.items():
+        rows.append(_row(name, stretches, config, piece_seconds))
+        progress(name)
     return rows
 
 
 def _row(
-    path: Path, stretches: list[Stretch], config: PipelineConfig, piece_seconds: int
+    name: str, stretches: list[Stretch], config: PipelineConfig, piece_seconds: int
 ) -> dict[str, Any]:
     low = detector.eager(config)
     found, live = _search(stretches, config)
@@ -90,7 +100,7 @@ def _row(
     cut, cut_live = _search(pieces, low)
     rate = stretches[0].sample_rate
     return {
-        "file": path.name,
+        "file": name,
         "live": sum(high - low for low, high in live),
         "bins": [
             {"snr": bin_, "events": sum(bin_[0] <= t.snr < bin_[1] for t, _ in found)}
@@ -98,7 +108,7 @@ def _row(
         ],
         "ends": near_ends(found, live),
         "ends_cut": near_ends(cut, cut_live),
-        "lines": {name: at_lines([t for t, _ in quiet], name, rate) for name in LINES},
+        "lines": {kind: at_lines([t for t, _ in quiet], kind, rate) for kind in LINES},
         "loud": [_named(t) for t, _ in found if t.snr >= LOUD or event_of(t)],
     }
 
