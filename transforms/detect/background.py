@@ -38,7 +38,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from transforms.detect.bank import NYQUIST_PART, Bank
+from transforms.detect.bank import NYQUIST_PART, Bank, f_step, q_step
 from transforms.detect.config import DetectConfig
 from transforms.detect.octave import BINS, CLOSER
 from transforms.detect.rarity import tile_handicap
@@ -258,9 +258,8 @@ def _losses(
     """Give what the bank's tile with the largest rank loses, and the closer look at it."""
     seen = overlap(f[:, None], q[:, None], bank.frequency, bank.q)
     best = np.argmax(TYPICAL * seen - tile_handicap(bank.frequency), axis=1)
-    half = 2 * np.sqrt(mismatch / 3)
     tile_f, tile_q = bank.frequency[best, None, None], bank.q[best, None, None]
-    grid_f = tile_f * np.exp(GRID * half / np.sqrt(2 + tile_q**2))
-    grid_q = tile_q * np.exp(GRID[:, None] * half / np.sqrt(2))
+    grid_f = tile_f * np.exp(GRID / 2 * f_step(tile_q, mismatch))
+    grid_q = tile_q * np.exp(GRID[:, None] / 2 * q_step(mismatch))
     closer = overlap(f[:, None, None], q[:, None, None], grid_f, grid_q).max(axis=(1, 2))
     return -np.log(seen[np.arange(len(f)), best]), -np.log(closer)

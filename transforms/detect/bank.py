@@ -20,23 +20,36 @@ NYQUIST_PART = 0.84
 """Highest frequency as a part of Nyquist: above, published strain is cut off."""
 
 
-def q_ladder(low: float, high: float, mismatch: float) -> list[float]:
-    """Space Q so that neighbours lose at most ``mismatch`` of a signal's energy.
+def q_step(mismatch: float) -> float:
+    """Give the largest step of ln q at which the bank loses ``mismatch`` of energy at most.
 
-    Chatterji 2005 (PhD thesis, MIT), section 5: the metric is dq^2 / (2 q^2), and three
-    dimensions share the loss.
+    Of a wavelet that lies dq and df beside one of the bank, this loses the part
+    dq^2 / (2 q^2) + (1 + q^2) df^2 / (2 f^2) (after Chatterji 2005, PhD thesis, MIT, section
+    5, whose Q is sqrt(2) q): q and f share the loss; time is refined between samples.
     """
-    length = np.log(high / low) / np.sqrt(2)
-    steps = max(1, int(np.ceil(length / (2 * np.sqrt(mismatch / 3)))))
-    return [float(low * np.exp(np.sqrt(2) * length / steps * (i + 0.5))) for i in range(steps)]
+    return float(2 * np.sqrt(mismatch))
+
+
+def f_step(q: npt.ArrayLike, mismatch: float) -> FloatArray:
+    """Give the same of ln f, at a quality q."""
+    return np.asarray(2 * np.sqrt(mismatch / (1 + np.square(q))))
+
+
+def q_ladder(low: float, high: float, mismatch: float) -> list[float]:
+    """Space qualities by no more than ``q_step``."""
+    return _ladder(low, high, q_step(mismatch))
 
 
 def f_ladder(q: float, low: float, high: float, mismatch: float) -> list[float]:
-    """Space frequencies [Hz] of one Q as ``q_ladder``; metric (2 + q^2) df^2 / (4 f^2)."""
-    length = np.log(high / low) * np.sqrt(2 + q * q) / 2
-    steps = max(1, int(np.ceil(length / (2 * np.sqrt(mismatch / 3)))))
-    stretch = 2 / np.sqrt(2 + q * q) * length / steps
-    return [float(low * np.exp(stretch * (i + 0.5))) for i in range(steps)]
+    """Space frequencies [Hz] of one quality by no more than ``f_step``."""
+    return _ladder(low, high, float(f_step(q, mismatch)))
+
+
+def _ladder(low: float, high: float, step: float) -> list[float]:
+    """Cut a range into equal steps of the logarithm; give their middles."""
+    length = np.log(high / low)
+    steps = max(1, int(np.ceil(length / step)))
+    return [float(low * np.exp(length / steps * (i + 0.5))) for i in range(steps)]
 
 
 def _rate_for(frequency: float, q: float, sample_rate: int) -> int:

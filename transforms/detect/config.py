@@ -14,8 +14,8 @@ class DetectConfig:
     low_q: float = 3.0
     high_q: float = 32.0
     """Range of the wavelets' quality factor."""
-    mismatch: float = 0.3
-    """Largest loss of energy between neighbouring wavelets."""
+    mismatch: float = 0.34
+    """Largest loss of a wavelet's energy between those of the bank."""
     threshold: float = 5.5
     """Least rank of a tile or shape: the signal-to-noise ratio of a tile of 100 Hz as rare."""
     gap_seconds: float = 0.1

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
+from transforms.detect.bank import f_step, q_step
 from transforms.detect.octave import CUT, Octave
 from transforms.detect.rarity import tile_handicap
 
@@ -56,12 +57,11 @@ def refine(block: SingleArray, octave: Octave, tile: Peak, mismatch: float) -> P
         The best of a grid of wavelets. Its time is the mean over the grid, weighed by the
         likelihood exp(energy / 2): that errs less than the time of the best.
     """
-    half = 2 * np.sqrt(mismatch / 3)
     f, q = (
         column.ravel()
         for column in np.meshgrid(
-            tile.frequency * np.exp(GRID * half / np.sqrt(2 + tile.q**2)),
-            tile.q * np.exp(GRID * half / np.sqrt(2)),
+            tile.frequency * np.exp(GRID / 2 * f_step(tile.q, mismatch)),
+            tile.q * np.exp(GRID / 2 * q_step(mismatch)),
         )
     )
     spectrum, grid = _band(block, octave, (f, q))
