@@ -59,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
         default = Path(".venv-peers") / folder / "bin" / "python"
         text = f"interpreter that has {peer} (default: %(default)s)"
         parser.add_argument(f"--{peer}-python", type=Path, default=default, help=text)
+    classes = tuple(FAMILIES)
+    parser.add_argument("--classes", nargs="+", choices=classes, default=classes, metavar="CLASS")
     for name, default_, text in (
         ("seconds", 2048, "strain with signals"),
         ("noise-seconds", 2048, "strain without signals"),
@@ -107,12 +109,12 @@ def _rows(
     if "efficiency" in options.measure:
         recipes = (
             Recipe(options.curve, options.noise_seconds, 4096, options.seed),
-            Recipe(options.curve, options.seconds, 4096, options.seed + 1, tuple(FAMILIES)),
+            Recipe(options.curve, options.seconds, 4096, options.seed + 1, tuple(options.classes)),
         )
         done = contest.compete(tools, recipes, options.far, folder, _progress)
         figures["thresholds"] = {n: asdict(s.threshold) for n, s in done.scores.items()}
         figures["noise_live"] = done.live
-        rows += _quality(done)
+        rows += _quality(done, options.classes)
     return rows
 
 
@@ -138,10 +140,10 @@ def _throughput(
     return rows
 
 
-def _quality(done: Contest) -> list[dict[str, Any]]:
+def _quality(done: Contest, classes: Sequence[str]) -> list[dict[str, Any]]:
     """Give efficiency by class and SNR bin, errors and coverage."""
     rows: list[dict[str, Any]] = []
-    for label in (*FAMILIES, None):
+    for label in (*classes, None):
         cells = {name: done.efficiency(name, label) for name in done.scores}
         for number, (low, high) in enumerate(BINS):
             each = {name: bins[number] for name, bins in cells.items()}
@@ -151,7 +153,7 @@ def _quality(done: Contest) -> list[dict[str, Any]]:
             found = {name: cell.found for name, cell in each.items()}
             row = {"what": f"{what} ({count})", "values": values, "found": found}
             rows.append({**row, "count": count, "form": ".2f"})
-    for label in FAMILIES:
+    for label in classes:
         ratios = {name: done.recovery(name, label) for name in done.scores}
         what = f"{label}, SNR {LOUD:g} and more: median SNR ratio"
         rows.append({"what": what, "values": ratios, "form": ".3f"})
