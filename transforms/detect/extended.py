@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transforms.detect.bank import PAST_SECONDS
-from transforms.detect.kernels import box_hits, sweep_hits
+from transforms.detect.kernels import box_hits, box_sums, sweep_hits, sweep_sums
 from transforms.detect.octave import BINS
 from transforms.detect.rarity import Noise, box_handicap, overlap_gain, sweep_handicap
 from transforms.detect.sweeps import LEAST_PARTS, Sweep, sweeps
@@ -84,23 +84,6 @@ def running_sums(energy: SingleArray, boxed: int) -> Sums:
     return sums
 
 
-def box_energy(
-    energy: SingleArray, size: tuple[int, int], row: IntArray, bin_: IntArray
-) -> SingleArray:
-    """Sum energies over boxes of some rows from ``row`` up and some bins up to ``bin_``.
-
-    Args:
-        energy: [row, bin].
-        size: Rows and bins of a box.
-        row: [box].
-        bin_: [box].
-    """
-    width, length = size
-    rows = row[:, None, None] + np.arange(width)[:, None]
-    bins = bin_[:, None, None] - np.arange(length)
-    return np.asarray(energy[rows, bins].reshape(len(row), -1).sum(axis=1))
-
-
 def _all_hits(columns: int, find: Callable[[IntArray], int]) -> IntArray:
     """Give all that a search finds, however much it is, [hit, column]."""
     hits = np.empty((ROOM, columns), np.int64)
@@ -118,6 +101,12 @@ def _plus(first: SingleArray, second: SingleArray, where: tuple[slice, ...]) -> 
     return total
 
 
+def best_in_bins(bins: IntArray, rank: FloatArray) -> IntArray:
+    """Give the places of the largest rank in each bin, the first of equal ones."""
+    order = np.lexsort((np.arange(len(bins)), -rank, bins))
+    return order[np.flatnonzero(np.diff(bins[order], prepend=-1))]
+
+
 class ExtendedSearch:
     """All boxes and sweeps of one bank, with the distribution of each in noise."""
 
@@ -132,19 +121,13 @@ class ExtendedSearch:
         self._frequency, self._q = frequency, q
         self._boxed = int(np.sum(q <= np.unique(q)[:BOX_PLANES].max()))
         self._sweeps = sweeps(frequency, q)
-        sums, past = running_sums(noise, self._boxed), PAST_SECONDS * BINS
-        boxed = noise[: self._boxed, past:]
-        self._box_noise = {
-            size: Noise.learn(
-                total[: self._boxed, past:], box_handicap(*size), overlap_gain(boxed, size)
-            )
-            for size, total in sums.items()
-        }
+        past = PAST_SECONDS * BINS
+        self._box_noise = self._learn_boxes(noise, past)
         self._limits: dict[float, tuple[SingleArray, SingleArray]] = {}
-        bins = np.arange(past, noise.shape[1])
-        parts = [sweep.parts_at(noise, bins) for sweep in self._sweeps]
-        self._sweep_noise = [Noise.learn(part.sum(axis=0), sweep_handicap()) for part in parts]
-        self._sweep_means = [part.mean(axis=1, dtype=float) for part in parts]
+        parts = [s.parts_at(noise, np.arange(past, noise.shape[1])) for s in self._sweeps]
+        self._sweep_noise = Noise.stack(
+            [Noise.learn(part.sum(axis=0), sweep_handicap()) for part in parts]
+        )
         self._parts = np.array(
             [
                 (i, row, lag, round(np.log2(length)))
@@ -152,6 +135,27 @@ class ExtendedSearch:
                 for row, lag, length in sweep.parts
             ]
         ).reshape(-1, 4)
+        self._first = np.cumsum([0, *map(len, parts)])
+        self._means = np.array([row.mean(dtype=float) for part in parts for row in part], "f4")
+
+    def _learn_boxes(self, noise: SingleArray, past: int) -> Noise:
+        """Learn the sums over boxes in noise, [width, length, row]."""
+        sums, boxed = running_sums(noise, self._boxed), noise[: self._boxed, past:]
+        return Noise.stack(
+            [
+                Noise.stack(
+                    [
+                        Noise.learn(
+                            sums[width, length][: self._boxed, past:],
+                            box_handicap(width, length),
+                            overlap_gain(boxed, (width, length)),
+                        )
+                        for length in LENGTHS
+                    ]
+                )
+                for width in WIDTHS
+            ]
+        )
 
     def scan(self, energy: SingleArray, threshold: float) -> list[Extended]:
         """Find the bins in which a rare shape ends.
@@ -178,50 +182,44 @@ class ExtendedSearch:
 
     def _limits_of(self, threshold: float) -> tuple[SingleArray, SingleArray]:
         """Give the sums at a threshold: of boxes by width, length and row, and of sweeps."""
-        boxes = np.full((len(WIDTHS), len(LENGTHS), self._boxed), np.inf, np.float32)
-        for (width, length), noise in self._box_noise.items():
-            row = np.arange(self._boxed - width + 1)
-            whole = row[self._q[row] == self._q[row + width - 1]]
-            if width * length > 1:
-                place = WIDTHS.index(width), LENGTHS.index(length), whole
-                boxes[place] = noise.limit(threshold)[whole]
-        lines = [noise.limit(threshold) for noise in self._sweep_noise]
-        return boxes, np.array(lines, np.float32)
+        boxes = self._box_noise.limit(threshold).astype(np.float32)
+        boxes[0, 0] = np.inf  # a box of one row and one bin is no more than tiles are
+        for i, width in enumerate(WIDTHS):
+            row = np.arange(self._boxed)
+            last = np.minimum(row + width - 1, self._boxed - 1)
+            boxes[i, :, (row + width > self._boxed) | (self._q[row] != self._q[last])] = np.inf
+        return boxes, self._sweep_noise.limit(threshold).astype(np.float32)
 
     def _scan_boxes(
         self, energy: SingleArray, limits: SingleArray, threshold: float
     ) -> Iterator[Extended]:
+        """Give the best box that ends in each bin."""
         past = PAST_SECONDS * BINS
         hits = _all_hits(4, lambda out: box_hits(energy, limits, past, out))
-        for i, j in np.unique(hits[:, :2], axis=0):
-            row, bin_ = hits[(hits[:, 0] == i) & (hits[:, 1] == j), 2:].T
-            size = width, length = WIDTHS[i], LENGTHS[j]
-            noise, total = self._box_noise[size].at(row), box_energy(energy, size, row, bin_)
-            snr, rank = noise.snr(total), noise.rank(total)
-            keep = rank > self._rank_of_halves(energy, size, (row, bin_))
-            keep &= rank >= threshold
-            for at in np.flatnonzero(keep):
-                excess = float(total[at]) - width * length
-                place = int(row[at]), int(bin_[at]) - past
-                yield self._box(place, size, (float(snr[at]), float(rank[at]), excess))
+        total = box_sums(energy, hits)
+        noise = self._box_noise.at(tuple(hits[:, :3].T))
+        snr, rank = noise.snr(total), noise.rank(total)
+        keep = np.flatnonzero((rank >= threshold) & (rank > self._rank_of_halves(energy, hits)))
+        for at in keep[best_in_bins(hits[keep, 3], rank[keep])]:
+            i, j, row, bin_ = (int(value) for value in hits[at])
+            excess = float(total[at]) - WIDTHS[i] * LENGTHS[j]
+            found = float(snr[at]), float(rank[at]), excess
+            yield self._box((row, bin_ - past), (WIDTHS[i], LENGTHS[j]), found)
 
-    def _rank_of_halves(
-        self, energy: SingleArray, size: tuple[int, int], place: tuple[IntArray, IntArray]
-    ) -> FloatArray:
-        """Give the larger rank of the halves of some boxes, in time and in frequency."""
-        (width, length), (row, bin_) = size, place
-        halves = []
-        if length > 1:
-            earlier = bin_ - length // 2
-            halves += [((width, length // 2), row, bin_), ((width, length // 2), row, earlier)]
-        if width > 1:
-            higher = row + width // 2
-            halves += [((width // 2, length), row, bin_), ((width // 2, length), higher, bin_)]
-        ranks = [
-            self._box_noise[half].at(r).rank(box_energy(energy, half, r, b))
-            for half, r, b in halves
-        ]
-        return np.asarray(np.max(ranks, axis=0))
+    def _rank_of_halves(self, energy: SingleArray, hits: IntArray) -> FloatArray:
+        """Give the largest rank of the halves of boxes, in time and in frequency."""
+        best = np.zeros(len(hits))
+        for axis, other in ((0, 2), (1, 3)):
+            cut = np.flatnonzero(hits[:, axis] > 0)
+            near = hits[cut]
+            near[:, axis] -= 1
+            far = near.copy()
+            # Rows count up from a box's lowest, bins back from its last.
+            far[:, other] += (1 if axis == 0 else -1) << near[:, axis]
+            for half in (near, far):
+                noise = self._box_noise.at(tuple(half[:, :3].T))
+                best[cut] = np.maximum(best[cut], noise.rank(box_sums(energy, half)))
+        return best
 
     def _box(
         self, place: tuple[int, int], size: tuple[int, int], found: tuple[float, float, float]
@@ -234,21 +232,24 @@ class ExtendedSearch:
         return Extended(bin_, snr, rank, "box", first, 0, first / 2, *band, 2 * excess)
 
     def _scan_sweeps(self, energy: SingleArray, limits: SingleArray) -> Iterator[Extended]:
+        """Give the best sweep that ends in each bin."""
         past = PAST_SECONDS * BINS
         hits = _all_hits(2, lambda out: sweep_hits(energy, self._parts, limits, past, out))
-        for which in np.unique(hits[:, 0]):
-            sweep, noise = self._sweeps[which], self._sweep_noise[which]
-            bins, means = hits[hits[:, 0] == which, 1], self._sweep_means[which]
-            held = sweep.parts_at(energy, bins)
-            parts, total = np.maximum(held - means[:, None], 0), held.sum(axis=0)
-            spread = parts.sum(axis=0) ** 2 / np.maximum((parts**2).sum(axis=0), 1e-30)
-            snr, rank = noise.snr(total), noise.rank(total)
-            even = spread >= max(LEAST_PARTS, EVEN * len(parts))
-            for at in np.flatnonzero(even):
-                place = self._extent(sweep, parts[:, at])
-                excess = 2 * float(total[at] - means.sum())
-                bin_, as_rare, ranked = int(bins[at]) - past, float(snr[at]), float(rank[at])
-                yield Extended(bin_, as_rare, ranked, "sweep", *place, excess)
+        shapes = self._parts, self._first, self._means
+        total, excess, squares = sweep_sums(energy, shapes, hits).T
+        spread = excess**2 / np.maximum(squares, 1e-30)
+        least = np.maximum(LEAST_PARTS, EVEN * np.diff(self._first)[hits[:, 0]])
+        noise = self._sweep_noise.at((hits[:, 0],))
+        snr, rank = noise.snr(total), noise.rank(total)
+        keep = np.flatnonzero(spread >= least)
+        for at in keep[best_in_bins(hits[keep, 1], rank[keep])]:
+            which, bin_ = (int(value) for value in hits[at])
+            own = slice(self._first[which], self._first[which + 1])
+            held = self._sweeps[which].parts_at(energy, hits[at : at + 1, 1])[:, 0]
+            place = self._extent(self._sweeps[which], np.maximum(held - self._means[own], 0))
+            power = 2 * (float(total[at]) - float(self._means[own].sum()))
+            ranks = float(snr[at]), float(rank[at])
+            yield Extended(bin_ - past, ranks[0], ranks[1], "sweep", *place, power)
 
     def _extent(self, sweep: Sweep, energy: SingleArray) -> tuple[int, int, float, float, float]:
         """Bound a sweep by the parts between which all but a tenth of its energy lies.

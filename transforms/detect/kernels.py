@@ -217,3 +217,55 @@ def sweep_hits(
                     hits[count, 0], hits[count, 1] = sweep, b + past
                 count += 1
     return count
+
+
+@_compiled
+def box_sums(energy: SingleArray, boxes: IntArray) -> SingleArray:  # pragma: no cover - compiled
+    """Sum energies over boxes.
+
+    Args:
+        energy: [row, bin].
+        boxes: [box, 4]: logarithms to base 2 of rows and bins, lowest row, last bin.
+
+    Returns:
+        [box].
+    """
+    out = np.empty(len(boxes), np.float32)
+    for i in range(len(boxes)):
+        row, end = boxes[i, 2], boxes[i, 3] + 1
+        total = np.float32(0)
+        for r in range(row, row + (1 << boxes[i, 0])):
+            for value in energy[r, end - (1 << boxes[i, 1]) : end]:
+                total += value
+        out[i] = total
+    return out
+
+
+@_compiled
+def sweep_sums(
+    energy: SingleArray, shapes: tuple[IntArray, IntArray, SingleArray], hits: IntArray
+) -> SingleArray:  # pragma: no cover - compiled
+    """Sum energies over sweeps, and tell how they are spread.
+
+    Args:
+        energy: [row, bin].
+        shapes: Parts as ``sweep_hits`` has them; first part of each sweep, and one more, and
+            the mean of each part in noise.
+        hits: [hit, 2]: sweep, and the bin in which it ends.
+
+    Returns:
+        [hit, 3]: the energy, the parts' excess over their means, and its squares' sum.
+    """
+    parts, first, means = shapes
+    out = np.zeros((len(hits), 3), np.float32)
+    for i in range(len(hits)):
+        for k in range(first[hits[i, 0]], first[hits[i, 0] + 1]):
+            end = hits[i, 1] - parts[k, 2] + 1
+            held = np.float32(0)
+            for value in energy[parts[k, 1], end - (1 << parts[k, 3]) : end]:
+                held += value
+            excess = max(held - means[k], np.float32(0))
+            out[i, 0] += held
+            out[i, 1] += excess
+            out[i, 2] += excess * excess
+    return out

@@ -1,5 +1,6 @@
 """How rare a sum of energies is in noise, told as the SNR of a tile as rare."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,12 +63,18 @@ class Noise:
         less = np.full_like(scale, handicap)
         return cls(np.asarray(mean), np.asarray(mean**2 / variance), scale, gain, less)
 
+    @classmethod
+    def stack(cls, noises: Sequence["Noise"]) -> "Noise":
+        """Put distributions together along a new first axis."""
+        columns = zip(*(vars(noise).values() for noise in noises), strict=True)
+        return cls(*(np.array(column) for column in columns))
+
     def limit(self, threshold: float) -> FloatArray:
         """Give the sums of a rank: a tile of an SNR is as rare as exp(-(snr^2 + 2) / 2)."""
         rarity = np.exp(-(threshold**2 + 2 + self.handicap) / 2)
         return np.asarray(gammainccinv(self.form, rarity) * self.scale)
 
-    def at(self, index: IntArray) -> "Noise":
+    def at(self, index: tuple[IntArray, ...]) -> "Noise":
         """Pick some of the distributions."""
         return Noise(*(np.asarray(column)[index] for column in vars(self).values()))
 

@@ -9,7 +9,7 @@ class WhitenConfig:
 
     psd_seconds: int = 64
     """Past that the PSD is made of [s]."""
-    update_seconds: int = 64
+    update_seconds: int = 128
     """How often a new PSD comes into force [s], on the GPS grid."""
     fft_seconds: int = 4
     """Length of one Welch segment [s]; they overlap by half."""
