@@ -70,7 +70,7 @@ def test_pieces_join_without_a_seam():
 
 
 def test_each_stage_has_a_cost(tmp_path):
-    config = PipelineConfig()
+    config = PipelineConfig(ingest=IngestConfig(block_seconds=256))
     made = archive.make(tmp_path, Recipe("aligo_O4high", 300, 1024, 3, ("blip",)), "gwf", 256)
     spent = stages.archive_stages(made, config, tmp_path / "output")
     assert tuple(spent) == stages.STAGES

@@ -19,8 +19,8 @@ from transforms.elements import FloatArray
 from transforms.ingest.series import DataError
 
 LARGEST = 64 << 20
-"""Bytes kept in a process: at 16384 Hz, two frames of 256 s just fit. Blocks of 256 s that
-follow each other share 208 s, which lie in two frames at most if frames are as long."""
+"""Bytes kept in a process: at 16384 Hz, two frames of 256 s just fit. Blocks that follow
+each other share 208 s, which lie in two frames at most if frames are as long."""
 LONGEST_NS = 768 * gps.NANOSECONDS
 """Strain kept in a process [ns]: three such frames, for the 400 s that blocks share with
 spectra from 256 s. Slower channels would fill the bytes with what no block wants again."""
