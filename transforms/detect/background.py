@@ -38,7 +38,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from transforms.detect.bank import NYQUIST_PART, Bank, f_step, q_step
+from transforms.detect.bank import NYQUIST_PART, Bank, f_step
 from transforms.detect.config import DetectConfig
 from transforms.detect.octave import BINS, CLOSER
 from transforms.detect.rarity import tile_handicap
@@ -260,6 +260,6 @@ def _losses(
     best = np.argmax(TYPICAL * seen - tile_handicap(bank.frequency), axis=1)
     tile_f, tile_q = bank.frequency[best, None, None], bank.q[best, None, None]
     grid_f = tile_f * np.exp(GRID / 2 * f_step(tile_q, mismatch))
-    grid_q = tile_q * np.exp(GRID[:, None] / 2 * q_step(mismatch))
+    grid_q = tile_q * np.exp(GRID[:, None] / 2 * bank.q_spacing)
     closer = overlap(f[:, None, None], q[:, None, None], grid_f, grid_q).max(axis=(1, 2))
     return -np.log(seen[np.arange(len(f)), best]), -np.log(closer)

@@ -82,6 +82,8 @@ class Bank:
             by_rate.setdefault(_rate_for(f, q, sample_rate), []).append((f, q, place))
         self.sample_rate = sample_rate
         self.frequency, self.q = (np.array(column) for column in zip(*ladder, strict=True))
+        # Equal steps fill the range: they are at most q_step.
+        self.q_spacing = float(np.log(config.high_q / config.low_q) / len(np.unique(self.q)))
         self.octaves = [Octave(r, rows, band_low) for r, rows in sorted(by_rate.items())[::-1]]
 
     def octave_of(self, frequency: float, q: float) -> Octave:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from transforms.detect.bank import f_step
 from transforms.detect.config import DetectConfig
 from transforms.detect.extended import Extended
 from transforms.detect.octave import BINS, Tiles
@@ -55,7 +56,8 @@ def _closer(view: View, tiles: Tiles, first_hop: int) -> Peak:
     tile = _loudest(tiles)
     octave = view.bank.octave_of(tile.frequency, tile.q)
     (block,) = view.blocks(octave, first_hop + int(tiles.hop[0]), 1)
-    return refine(block, octave, tile, view.config.mismatch)
+    spacing = float(f_step(tile.q, view.config.mismatch)), view.bank.q_spacing
+    return refine(block, octave, tile, spacing)
 
 
 def _peaks(

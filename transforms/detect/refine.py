@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from transforms.detect.bank import f_step, q_step
 from transforms.detect.octave import CUT, Octave
 from transforms.detect.rarity import tile_handicap
 
@@ -44,14 +43,14 @@ class Peak:
     """At ``time`` [rad]."""
 
 
-def refine(block: SingleArray, octave: Octave, tile: Peak, mismatch: float) -> Peak:
+def refine(block: SingleArray, octave: Octave, tile: Peak, spacing: tuple[float, float]) -> Peak:
     """Find the wavelet near a tile that fits best.
 
     Args:
         block: [time], whitened strain at the octave's rate, ``lead`` samples before the hop.
         octave: Of the tile.
         tile: What the bank saw.
-        mismatch: Of the bank.
+        spacing: Of the bank there, in ln f and ln q.
 
     Returns:
         The best of a grid of wavelets. Its time is the mean over the grid, weighed by the
@@ -60,8 +59,8 @@ def refine(block: SingleArray, octave: Octave, tile: Peak, mismatch: float) -> P
     f, q = (
         column.ravel()
         for column in np.meshgrid(
-            tile.frequency * np.exp(GRID / 2 * f_step(tile.q, mismatch)),
-            tile.q * np.exp(GRID / 2 * q_step(mismatch)),
+            tile.frequency * np.exp(GRID / 2 * spacing[0]),
+            tile.q * np.exp(GRID / 2 * spacing[1]),
         )
     )
     spectrum, grid = _band(block, octave, (f, q))
