@@ -156,8 +156,7 @@ def test_a_closer_look_finds_what_lies_between_the_wavelets(frequency, q):
     wave = np.exp(-((t / tau) ** 2)) * np.cos(2 * np.pi * frequency * t + 0.7)
     wave *= 10 / np.sqrt(np.sum(wave**2))
     seen = Peak(0.5 + 0.1 * tau, float(bank.frequency[near]), float(bank.q[near]), 9.0, 9.0, 0.0)
-    spacing = float(banks.f_step(seen.q, CONFIG.mismatch)), bank.q_spacing
-    found = refine(wave.astype(np.float32), octave, seen, spacing)
+    found = refine(wave.astype(np.float32), octave, seen, bank.spacing(seen.q))
     # Without noise the fit has 5 less than the energy of the signal and of its noise.
     assert found.snr**2 + 5 == pytest.approx(100, rel=0.02)
     assert found.time == pytest.approx(0.5, abs=0.03 * tau)

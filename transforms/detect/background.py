@@ -38,11 +38,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from transforms.detect.bank import NYQUIST_PART, Bank, f_step
+from transforms.detect.bank import NYQUIST_PART, Bank
 from transforms.detect.config import DetectConfig
 from transforms.detect.octave import BINS, CLOSER
 from transforms.detect.rarity import tile_handicap
-from transforms.detect.refine import GRID
+from transforms.detect.refine import around
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -133,8 +133,7 @@ class TileField:
         )
         f, q = np.exp(where_a), np.exp(where_b)
         losses = [
-            _losses(bank, config.mismatch, f[at : at + CHUNK], q[at : at + CHUNK])
-            for at in range(0, len(f), CHUNK)
+            _losses(bank, f[at : at + CHUNK], q[at : at + CHUNK]) for at in range(0, len(f), CHUNK)
         ]
         bank_loss, closer_loss = (np.concatenate(column) for column in zip(*losses, strict=True))
         handicap, inside = tile_handicap(f), dimension == 3
@@ -252,14 +251,11 @@ def overlap(f: FloatArray, q: FloatArray, other_f: FloatArray, other_q: FloatArr
     return np.asarray(2 * length * other / squares * np.exp(-apart))
 
 
-def _losses(
-    bank: Bank, mismatch: float, f: FloatArray, q: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _losses(bank: Bank, f: FloatArray, q: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Give what the bank's tile with the largest rank loses, and the closer look at it."""
     seen = overlap(f[:, None], q[:, None], bank.frequency, bank.q)
     best = np.argmax(TYPICAL * seen - tile_handicap(bank.frequency), axis=1)
     tile_f, tile_q = bank.frequency[best, None, None], bank.q[best, None, None]
-    grid_f = tile_f * np.exp(GRID / 2 * f_step(tile_q, mismatch))
-    grid_q = tile_q * np.exp(GRID[:, None] / 2 * bank.q_spacing)
+    grid_f, grid_q = around(tile_f, tile_q, bank.spacing(tile_q))
     closer = overlap(f[:, None, None], q[:, None, None], grid_f, grid_q).max(axis=(1, 2))
     return -np.log(seen[np.arange(len(f)), best]), -np.log(closer)

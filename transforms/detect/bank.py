@@ -9,7 +9,7 @@ from transforms.detect.config import DetectConfig
 from transforms.detect.decimate import HALF_BAND
 from transforms.detect.octave import CUT, Octave, Row
 
-FloatArray = npt.NDArray[np.floating]
+FloatArray = npt.NDArray[np.float64]
 
 PAST_SECONDS = 3
 """What of the energies must be known before the hop in which an extended signal ends."""
@@ -81,15 +81,20 @@ class Bank:
         for place, (f, q) in enumerate(ladder):
             by_rate.setdefault(_rate_for(f, q, sample_rate), []).append((f, q, place))
         self.sample_rate = sample_rate
+        self._mismatch = config.mismatch
         self.frequency, self.q = (np.array(column) for column in zip(*ladder, strict=True))
         # Equal steps fill the range: they are at most q_step.
-        self.q_spacing = float(np.log(config.high_q / config.low_q) / len(np.unique(self.q)))
+        self._q_spacing = float(np.log(config.high_q / config.low_q) / len(np.unique(self.q)))
         self.octaves = [Octave(r, rows, band_low) for r, rows in sorted(by_rate.items())[::-1]]
 
     def octave_of(self, frequency: float, q: float) -> Octave:
         """Give the octave that holds one of the bank's wavelets."""
         rate = _rate_for(frequency, q, self.sample_rate)
         return next(octave for octave in self.octaves if octave.rate == rate)
+
+    def spacing(self, q: npt.ArrayLike) -> tuple[FloatArray, float]:
+        """Give how far neighbours lie apart at a quality, in ln f and in ln q."""
+        return f_step(q, self._mismatch), self._q_spacing
 
     @property
     def margin_seconds(self) -> int:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from transforms.detect.bank import f_step
 from transforms.detect.config import DetectConfig
 from transforms.detect.extended import Extended
 from transforms.detect.octave import BINS, Tiles
@@ -56,8 +55,7 @@ def _closer(view: View, tiles: Tiles, first_hop: int) -> Peak:
     tile = _loudest(tiles)
     octave = view.bank.octave_of(tile.frequency, tile.q)
     (block,) = view.blocks(octave, first_hop + int(tiles.hop[0]), 1)
-    spacing = float(f_step(tile.q, view.config.mismatch)), view.bank.q_spacing
-    return refine(block, octave, tile, spacing)
+    return refine(block, octave, tile, view.bank.spacing(tile.q))
 
 
 def _peaks(

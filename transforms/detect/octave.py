@@ -93,19 +93,24 @@ class Octave:
         sizes = (size * 5 // 8, size * 3 // 4, size * 7 // 8, size)
         self.size = next(n for n in sizes if n >= need)
         self.lead = (self.size - rate) // 2
-        self.lowest = int(np.ceil(band_low / (rate / self.size)))
+        self.step = rate / self.size
+        """Spacing of a block's spectrum [Hz]."""
+        self._lowest = max(1, int(np.ceil(band_low / self.step)))
         self.groups = self._group(rows)
 
+    def band(self, low: float, high: float) -> tuple[int, int]:
+        """Give the first and last frequency of a block's spectrum in a band [Hz]."""
+        first = max(self._lowest, int(np.ceil(low / self.step)))
+        return first, min(self.size // 2, int(high / self.step))
+
     def _group(self, rows: list[Row]) -> list[_Group]:
-        step = self.rate / self.size
         by_length: dict[int, list[tuple[int, FloatArray, Row]]] = {}
         lengths = sorted(n for n in range(4, self.size // 2 + 1) if self.size % n == 0)
         for row in rows:
             f, q, _ = row
-            low = max(1, self.lowest, int(np.ceil((f - CUT * f / q) / step)))
-            high = min(self.size // 2, int((f + CUT * f / q) / step))
+            low, high = self.band(f - CUT * f / q, f + CUT * f / q)
             k = np.arange(low, high + 1)
-            weight = np.exp(-(((k * step - f) * q / (np.sqrt(2) * f)) ** 2))
+            weight = np.exp(-(((k * self.step - f) * q / (np.sqrt(2) * f)) ** 2))
             length = next(n for n in lengths if n >= len(k))
             # Unit white noise in gives a mean of |y|^2 of 2 out.
             weight *= np.sqrt(2 / np.sum(weight**2) / self.size) * length

@@ -43,7 +43,22 @@ class Peak:
     """At ``time`` [rad]."""
 
 
-def refine(block: SingleArray, octave: Octave, tile: Peak, spacing: tuple[float, float]) -> Peak:
+def around(
+    f: FloatArray | float, q: FloatArray | float, spacing: tuple[FloatArray, float]
+) -> tuple[FloatArray, FloatArray]:
+    """Give the frequencies [..., 5] and qualities [..., 5, 1] looked at around tiles.
+
+    Args:
+        f: Of the tiles [Hz], with two last axes of length 1, or one alone.
+        q: Of the tiles, likewise.
+        spacing: Of the bank there, in ln f and ln q.
+    """
+    return f * np.exp(GRID / 2 * spacing[0]), q * np.exp(GRID[:, None] / 2 * spacing[1])
+
+
+def refine(
+    block: SingleArray, octave: Octave, tile: Peak, spacing: tuple[FloatArray, float]
+) -> Peak:
     """Find the wavelet near a tile that fits best.
 
     Args:
@@ -56,13 +71,8 @@ def refine(block: SingleArray, octave: Octave, tile: Peak, spacing: tuple[float,
         The best of a grid of wavelets. Its time is the mean over the grid, weighed by the
         likelihood exp(energy / 2): that errs less than the time of the best.
     """
-    f, q = (
-        column.ravel()
-        for column in np.meshgrid(
-            tile.frequency * np.exp(GRID / 2 * spacing[0]),
-            tile.q * np.exp(GRID / 2 * spacing[1]),
-        )
-    )
+    grid_f, grid_q = np.broadcast_arrays(*around(tile.frequency, tile.q, spacing))
+    f, q = grid_f.ravel(), grid_q.ravel()
     spectrum, grid = _band(block, octave, (f, q))
     tau = tile.q / (np.sqrt(2) * np.pi * tile.frequency)
     times = tile.time + tau * max(REACH / tile.snr, LEAST_REACH) * TIMES
@@ -99,11 +109,9 @@ def _band(
 ) -> tuple[npt.NDArray[np.complex128], FloatArray]:
     """Give the spectrum of a block where wavelets lie, and its frequencies [Hz]."""
     f, q = wavelets
-    step = octave.rate / octave.size
-    low = max(1, octave.lowest, int(np.ceil(np.min(f - CUT * f / q) / step)))
-    high = min(octave.size // 2, int(np.max(f + CUT * f / q) / step))
+    low, high = octave.band(float(np.min(f - CUT * f / q)), float(np.max(f + CUT * f / q)))
     spectrum = scipy.fft.rfft(block)[low : high + 1]
-    return spectrum.astype(np.complex128), np.arange(low, high + 1, dtype=float) * step
+    return spectrum.astype(np.complex128), np.arange(low, high + 1, dtype=float) * octave.step
 
 
 def _weights(grid: FloatArray, f: FloatArray, q: FloatArray, octave: Octave) -> FloatArray:

@@ -35,7 +35,7 @@ def comes_into_force(update: int, config: WhitenConfig) -> int:
 
 def in_force(gps_ns: int, config: WhitenConfig) -> int:
     """Give the number of the update in force at a GPS time [ns]."""
-    return (gps_ns - comes_into_force(0, config)) // (config.update_seconds * NANOSECONDS)
+    return gps_ns // (config.update_seconds * NANOSECONDS)
 
 
 def psd_window(update: int, segment: tuple[int, int], config: WhitenConfig) -> tuple[int, int]:
