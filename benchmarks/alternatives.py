@@ -6,18 +6,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks import cores, detector, injections, report, scoring
-from benchmarks.injections import Grid, Injection
+from benchmarks import cores, detector, report, scoring, trials
+from benchmarks.injections import Injection
 from benchmarks.scoring import BINS, REACH, Event, Fraction
 from benchmarks.searches import combined, orthonormal, ours, packets, stationary
-from benchmarks.signals import FAMILIES, Deck
-from benchmarks.trials import FIRST_GPS, STRETCH, Outcome
+from benchmarks.signals import FAMILIES
+from benchmarks.trials import FIRST_GPS, Outcome, Plan
 from models import noise
 from transforms.gps import NANOSECONDS
 from transforms.whiten.config import WhitenConfig
@@ -43,20 +42,6 @@ REPEATS = 3
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is simulated; the same as by ``benchmarks.efficiency`` for one curve."""
-
-    curve: str
-    classes: tuple[str, ...]
-    seconds: int
-    """Strain with signals [s]."""
-    noise_seconds: int
-    """Strain without signals [s]."""
-    sample_rate: int
-    seed: int
-
-
-@dataclass(frozen=True)
 class Stretch:
     """Whitened strain of one stretch, and the truth about it."""
 
@@ -72,10 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     used = cores.pin(options.cores)
     plan = Plan(
-        options.curve,
         tuple(options.classes),
+        (options.curve,),
         options.seconds,
         options.noise_seconds,
+        0,
         options.rate,
         options.seed,
     )
@@ -96,31 +82,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=int, default=8192, help="strain with signals [s]")
     parser.add_argument("--noise-seconds", type=int, default=4096, help="strain without [s]")
     parser.add_argument("--far", type=float, default=1 / 100, help="false-alarm rate [Hz]")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    report.add_options(parser)
     cores.add_option(parser)
     return parser
 
 
 def stretches(plan: Plan) -> Iterator[Stretch]:
-    """Simulate and whiten the stretches of ``trials.simulated``: first noise, then signals."""
-    curve = noise.load(plan.curve)
-    grid = Grid(FIRST_GPS, plan.sample_rate, curve)
-    for kind, total in enumerate((plan.noise_seconds, plan.seconds)):
-        deck = Deck(plan.classes, np.random.default_rng((plan.seed, kind)))
-        count = -(-total // STRETCH)
-        for number in range(count):
-            rng = np.random.default_rng((plan.seed, kind, number))
-            length = total // count
-            strain = noise.coloured(curve, length * grid.sample_rate, grid.sample_rate, rng)
-            truth = None
-            if kind:
-                placed = injections.schedule(deck, length, grid, rng)
-                truth = injections.inject(strain, placed)
-            block = detector.block_of(strain, grid.sample_rate, FIRST_GPS)
-            low, high = valid_range((block.segment_start_ns, block.segment_end_ns), WhitenConfig())
-            white = whiten(block, WhitenConfig(), 0).samples
-            yield Stretch(white, (high - low) / NANOSECONDS, truth)
+    """Whiten the stretches that ``benchmarks.efficiency`` searches."""
+    for one in trials.stretches(plan):
+        block = detector.block_of(one.strain, plan.sample_rate, one.grid.gps_start)
+        low, high = valid_range((block.segment_start_ns, block.segment_end_ns), WhitenConfig())
+        white = whiten(block, WhitenConfig(), 0).samples
+        yield Stretch(white, (high - low) / NANOSECONDS, one.truth)
 
 
 def find(search: Search, stretch: Stretch, rate: int, least: float) -> list[Event]:
@@ -146,8 +119,7 @@ def measure(plan: Plan, names: Sequence[str], far: float) -> dict[str, Any]:
                 outcome.add_noise(events, stretch.live)
             else:
                 outcome.add_signals(stretch.truth, events)
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\rstretch {number + 1} ")
+        report.progress(f"stretch {number + 1}")
     return {"far": far, "searches": [_figures(o, far, first, plan) for o in outcomes.values()]}
 
 

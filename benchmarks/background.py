@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from beam_pipeline.config import PipelineConfig, load_config
+from beam_pipeline.config import PipelineConfig
 from benchmarks import cores, detector, false_alarms, real_strain, report
 from benchmarks.false_alarms import HOUR
 from models import noise
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print."""
     options = _parser().parse_args(arguments)
     used = cores.pin(options.cores)
-    config = load_config(options.config) if options.config else PipelineConfig()
+    config = detector.config_of(options)
     figures = {**report.provenance(used), "seed": options.seed}
     try:
         strain = real_strain.load(options.real)
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _show_gaussian(figures["gaussian"])
         if strain:
             pieces = options.piece_seconds
-            figures["real"] = real_strain.measure(strain, config, pieces, _progress)
+            figures["real"] = real_strain.measure(strain, config, pieces, report.progress)
             _show_real(figures["real"])
     except ValueError as error:
         raise SystemExit(f"benchmarks.background: {error}") from error
@@ -81,17 +81,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="pieces into which real strain is cut to see what ends do [s] (default: %(default)s)",
     )
-    parser.add_argument("--threshold", type=float, default=detector.SEARCH_THRESHOLD)
-    parser.add_argument("--config", type=Path, metavar="YAML", help="the science to measure")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    detector.add_options(parser)
+    report.add_options(parser)
     cores.add_option(parser)
     return parser
-
-
-def _progress(step: str) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r{step:<60}\r")
 
 
 def _gaussian(options: argparse.Namespace, config: PipelineConfig) -> dict[str, Any]:
@@ -100,8 +93,11 @@ def _gaussian(options: argparse.Namespace, config: PipelineConfig) -> dict[str, 
     seconds, more = options.hours * HOUR, options.verify_hours * HOUR
     bank = bank_for(rate, config.detect, config.whiten.low_frequency)
     tiles = TileField.of(bank, config.detect)
-    first = false_alarms.coloured(options.curve, seconds, rate, seed, config, _progress)
-    runs = [first, *([false_alarms.white(more, rate, seed, config, _progress)] if more else [])]
+    first = false_alarms.coloured(options.curve, seconds, rate, seed, config, report.progress)
+    runs = [
+        first,
+        *([false_alarms.white(more, rate, seed, config, report.progress)] if more else []),
+    ]
     shapes = false_alarms.shapes_of(first)
     scale = false_alarms.anchor(first, tiles, config, shapes)
     return {

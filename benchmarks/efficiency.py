@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from beam_pipeline.config import PipelineConfig, load_config
 from benchmarks import cores, detector, report, scoring, trials
 from benchmarks.scoring import BINS, Fraction, Threshold
 from benchmarks.signals import FAMILIES
@@ -34,8 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print."""
     options = _parser().parse_args(arguments)
     used = cores.pin(options.cores)
-    config = load_config(options.config) if options.config else PipelineConfig()
-    config = detector.eager(config, options.threshold)
+    config = detector.eager(detector.config_of(options), options.threshold)
     plan = Plan(
         tuple(options.classes),
         tuple(options.curves),
@@ -45,11 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.rate,
         options.seed,
     )
-    outcomes = trials.simulated(plan, config, _progress)
+    outcomes = trials.simulated(plan, config, report.progress)
     limits = thresholds(outcomes)
     if options.real:
         reference = next(limit.value for limit in limits if limit.far == REFERENCE_FAR)
-        outcomes.append(trials.real(plan, options.real, config, reference, _progress))
+        outcomes.append(trials.real(plan, options.real, config, reference, report.progress))
     figures = {**report.provenance(used), "seed": options.seed, **measure(outcomes, limits)}
     show(figures)
     report.write_json(options.json, figures)
@@ -70,17 +68,10 @@ def _parser() -> argparse.ArgumentParser:
         help_ = f"{text}, over all [s] (default: %(default)s)"
         parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=help_)
     parser.add_argument("--real", nargs="*", type=Path, default=REAL, metavar="FILE")
-    parser.add_argument("--threshold", type=float, default=detector.SEARCH_THRESHOLD)
-    parser.add_argument("--config", type=Path, metavar="YAML", help="the science to measure")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    detector.add_options(parser)
+    report.add_options(parser)
     cores.add_option(parser)
     return parser
-
-
-def _progress(step: str) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r{step:<60}\r")
 
 
 def thresholds(outcomes: Sequence[Outcome]) -> list[Threshold]:

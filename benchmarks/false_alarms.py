@@ -78,7 +78,7 @@ def coloured(
     """Search simulated strain through estimated spectra and whitening, in stretches."""
     run, bank = Run(curve), bank_for(rate, config.detect, config.whiten.low_frequency)
     margin = bank.margin_seconds * NANOSECONDS
-    for number in range(_stretches(seconds)):
+    for number in range(_count(seconds)):
         rng = np.random.default_rng((seed, _COLOURED, number))
         strain = noise.coloured(noise.load(curve), STRETCH * rate, rate, rng)
         before = time.process_time()
@@ -94,7 +94,7 @@ def coloured(
 def white(seconds: float, rate: int, seed: int, config: PipelineConfig, progress: Progress) -> Run:
     """Search white noise of known variance: detection alone."""
     run, bank = Run("white"), bank_for(rate, config.detect, config.whiten.low_frequency)
-    for number in range(_stretches(seconds)):
+    for number in range(_count(seconds)):
         rng = np.random.default_rng((seed, _WHITE, number))
         before = time.process_time()
         run.add(search(white_noise(bank, STRETCH, rng), config.detect, bank), config)
@@ -104,7 +104,7 @@ def white(seconds: float, rate: int, seed: int, config: PipelineConfig, progress
     return run
 
 
-def _stretches(seconds: float) -> int:
+def _count(seconds: float) -> int:
     return int(np.ceil(seconds / STRETCH))
 
 
@@ -119,11 +119,7 @@ def white_noise(bank: Bank, seconds: int, rng: np.random.Generator) -> Whitened:
     rate, margin = bank.sample_rate, bank.margin_seconds * NANOSECONDS
     samples = rng.standard_normal((seconds + 2 * bank.margin_seconds) * rate, np.float32)
     end = 2 * margin + seconds * NANOSECONDS
-    flat = np.ones(rate // 2 + 1, np.float32)
-    asd, response = flat.tobytes(), flat.astype(np.complex64).tobytes()
-    spans = 0, end, margin, end - margin
-    held = samples.tobytes()
-    return Whitened("X1", "X1:WHITE", rate, 0, held, *spans, asd, 0, end, 1.0, response)
+    return detector.flat(samples, rate, 0, (0, end, margin, end - margin))
 
 
 def shapes_of(run: Run) -> Shapes:

@@ -79,8 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--repeats", type=int, default=3, metavar="N")
     parser.add_argument("--curve", choices=noise.names(), default="aligo_O4high")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    report.add_options(parser)
     cores.add_option(parser)
     return parser
 
@@ -111,16 +110,11 @@ def _rows(
             Recipe(options.curve, options.noise_seconds, 4096, options.seed),
             Recipe(options.curve, options.seconds, 4096, options.seed + 1, tuple(options.classes)),
         )
-        done = contest.compete(tools, recipes, options.far, folder, _progress)
+        done = contest.compete(tools, recipes, options.far, folder, report.progress)
         figures["thresholds"] = {n: asdict(s.threshold) for n, s in done.scores.items()}
         figures["noise_live"] = done.live
         rows += _quality(done, options.classes)
     return rows
-
-
-def _progress(step: str) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r{step:<60}\r")
 
 
 def _throughput(
@@ -128,7 +122,7 @@ def _throughput(
 ) -> list[dict[str, Any]]:
     short, long = (n * SECONDS_AT // rate for n in options.throughput_seconds)
     recipe = Recipe(options.curve, long, rate, options.seed, ("sine_gaussian",), SIGNAL_GAP)
-    costs = contest.race(tools, recipe, short, options.repeats, folder, _progress)
+    costs = contest.race(tools, recipe, short, options.repeats, folder, report.progress)
     rows = []
     for what, key, form, scale in (
         ("s of strain per CPU s", "cpu_rate", ".1f", 1.0),

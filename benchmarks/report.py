@@ -1,5 +1,6 @@
 """One table on standard output, and the same figures in a file."""
 
+import argparse
 import json
 import platform
 import subprocess
@@ -10,6 +11,18 @@ from pathlib import Path
 from typing import Any
 
 LIBRARIES = ("apache-beam", "numpy", "scipy", "tensorflow")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what every measurement has: ``--seed`` and ``--json``."""
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+
+
+def progress(step: str) -> None:
+    """Tell whoever sits at a terminal what is being done."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{step:<60}\r")
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -70,8 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--repeats", type=int, default=3, metavar="N")
     parser.add_argument("--live-blocks", type=int, default=32, metavar="N")
     parser.add_argument("--curve", choices=noise.names(), default="aligo_O4high")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    report.add_options(parser)
     return parser
 
 

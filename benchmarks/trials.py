@@ -87,25 +87,46 @@ class Plan:
     seed: int
 
 
-def simulated(plan: Plan, config: PipelineConfig, progress: Progress) -> list[Outcome]:
-    """Search simulated noise of each curve, curves in turn."""
-    outcomes = [Outcome(name) for name in plan.curves]
+@dataclass(frozen=True)
+class Simulated:
+    """A stretch of simulated strain, and the truth about it."""
+
+    curve: str
+    strain: FloatArray
+    grid: Grid
+    truth: tuple[Injection, ...] | None
+    """None where no signals were put in."""
+
+
+def stretches(plan: Plan) -> Iterator[Simulated]:
+    """Simulate first noise, then signals; curves in turn."""
     for kind, total in ((_NOISE, plan.noise_seconds), (_SIGNALS, plan.seconds)):
         deck = Deck(plan.classes, np.random.default_rng((plan.seed, kind)))
-        lengths = _lengths(total // len(outcomes))
-        for number in range(len(lengths) * len(outcomes)):
-            outcome, length = outcomes[number % len(outcomes)], lengths[number // len(outcomes)]
+        lengths = _lengths(total // len(plan.curves))
+        for number in range(len(lengths) * len(plan.curves)):
+            name = plan.curves[number % len(plan.curves)]
+            length = lengths[number // len(plan.curves)]
             rng = np.random.default_rng((plan.seed, kind, number))
-            curve = noise.load(outcome.name)
-            strain = noise.coloured(curve, length * plan.sample_rate, plan.sample_rate, rng)
-            grid = Grid(FIRST_GPS, plan.sample_rate, curve)
-            if kind == _NOISE:
-                outcome.add_noise(*outcome.search(strain, grid, config))
-            else:
+            grid = Grid(FIRST_GPS, plan.sample_rate, noise.load(name))
+            strain = noise.coloured(grid.curve, length * plan.sample_rate, plan.sample_rate, rng)
+            truth = None
+            if kind == _SIGNALS:
                 truth = injections.inject(strain, injections.schedule(deck, length, grid, rng))
-                outcome.add_signals(truth, outcome.search(strain, grid, config)[0])
-            progress(f"{outcome.name}: {'signals' if kind else 'noise'} {number + 1}")
-    return outcomes
+            yield Simulated(name, strain, grid, truth)
+
+
+def simulated(plan: Plan, config: PipelineConfig, progress: Progress) -> list[Outcome]:
+    """Search simulated noise of each curve."""
+    outcomes = {name: Outcome(name) for name in plan.curves}
+    for number, one in enumerate(stretches(plan)):
+        outcome = outcomes[one.curve]
+        events, live = outcome.search(one.strain, one.grid, config)
+        if one.truth is None:
+            outcome.add_noise(events, live)
+        else:
+            outcome.add_signals(one.truth, events)
+        progress(f"{one.curve}: {'signals' if one.truth else 'noise'}, stretch {number + 1}")
+    return list(outcomes.values())
 
 
 def _lengths(total: int) -> list[int]:

@@ -7,13 +7,19 @@ doi:10.23919/EUSIPCO.2018.8553393), with the bases and the threshold of
 
 import numpy as np
 import numpy.typing as npt
-import pywt
 from scipy.special import gammaln
 from scipy.stats import chi2
 
 from benchmarks.scoring import Event
 from benchmarks.searches import rarity
-from transforms.detect.wdf import BASES, BLOCK, COARSEST, LAMBDA, WINDOWS_PER_SECOND
+from transforms.detect.wdf import (
+    BLOCK,
+    COARSEST,
+    LAMBDA,
+    WINDOWS_PER_SECOND,
+    kept_energy,
+    transform,
+)
 
 FloatArray = npt.NDArray[np.floating]
 SingleArray = npt.NDArray[np.float32]
@@ -26,35 +32,13 @@ MOST_KEPT = 8
 """Blocks kept by chance of which a window's rarity takes account."""
 
 
-def transform(windows: FloatArray, basis: str) -> FloatArray:
-    """Transform windows as :func:`transforms.detect.wdf.transform` does one.
-
-    Args:
-        windows: [window, time].
-        basis: PyWavelets' name.
-
-    Returns:
-        [window, coefficient], scaling coefficients first, then details from the coarsest on.
-    """
-    details: list[FloatArray] = []
-    rest = windows
-    while rest.shape[1] // 2 >= COARSEST:
-        rest, detail = pywt.dwt(rest, basis, "periodization", axis=1)
-        details.append(detail)
-    return np.concatenate([rest, *details[::-1]], axis=1)
-
-
 def kept(windows: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Give the energy of each block that stands out in a window's best basis, else 0.
 
     Returns:
         [window, block], and EnWDF: the root of its sum, [window].
     """
-    every = []
-    for basis in BASES:
-        energy = (transform(windows, basis) ** 2).reshape(len(windows), -1, BLOCK).sum(axis=2)
-        every.append(np.where(energy > LAMBDA * BLOCK, energy, 0))
-    stack = np.array(every)
+    stack = kept_energy(transform(windows))
     best = stack.sum(axis=2).argmax(axis=0)
     chosen = stack[best, np.arange(len(windows))]
     return chosen, np.sqrt(chosen.sum(axis=1))

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.detector import as_event
+from benchmarks.detector import as_event, flat
 from benchmarks.scoring import Event
 from transforms.detect.bank import bank_for
 from transforms.detect.cluster import cluster, sessions
@@ -21,8 +21,6 @@ SingleArray = npt.NDArray[np.float32]
 
 BAND_LOW = WhitenConfig().low_frequency
 """Lower end of the whitened band [Hz]."""
-RESOLUTION = 1 / WhitenConfig().fft_seconds
-"""Of the spectra [Hz]."""
 
 
 def search(white: SingleArray, rate: int, least: float) -> list[Event]:
@@ -53,22 +51,9 @@ def tiles(white: SingleArray, rate: int, least: float) -> list[Event]:
 
 
 def _whitened(white: SingleArray, rate: int, margin: int) -> Whitened:
-    """Give whitened strain as the search takes it, with zeros around it and a flat spectrum."""
+    """Give whitened strain as the search takes it, with zeros around it."""
     end = len(white) // rate * NANOSECONDS
-    columns = round(rate / 2 / RESOLUTION) + 1
-    return Whitened(
-        "H1",
-        "H1:BENCH-STRAIN",
-        rate,
-        -margin * NANOSECONDS,
-        np.pad(white, margin * rate).tobytes(),
-        *(0, end) * 2,
-        np.ones(columns, np.float32).tobytes(),
-        0,
-        end,
-        RESOLUTION,
-        np.ones(columns, np.complex64).tobytes(),
-    )
+    return flat(np.pad(white, margin * rate), rate, -margin * NANOSECONDS, (0, end, 0, end))
 
 
 def _triggers(candidates: list[Candidate]) -> list[Event]:

@@ -71,8 +71,7 @@ def wdf(strain: SingleArray | FloatArray, rate: int, start_ns: int, time_ns: int
         return Wdf()
     first = to_index(window_start_ns(time_ns, rate), rate) - to_index(start_ns, rate)
     coefficients = transform(_cut(strain, first, count))
-    energy = (coefficients**2).reshape(len(BASES), -1, BLOCK).sum(axis=-1)
-    kept = np.where(energy > LAMBDA * BLOCK, energy, 0)
+    kept = kept_energy(coefficients)
     total = kept.sum(axis=-1)
     best = int(np.argmax(total))
     if not total[best]:
@@ -139,23 +138,36 @@ def denoised(
     return np.asarray(approximation)
 
 
-def transform(window: FloatArray) -> FloatArray:
-    """Transform a window with every basis.
+def transform(window: SingleArray | FloatArray) -> FloatArray:
+    """Transform windows with every basis.
 
     Args:
-        window: [time], a power of two of at least ``2 * COARSEST`` samples.
+        window: [..., time], a power of two of at least ``2 * COARSEST`` samples.
 
     Returns:
-        [basis, coefficient], ``COARSEST`` scaling coefficients, then the details from the
+        [basis, ..., coefficient], ``COARSEST`` scaling coefficients, then the details from the
         coarsest level on. Every row has the window's energy.
     """
-    out = np.empty((len(BASES), len(window)))
+    out = np.empty((len(BASES), *window.shape))
     for row, basis in zip(out, BASES, strict=True):
-        approximation = window
-        while (half := len(approximation) // 2) >= COARSEST:
-            approximation, row[half : 2 * half] = pywt.dwt(approximation, _WAVELETS[basis], _MODE)
-        row[:COARSEST] = approximation
+        rest = window
+        while (half := rest.shape[-1] // 2) >= COARSEST:
+            rest, row[..., half : 2 * half] = pywt.dwt(rest, _WAVELETS[basis], _MODE, axis=-1)
+        row[..., :COARSEST] = rest
     return out
+
+
+def kept_energy(coefficients: FloatArray) -> FloatArray:
+    """Give the energy of each block of coefficients that stands out, else 0.
+
+    Args:
+        coefficients: [..., coefficient].
+
+    Returns:
+        [..., block].
+    """
+    energy = (coefficients**2).reshape(*coefficients.shape[:-1], -1, BLOCK).sum(axis=-1)
+    return np.where(energy > LAMBDA * BLOCK, energy, 0)
 
 
 def _cut(strain: SingleArray | FloatArray, first: int, count: int) -> FloatArray:
