@@ -11,7 +11,7 @@ from typing import Any
 from beam_pipeline import progress
 from beam_pipeline.config import ConfigError, PipelineConfig, load_config
 from beam_pipeline.doctor import examine
-from beam_pipeline.exits import DATA_PROBLEM, DONE, UserError
+from beam_pipeline.exits import DATA_PROBLEM, DONE, USAGE, UserError
 from beam_pipeline.graph import ArchiveJob, run_archive
 from beam_pipeline.options import OptionError, beam_options
 from models.artefact import ArtefactError
@@ -126,7 +126,14 @@ def report(options: argparse.Namespace, _rest: Sequence[str]) -> int:
 def _drawn(output: str) -> Path:
     """Write the report in a process of its own: what draws takes 70 MB, beside TensorFlow's."""
     command = [sys.executable, "-m", "transforms.sink.report", output]
-    subprocess.run(command, check=True)
+    # In a session of its own: Ctrl-C is for this process, which then ends the other.
+    done = subprocess.run(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True, check=False
+    )
+    if done.returncode == USAGE:
+        raise UserError(done.stderr.strip())
+    if done.returncode:
+        raise RuntimeError(done.stderr)
     return Path(output) / folder.REPORT
 
 

@@ -189,6 +189,15 @@ def test_a_folder_without_results_is_refused(tmp_path):
         write_report(tmp_path)
 
 
+def test_a_page_that_cannot_be_written_is_one_line(tmp_path):
+    report(tmp_path, [trigger(1)])
+    (tmp_path / "report" / "index.html").unlink()
+    (tmp_path / "report").rmdir()
+    (tmp_path / "report").touch()
+    with pytest.raises(OutputError, match=r"cannot write .*: .*; make room, then: wavefier report"):
+        write_report(tmp_path)
+
+
 def test_hostile_names_stay_text(tmp_path):
     channel = 'H1:$x$"><script>alert(1)</script>'
     stretches = [Segment("H1", channel, 0, 10**9, False, "<script>")]

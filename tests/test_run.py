@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from beam_pipeline import cli, exits, progress
+from beam_pipeline import cli, commands, exits, progress
 from transforms.detect.wdf import denoised, window_start_ns
 from transforms.sink import writers
 
@@ -324,6 +324,12 @@ def test_ctrl_c_is_one_line_and_leaves_whole_files(tmp_path, data, capsys):
     assert line == "wavefier: interrupted; what was written is whole"
     assert not list(tmp_path.rglob("*.part"))
     assert run(tmp_path / "out", files[0]) == cli.DONE
+
+
+def test_a_report_that_cannot_be_drawn_is_one_line(tmp_path):
+    with pytest.raises(exits.UserError, match="no results in") as refused:
+        commands._drawn(str(tmp_path))
+    assert "\n" not in str(refused.value)
 
 
 def test_direct_runner_is_the_one_in_this_process():

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from transforms.sink.folder import REPORT, whole_file
+from transforms.sink.folder import REPORT, OutputError, whole_file
 from transforms.sink.report.page import render
 from transforms.sink.report.results import Results
 
@@ -19,11 +19,16 @@ def write_report(output: str | Path) -> Path:
         The page.
 
     Raises:
-        OutputError: If there are none of our results in the folder.
+        OutputError: If there are none of our results in the folder, or no room for the page.
     """
     folder = Path(output)
     page = render(Results.read(folder))
     path = folder / REPORT
-    with whole_file(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    try:
+        with whole_file(path) as temporary:
+            temporary.write_text(page, encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        text = f"cannot write {path}: {reason}; make room, then: wavefier report {output}"
+        raise OutputError(text) from error
     return path

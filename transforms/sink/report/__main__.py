@@ -2,7 +2,12 @@
 
 import sys
 
+from transforms.sink.folder import OutputError
 from transforms.sink.report import write_report
 
 if __name__ == "__main__":
-    write_report(sys.argv[1])
+    try:
+        write_report(sys.argv[1])
+    except OutputError as refused:
+        sys.stderr.write(f"{refused}\n")
+        sys.exit(2)
