@@ -11,8 +11,9 @@ from transforms.detect.bank import PAST_SECONDS, bank_for
 from transforms.detect.cluster import cluster, sessions
 from transforms.detect.config import DetectConfig
 from transforms.detect.extended import LENGTHS, WIDTHS, running_sums
+from transforms.detect.kernels import box_hits
 from transforms.detect.octave import BINS
-from transforms.detect.rarity import Noise, overlap_gain
+from transforms.detect.rarity import FAR_OUT, Noise, overlap_gain
 from transforms.detect.search import search
 from transforms.detect.stage import grid
 from transforms.detect.sweeps import sweeps
@@ -113,20 +114,48 @@ def test_sums_are_sums():
             assert sums[width, length][3, 25] == pytest.approx(direct, rel=1e-5)
 
 
+def test_box_hits_are_all_sums_over_their_limits():
+    rng = np.random.default_rng(2)
+    energy = rng.exponential(size=(20, 120)).astype(np.float32)
+    limits = np.full((len(WIDTHS), len(LENGTHS), 18), np.inf, np.float32)
+    sums, wanted = running_sums(energy, 18), set()
+    for i, width in enumerate(WIDTHS):
+        for j, length in enumerate(LENGTHS):
+            for row in range(18 - width + 1):
+                own = sums[width, length][row, 40:]
+                # Between two sums, so that rounding decides nothing.
+                limits[i, j, row] = np.partition(own, (-4, -3))[[-4, -3]].mean()
+                wanted |= {(i, j, row, 40 + int(at)) for at in np.argsort(own)[-3:]}
+    hits = np.zeros((len(wanted) + 1, 4), np.int64)
+    assert box_hits(energy, limits, 40, hits) == len(wanted)
+    assert set(map(tuple, hits[:-1].tolist())) == wanted
+
+
+@pytest.mark.parametrize(("form", "gain"), [(0.7, 2.5), (3.0, 3.0), (40.0, 8.0), (300.0, 40.0)])
+def test_rarity_of_a_sum_is_its_tail_or_what_its_energy_allows(form, gain):
+    noise = Noise(*(np.array(v) for v in (2 * form, form, 2.0, gain, 0.0)))
+    value = 2 * np.linspace(0.1, form + 12 * np.sqrt(form) + 90, 400)
+    rare = -2 * gamma.logsf(value / 2, form) - 2
+    energy = np.maximum(2 * (value - 2 * form) / gain, FAR_OUT**2)
+    assert 0.02 < np.mean(rare < energy) < 0.98
+    expected = np.sqrt(np.clip(np.minimum(rare, energy), 0, None))
+    assert noise.snr(value) == pytest.approx(expected, rel=1e-6)
+
+
 def test_rank_is_the_snr_of_a_tile_as_rare():
     # One exponential of mean 1 is a tile: p = exp(-x) and SNR^2 = 2 x - 2.
     tile = Noise(*(np.array(v) for v in (1.0, 1.0, 1.0, 1.0, 0.0)))
-    assert tile.rank(np.array(19.0)) == pytest.approx(6.0)
+    assert tile.rank(tile.snr(np.array(19.0))) == pytest.approx(6.0)
     fewer = replace(tile, handicap=np.array(-2.0))
     assert fewer.snr(np.array(19.0)) == pytest.approx(6.0)
-    assert fewer.rank(np.array(19.0)) == pytest.approx(np.sqrt(38.0))
+    assert fewer.rank(fewer.snr(np.array(19.0))) == pytest.approx(np.sqrt(38.0))
     assert fewer.limit(np.sqrt(38.0)) == pytest.approx(19.0)
     many = Noise(*(np.array(v) for v in (30.0, 30.0, 1.0, 1.0, 0.0)))
     value = many.limit(5.5)
     assert gamma.sf(value, 30) == pytest.approx(np.exp(-(5.5**2 + 2) / 2), rel=1e-6)
-    assert many.rank(value) == pytest.approx(5.5, abs=1e-6)
+    assert many.rank(many.snr(value)) == pytest.approx(5.5, abs=1e-6)
     # Far beyond what doubles hold, rank still rises, and no faster than the energy.
-    loud = [float(many.rank(np.array(x))) for x in (500.0, 5000.0, 5e5)]
+    loud = [float(many.rank(many.snr(np.array(x)))) for x in (500.0, 5000.0, 5e5)]
     assert np.all(np.diff(loud) > 0)
     assert loud[-1] == pytest.approx(np.sqrt(2 * 5e5), rel=0.01)
 

@@ -198,7 +198,8 @@ class ExtendedSearch:
         hits = _all_hits(4, lambda out: box_hits(energy, limits, past, out))
         total = box_sums(energy, hits)
         noise = self._box_noise.at(tuple(hits[:, :3].T))
-        snr, rank = noise.snr(total), noise.rank(total)
+        snr = noise.snr(total)
+        rank = noise.rank(snr)
         keep = np.flatnonzero((rank >= threshold) & (rank > self._rank_of_halves(energy, hits)))
         for at in keep[best_in_bins(hits[keep, 3], rank[keep])]:
             i, j, row, bin_ = (int(value) for value in hits[at])
@@ -208,7 +209,7 @@ class ExtendedSearch:
 
     def _rank_of_halves(self, energy: SingleArray, hits: IntArray) -> FloatArray:
         """Give the largest rank of the halves of boxes, in time and in frequency."""
-        best = np.zeros(len(hits))
+        best, cuts, halves = np.zeros(len(hits)), [], []
         for axis, other in ((0, 2), (1, 3)):
             cut = np.flatnonzero(hits[:, axis] > 0)
             near = hits[cut]
@@ -216,9 +217,12 @@ class ExtendedSearch:
             far = near.copy()
             # Rows count up from a box's lowest, bins back from its last.
             far[:, other] += (1 if axis == 0 else -1) << near[:, axis]
-            for half in (near, far):
-                noise = self._box_noise.at(tuple(half[:, :3].T))
-                best[cut] = np.maximum(best[cut], noise.rank(box_sums(energy, half)))
+            cuts += [cut, cut]
+            halves += [near, far]
+        half = np.concatenate(halves)
+        noise = self._box_noise.at(tuple(half[:, :3].T))
+        rank = noise.rank(noise.snr(box_sums(energy, half)))
+        np.maximum.at(best, np.concatenate(cuts), rank)
         return best
 
     def _box(
@@ -240,7 +244,8 @@ class ExtendedSearch:
         spread = excess**2 / np.maximum(squares, 1e-30)
         least = np.maximum(LEAST_PARTS, EVEN * np.diff(self._first)[hits[:, 0]])
         noise = self._sweep_noise.at((hits[:, 0],))
-        snr, rank = noise.snr(total), noise.rank(total)
+        snr = noise.snr(total)
+        rank = noise.rank(snr)
         keep = np.flatnonzero(spread >= least)
         for at in keep[best_in_bins(hits[keep, 1], rank[keep])]:
             which, bin_ = (int(value) for value in hits[at])

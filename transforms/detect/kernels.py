@@ -125,6 +125,23 @@ def _double(sums: SingleArray, lag: int, out: SingleArray) -> None:  # pragma: n
 
 
 @_compiled
+def _double_over(
+    sums: SingleArray, lag: int, out: SingleArray, past: int, limit: float
+) -> bool:  # pragma: no cover - compiled
+    """Sum as ``_double`` does, and tell whether any sum from ``past`` on lies over a limit."""
+    out[:lag] = sums[:lag]
+    for b in range(lag, past):
+        out[b] = sums[b - lag] + sums[b]
+    earlier, later, both = sums[past - lag :], sums[past:], out[past:]
+    count = 0
+    for b in range(len(both)):
+        total = earlier[b] + later[b]
+        both[b] = total
+        count += total > limit
+    return count > 0
+
+
+@_compiled
 def _any_over(values: SingleArray, limit: float) -> bool:  # pragma: no cover - compiled
     """Tell whether any value lies over a limit; counting all is faster than stopping."""
     count = 0
@@ -150,23 +167,24 @@ def box_hits(
         How many there are.
     """
     count, n = 0, energy.shape[1]
+    wide = energy.copy()
     one, other = np.empty(n, np.float32), np.empty(n, np.float32)
-    for row in range(limits.shape[2]):
-        for i in range(limits.shape[0]):
-            if row + (1 << i) > len(energy):
-                break
-            sums, spare = one, other
-            sums[:] = energy[row]
-            for k in range(1, 1 << i):
-                neighbour = energy[row + k]
+    for i in range(limits.shape[0]):
+        for row in range(min(limits.shape[2], len(energy) + 1 - (1 << i))):
+            if i > 0:
+                # Upwards, so that the row added still holds half the width.
+                upper, own = wide[row + (1 << (i - 1))], wide[row]
                 for b in range(n):
-                    sums[b] += neighbour[b]
+                    own[b] += upper[b]
+            sums, spare = wide[row], one
             for j in range(limits.shape[1]):
-                if j > 0:
-                    _double(sums, 1 << (j - 1), spare)
-                    sums, spare = spare, sums
                 limit = limits[i, j, row]
-                if not _any_over(sums[past:], limit):
+                if j == 0:
+                    found = _any_over(sums[past:], limit)
+                else:
+                    found = _double_over(sums, 1 << (j - 1), spare, past, limit)
+                    sums, spare = spare, other if j == 1 else sums
+                if not found:
                     continue
                 for b in range(past, n):
                     if sums[b] > limit:

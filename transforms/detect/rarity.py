@@ -78,9 +78,9 @@ class Noise:
         """Pick some of the distributions."""
         return Noise(*(np.asarray(column)[index] for column in vars(self).values()))
 
-    def rank(self, value: npt.NDArray[np.floating]) -> FloatArray:
-        """Give the rank of a sum: its SNR and what it is handicapped by."""
-        return np.asarray(np.sqrt(np.maximum(self.snr(value) ** 2 - self.handicap, 0)))
+    def rank(self, snr: FloatArray) -> FloatArray:
+        """Give the rank of sums of an SNR: what is left of it by the handicap."""
+        return np.asarray(np.sqrt(np.maximum(snr**2 - self.handicap, 0)))
 
     def snr(self, value: npt.NDArray[np.floating]) -> FloatArray:
         """Give the SNR of a tile as rare as a sum, and no more than its energy allows.
@@ -88,14 +88,24 @@ class Noise:
         Far out, sums of overlapping tiles are more frequent than a gamma distribution says;
         there the excess of energy itself is the better estimate.
         """
-        x = value / self.scale
-        with np.errstate(divide="ignore"):
-            tail = np.log(gammaincc(self.form, x))
-        # Beyond what doubles hold: the leading terms of the incomplete gamma function.
-        far = (self.form - 1) * np.log(np.maximum(x, 1e-30)) - x - gammaln(self.form)
-        rare = -2 * np.where(np.isfinite(tail), tail, far) - 2
+        x, form = np.broadcast_arrays(value / self.scale, self.form)
         energy = np.maximum(2 * (value - self.mean) / self.gain, FAR_OUT**2)
+        # Chernoff: a tail beyond x is no more than exp(form - x) (x / form)^form. Where that
+        # alone is as rare as the energy allows, the tail itself need not be known.
+        ratio = np.maximum(x / form, 1)
+        rare = np.asarray(2 * form * (ratio - 1 - np.log(ratio)) - 2)
+        near = rare < energy
+        rare[near] = -2 * _log_tail(form[near], x[near]) - 2
         return np.asarray(np.sqrt(np.maximum(np.minimum(rare, energy), 0)))
+
+
+def _log_tail(form: FloatArray, x: FloatArray) -> FloatArray:
+    """Give the logarithm of the probability of more than x."""
+    with np.errstate(divide="ignore"):
+        tail = np.log(gammaincc(form, x))
+    # Beyond what doubles hold: the leading terms of the incomplete gamma function.
+    far = (form - 1) * np.log(np.maximum(x, 1e-30)) - x - gammaln(form)
+    return np.asarray(np.where(np.isfinite(tail), tail, far))
 
 
 def overlap_gain(noise: SingleArray, size: tuple[int, int]) -> FloatArray:

@@ -76,7 +76,7 @@ def refine(
     spectrum, grid = _band(block, octave, (f, q))
     tau = tile.q / (np.sqrt(2) * np.pi * tile.frequency)
     times = tile.time + tau * max(REACH / tile.snr, LEAST_REACH) * TIMES
-    turns = np.exp(2j * np.pi * np.outer(grid, times + octave.lead / octave.rate))
+    turns = _turns(grid, times + octave.lead / octave.rate)
     y = _weights(grid, f, q, octave) @ (spectrum[:, None] * turns)
     energy = y.real**2 + y.imag**2
     likely = np.exp((energy - energy.max()) / 2)
@@ -112,6 +112,14 @@ def _band(
     low, high = octave.band(float(np.min(f - CUT * f / q)), float(np.max(f + CUT * f / q)))
     spectrum = scipy.fft.rfft(block)[low : high + 1]
     return spectrum.astype(np.complex128), np.arange(low, high + 1, dtype=float) * octave.step
+
+
+def _turns(grid: FloatArray, times: FloatArray) -> npt.NDArray[np.complex128]:
+    """Give exp(2 pi i f t), [frequency, time], at times equally far apart."""
+    turns = np.empty((len(grid), len(times)), np.complex128)
+    turns[:, 0] = np.exp(2j * np.pi * grid * times[0])
+    turns[:, 1:] = np.exp(2j * np.pi * grid * (times[1] - times[0]))[:, None]
+    return np.multiply.accumulate(turns, axis=1)
 
 
 def _weights(grid: FloatArray, f: FloatArray, q: FloatArray, octave: Octave) -> FloatArray:

@@ -65,8 +65,9 @@ class View:
     def asd(self, time_ns: int, frequency: float) -> float:
         """Give the amplitude spectral density in force at a time [strain/sqrt(Hz)]."""
         row = self.whitened.asd_array[self._in_force(time_ns)]
-        grid = np.arange(len(row)) * self.whitened.asd_resolution
-        return float(np.interp(frequency, grid, row))
+        at = frequency / self.whitened.asd_resolution
+        low = min(int(at), len(row) - 2)
+        return float(np.interp(at, (low, low + 1), row[low : low + 2]))
 
     def delay(self, time_ns: int, frequency: float, q: float) -> float:
         """Say by how much the whitening filter delays a wavelet [s].
