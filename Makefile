@@ -1,4 +1,5 @@
-# What one can do here. Python 3.11 and make are all that is needed beforehand.
+# What one can do here. Python 3.11 and make are all that is needed beforehand, and Java 17 with Maven
+# for what runs on a Flink cluster or against a Kafka broker.
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -10,7 +11,10 @@ OUTPUT ?= demo
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
+JAVA_PARTS := $(BIN)/python -m flink.parts
+
 .PHONY: help env demo test lint type check bench peers-env format lock clean
+.PHONY: flink-jar flink-env flink-up flink-down kafka-jars kafka-up kafka-down
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,8 +30,9 @@ $(READY): requirements.lock pyproject.toml setup.py
 demo: env  ## find GW150914 in 32 s of H1 and L1
 	$(BIN)/wavefier run tests/data/*_LOSC_4_V2-1126259446-32.hdf5 --output $(OUTPUT)
 
-test: env  ## run all tests
-	$(BIN)/python -m pytest
+test: env  ## run all tests; without Java, all but those on a real cluster
+	$(JAVA_PARTS) --if-possible
+	$(BIN)/python -m pytest -rs
 
 lint: env  ## style
 	$(BIN)/ruff check .
@@ -49,6 +54,27 @@ peers-env:  ## build the environments of benchmarks.peers in .venv-peers (6 GB)
 		.venv-peers/$$peer/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/peers_env/$$peer.txt || exit 1; \
 	done
 
+flink-jar: env  ## build Beam's job server for Flink (Java 17, Maven)
+	$(JAVA_PARTS) jar
+
+flink-env: env  ## get Flink itself, into .flink
+	$(JAVA_PARTS) distribution
+
+flink-up: env flink-jar flink-env  ## start a Flink cluster on this machine
+	$(BIN)/python -m flink.cluster up
+
+flink-down: env  ## stop it, remove its files
+	$(BIN)/python -m flink.cluster down
+
+kafka-jars: env  ## get Kafka (Java 17, Maven)
+	$(JAVA_PARTS) broker
+
+kafka-up: env kafka-jars  ## start a Kafka broker on this machine
+	$(BIN)/python -m flink.broker up
+
+kafka-down: env  ## stop it, remove its files
+	$(BIN)/python -m flink.broker down
+
 format: env  ## put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -56,5 +82,7 @@ format: env  ## put the code into shape
 lock: env  ## resolve requirements.in into requirements.lock
 	$(BIN)/uv pip compile requirements.in --override requirements.override --python-version 3.11 --generate-hashes --no-header --quiet -o requirements.lock
 
-clean:  ## remove what was built
-	rm -rf $(VENV) build *.egg-info demo
+clean:  ## stop what runs, remove what was built
+	test ! -d .flink/cluster || $(PYTHON) -m flink.cluster down
+	test ! -d .flink/broker || $(PYTHON) -m flink.broker down
+	rm -rf $(VENV) .flink flink/*/target build *.egg-info demo

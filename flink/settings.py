@@ -1,0 +1,181 @@
+"""Where the cluster and the broker live and listen, and how large they are."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from flink.processes import Problem
+
+ROOT = Path(__file__).resolve().parents[1]
+FILE = "settings.json"
+BOOLEANS = {"0": False, "false": False, "1": True, "true": True}
+READERS: dict[type, tuple[Callable[[str], Any], str]] = {
+    bool: (lambda text: BOOLEANS[text.lower()], "0 or 1"),
+    str: (str, "a text"),
+    int: (int, "a whole number"),
+    float: (float, "a number"),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings that environment variables change: a prefix and the field's name in capitals."""
+
+    PREFIX: ClassVar[str] = ""
+    # The least that a number may be, where that is not 1.
+    LEAST: ClassVar[Mapping[str, int]] = {}
+
+    folder: Path = ROOT / ".flink"
+    timeout_s: float = 120.0
+    java_options: str = ""
+
+    def __post_init__(self) -> None:
+        for name in self._names():
+            value = getattr(self, name)
+            least = self.LEAST.get(name, 1)
+            if name.endswith("port") and not least <= value <= 65535:
+                raise Problem(f"{self.variable(name)}={value}: must be from {least} to 65535")
+            if isinstance(value, int | float) and not isinstance(value, bool) and value < least:
+                raise Problem(f"{self.variable(name)}={value}: must be {least} or more")
+        used = [port for port in self.ports().values() if port]
+        if len(set(used)) < len(used):
+            raise Problem(f"two ports are the same: {', '.join(self.ports())} must differ")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Read what the environment sets; the rest is the default.
+
+        Raises:
+            Problem: A value cannot be.
+        """
+        given = os.environ if environment is None else environment
+        names = {name: cls.variable(name) for name in cls._names()}
+        return cls._read({name: given[key] for name, key in names.items() if given.get(key)})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self | None:
+        """Read what `save` left in a folder; None if nothing was started there."""
+        if not cls.marks(folder):
+            return None
+        return cls._read(json.loads((folder / FILE).read_text()))
+
+    @staticmethod
+    def marks(folder: Path) -> bool:
+        """Tell whether a folder is ours, to fill and to remove."""
+        return (folder / FILE).exists()
+
+    def save(self) -> None:
+        """Mark the folder as ours, with what is started there."""
+        texts = {name: str(getattr(self, name)) for name in self._names()}
+        (self.folder / FILE).write_text(json.dumps(texts, indent=1) + "\n")
+
+    @classmethod
+    def variable(cls, name: str) -> str:
+        """Give the environment variable of a field."""
+        return cls.PREFIX + name.upper()
+
+    def ports(self) -> dict[str, int]:
+        """Give all ports, by environment variable."""
+        names = [name for name in self._names() if name.endswith("port")]
+        return {self.variable(name): getattr(self, name) for name in names}
+
+    @classmethod
+    def _names(cls) -> list[str]:
+        return [field.name for field in fields(cls)]
+
+    @classmethod
+    def _read(cls, texts: Mapping[str, str]) -> Self:
+        kinds = {field.name: type(field.default) for field in fields(cls)}
+        values = {}
+        for name, text in texts.items():
+            read, what = READERS.get(kinds[name], (_path, "a path"))
+            try:
+                values[name] = read(text)
+            except (KeyError, ValueError):
+                raise Problem(f"{cls.variable(name)}={text}: must be {what}") from None
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class ClusterSettings(Settings):
+    """A Flink cluster and Beam's job server.
+
+    Attributes:
+        folder: Configuration, logs, process ids and, unless said otherwise, checkpoints.
+        timeout_s: How long a start may take [s].
+        java_options: More options for every Java machine.
+        port: Of the JobManager's REST interface and web page.
+        rpc_port: Of the JobManager for the TaskManagers.
+        job_port: Where Beam pipelines are handed in.
+        artifact_port: Where they hand in their files.
+        zookeeper_port: Of ZooKeeper, with high availability.
+        metrics_port: Of the JobManager's metrics for Prometheus; TaskManager n has the n-th
+            after it. 0: none, as Flink opens these on every interface of the machine.
+        taskmanagers: How many.
+        slots: Of each TaskManager.
+        jobmanager_mb: Memory of the JobManager's process [MB].
+        taskmanager_mb: Memory of each TaskManager's process, Python workers not counted [MB].
+        job_server_mb: Heap of the job server [MB].
+        checkpoints: Folder of checkpoints and savepoints; outside of `folder`, `down` keeps it.
+        checkpoint_ms: Time between checkpoints [ms].
+        high_availability: Whether jobs survive the JobManager, by ZooKeeper.
+    """
+
+    PREFIX: ClassVar[str] = "FLINK_"
+    LEAST: ClassVar[Mapping[str, int]] = {
+        "metrics_port": 0,
+        "jobmanager_mb": 768,
+        "taskmanager_mb": 1024,
+        "job_server_mb": 128,
+        "checkpoint_ms": 100,
+    }
+
+    folder: Path = ROOT / ".flink" / "cluster"
+    port: int = 8081
+    rpc_port: int = 6123
+    job_port: int = 8099
+    artifact_port: int = 8098
+    zookeeper_port: int = 2181
+    metrics_port: int = 0
+    taskmanagers: int = 2
+    slots: int = 2
+    jobmanager_mb: int = 1024
+    taskmanager_mb: int = 1280
+    job_server_mb: int = 256
+    checkpoints: str = ""
+    checkpoint_ms: int = 10_000
+    high_availability: bool = False
+
+    @property
+    def checkpoint_folder(self) -> Path:
+        """Where checkpoints go."""
+        return _path(self.checkpoints) if self.checkpoints else self.folder / "checkpoints"
+
+
+@dataclass(frozen=True)
+class BrokerSettings(Settings):
+    """A Kafka broker, which is its own controller.
+
+    Attributes:
+        folder: Configuration, log, process id and the records.
+        timeout_s: How long a start may take [s].
+        java_options: More options for the Java machine.
+        port: Where producers and consumers connect.
+        controller_port: Where the broker's controller listens.
+        heap_mb: Heap of the broker [MB].
+    """
+
+    PREFIX: ClassVar[str] = "KAFKA_"
+    LEAST: ClassVar[Mapping[str, int]] = {"heap_mb": 128}
+
+    folder: Path = ROOT / ".flink" / "broker"
+    port: int = 9092
+    controller_port: int = 9093
+    heap_mb: int = 384
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser().resolve()
