@@ -36,6 +36,10 @@ SAMPLES = {
     elements.BlockPlan: elements.BlockPlan(
         "H1", "H1:X", 4096, 0, 9, 1, 2, (elements.Piece("a", 0, 9),), ()
     ),
+    elements.Frame: elements.Frame(
+        "H1", "H1:X", 2, 5 * 10**9, np.arange(4.0).tobytes(),
+        (elements.Interval(1, 2, "DATA"),), (elements.Interval(1, 2, "x"),), "frames/0/7", 9, True,
+    ),
     elements.Block: elements.Block(
         "H1", "H1:X", 2, 0, np.arange(4.0).tobytes(), 0, 9, 1, 2, (elements.Interval(1, 2, "x"),)
     ),
@@ -57,6 +61,12 @@ def test_elements_travel_unchanged(element):
     assert coder.encode(element) == encoded
     assert coder.is_deterministic()
     assert pickle.loads(pickle.dumps(coder)).decode(encoded) == element
+
+
+def test_a_frame_ends_with_its_last_sample():
+    frame = SAMPLES[elements.Frame]
+    assert frame.gps_end_ns == 7 * 10**9
+    assert frame.samples.tolist() == [0, 1, 2, 3]
 
 
 def test_a_block_s_size_is_told_without_encoding_it(monkeypatch):

@@ -63,6 +63,7 @@ def _register(element: type) -> type[ElementCoder]:
 
 SpanCoder = _register(elements.Span)
 BlockPlanCoder = _register(elements.BlockPlan)
+FrameCoder = _register(elements.Frame)
 BlockCoder = _register(elements.Block)
 WhitenedCoder = _register(elements.Whitened)
 CandidateCoder = _register(elements.Candidate)

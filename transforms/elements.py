@@ -9,8 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from transforms.gps import to_index, to_ns
+
 FloatArray = npt.NDArray[np.float64]
 SingleArray = npt.NDArray[np.float32]
+
+
+PRELIMINARY, SETTLED, FINAL, WITHDRAWN = "preliminary", "settled", "final", "withdrawn"
+STATUSES = {
+    PRELIMINARY: "published at once; tiles may still join",
+    SETTLED: "no tile can join any more; a longer signal may still absorb it",
+    FINAL: "nothing can change any more: what an analysis of the archive gives",
+    WITHDRAWN: "became part of another trigger; not to be counted",
+}
+"""What a trigger can be, live; from archives, all are final."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +78,43 @@ class BlockPlan:
     pieces: tuple[Piece, ...]
     """Contiguous, in order: the stretch analysed and the past and future it needs."""
     flags: tuple[Interval, ...] = ()
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Contiguous strain of one channel as it comes live, usually a second.
+
+    Without samples it says that nothing more comes for now: what waits for more need not.
+    """
+
+    ifo: str
+    channel: str
+    sample_rate: int
+    """[Hz] as sent, whether or not a power of two."""
+    gps_start_ns: int
+    data: bytes
+    """float64 strain, [time]; not finite where the sender marked it as invalid."""
+    gaps: tuple[Interval, ...] = ()
+    """Stretches that must not be analysed, with the reason, as the sender marked them."""
+    flags: tuple[Interval, ...] = ()
+    """Data-quality flags that are analysed, and marked on the triggers."""
+    source: str = ""
+    """Where it was read: topic, partition and offset."""
+    arrived_ns: int = 0
+    """When it was complete on the topic [Unix ns]."""
+    analysed: bool = False
+    """Read again for its past only: what it holds was analysed before a restart."""
+
+    @property
+    def samples(self) -> FloatArray:
+        """Give the strain, [time], float64."""
+        return np.frombuffer(self.data, np.float64)
+
+    @property
+    def gps_end_ns(self) -> int:
+        """Give the GPS time after the last sample [ns]."""
+        first = to_index(self.gps_start_ns, self.sample_rate)
+        return to_ns(first + len(self.data) // 8, self.sample_rate)
 
 
 @dataclass(frozen=True)
@@ -212,6 +261,10 @@ class Trigger:
     """uint16 places of the kept coefficients in the transform, [coefficient]."""
     wdf_value: bytes = b""
     """float32 kept coefficients, [coefficient]."""
+    status: str = FINAL
+    """How far the trigger is known, see ``STATUSES``."""
+    arrived_ns: int = 0
+    """When the last of the data that this needed had arrived [Unix ns]; 0 from archives."""
 
     @property
     def snippet_array(self) -> SingleArray:
