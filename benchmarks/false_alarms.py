@@ -14,10 +14,10 @@ from benchmarks.trials import FIRST_GPS, STRETCH
 from models import noise
 from transforms.detect.background import Shapes, TileField, merged, trigger_rate
 from transforms.detect.bank import Bank, bank_for
-from transforms.detect.cluster import TILE, sessions
+from transforms.detect.cluster import TILE
 from transforms.detect.octave import BINS
 from transforms.detect.search import search
-from transforms.detect.stage import grid
+from transforms.detect.sessions import Sessions
 from transforms.elements import Candidate, Whitened
 from transforms.gps import NANOSECONDS
 from transforms.whiten.whitening import valid_range, whiten
@@ -54,8 +54,8 @@ class Run:
 
     def add(self, candidates: Sequence[Candidate], config: PipelineConfig) -> None:
         """Cluster candidates as the graph does and keep what is counted."""
-        bin_ns, gap_ns = grid(config.detect)
-        for members in sessions(candidates, gap_ns, bin_ns):
+        for session in Sessions.of(config.detect).group(candidates):
+            members = session.candidates
             self.ranks.append(max(c.rank for c in members))
             self.tiles.append(max((c.rank for c in members if c.wavelet == TILE), default=0.0))
 

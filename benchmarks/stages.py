@@ -15,9 +15,9 @@ from models import artefact
 from transforms.classify.features import model_input
 from transforms.classify.handler import SavedModelHandler
 from transforms.detect.bank import Bank, bank_for
-from transforms.detect.cluster import cluster, sessions
+from transforms.detect.cluster import cluster
 from transforms.detect.search import search
-from transforms.detect.stage import grid
+from transforms.detect.sessions import Sessions
 from transforms.elements import Block, BlockPlan, Candidate, Trigger
 from transforms.gps import NANOSECONDS
 from transforms.ingest import formats
@@ -77,9 +77,8 @@ class Chain:
 
     def triggers(self, candidates: list[Candidate]) -> list[Trigger]:
         """Cluster and ask the model, one trigger at a time as the graph does."""
-        bin_ns, gap_ns = grid(self.config.detect)
-        groups = sessions(candidates, gap_ns, bin_ns)
-        found = [cluster(group, self.config_id) for group in groups]
+        sessions = Sessions.of(self.config.detect).group(candidates)
+        found = [cluster(session.candidates, self.config_id) for session in sessions]
         for trigger in found:
             list(self.handler.run_inference([model_input(trigger)], self.model))
         return found

@@ -14,9 +14,10 @@ from scipy.signal import resample_poly
 
 from models import noise, waveforms
 from transforms.detect.bank import bank_for
-from transforms.detect.cluster import cluster, sessions
+from transforms.detect.cluster import cluster
 from transforms.detect.config import DetectConfig
-from transforms.detect.search import bins_per_second, search
+from transforms.detect.search import search
+from transforms.detect.sessions import Sessions
 from transforms.elements import Block, Trigger
 from transforms.gps import NANOSECONDS, from_seconds, to_index, to_ns
 from transforms.whiten.config import WhitenConfig
@@ -189,9 +190,8 @@ def find(block: Block, whitening: WhitenConfig, detection: DetectConfig) -> list
     bank = bank_for(block.sample_rate, detection, whitening.low_frequency)
     whitened = whiten(block, whitening, bank.margin_seconds * NANOSECONDS)
     candidates = search(whitened, detection, bank)
-    width = NANOSECONDS // bins_per_second(detection)
-    groups = sessions(candidates, from_seconds(detection.gap_seconds), width)
-    return [cluster(group, "simulation") for group in groups]
+    sessions = Sessions.of(detection).group(candidates)
+    return [cluster(session.candidates, "simulation") for session in sessions]
 
 
 def match(triggers: list[Trigger], injections: tuple[Injection, ...]) -> list[Example]:

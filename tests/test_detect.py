@@ -11,20 +11,21 @@ from hypothesis import strategies as st
 
 from models import noise
 from transforms.detect import bank as banks
-from transforms.detect.cluster import cluster, marks, sessions, trigger_id
+from transforms.detect.cluster import cluster, trigger_id
 from transforms.detect.config import DetectConfig
 from transforms.detect.decimate import halve
 from transforms.detect.octave import BINS
 from transforms.detect.rarity import tile_handicap
 from transforms.detect.refine import Peak, refine
 from transforms.detect.search import bins_per_second, search
-from transforms.detect.stage import grid
+from transforms.detect.sessions import Sessions
 from transforms.elements import Candidate, Whitened
 from transforms.gps import NANOSECONDS, to_ns
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import whiten
 
 CONFIG = DetectConfig()
+SESSIONS = Sessions.of(CONFIG)
 WHITEN = WhitenConfig()
 RATE = 4096
 START = 1_000_000_007
@@ -33,9 +34,8 @@ START = 1_000_000_007
 def triggers_of(block, config=CONFIG):
     bank = banks.bank_for(block.sample_rate, config, WHITEN.low_frequency)
     white = whiten(block, WHITEN, bank.margin_seconds * NANOSECONDS)
-    bin_ns, gap_ns = grid(config)
-    found = search(white, config, bank)
-    return [cluster(group, "test") for group in sessions(found, gap_ns, bin_ns)]
+    found = Sessions.of(config).group(search(white, config, bank))
+    return [cluster(session.candidates, "test") for session in found]
 
 
 def white_noise(seconds, rate=RATE, seed=0):
@@ -295,14 +295,13 @@ def candidate(bin_ns, snr=6.0, width=0, **fields):
 
 
 def test_sessions_part_at_gaps_and_join_over_extents():
-    bin_ns, gap_ns = grid(CONFIG)
-    second = NANOSECONDS
+    second, bin_ns = NANOSECONDS, SESSIONS.bin_ns
     near = [candidate(second), candidate(second + 3 * bin_ns)]
-    assert len(sessions(near, gap_ns, bin_ns)) == 1
-    far = [candidate(second), candidate(second + gap_ns + 2 * bin_ns)]
-    assert len(sessions(far, gap_ns, bin_ns)) == 2
+    assert len(SESSIONS.group(near)) == 1
+    far = [candidate(second), candidate(second + SESSIONS.gap_ns + 2 * bin_ns)]
+    assert len(SESSIONS.group(far)) == 2
     long = [candidate(second, width=second), candidate(second + second // 2)]
-    assert len(sessions(long, gap_ns, bin_ns)) == 1
+    assert len(SESSIONS.group(long)) == 1
 
 
 @given(
@@ -311,12 +310,12 @@ def test_sessions_part_at_gaps_and_join_over_extents():
 )
 @settings(max_examples=50, deadline=None)
 def test_order_of_arrival_does_not_matter(spec, random):
-    bin_ns, gap_ns = grid(CONFIG)
+    bin_ns = SESSIONS.bin_ns
     made = [candidate(b * bin_ns, snr, w * bin_ns) for b, snr, w in spec]
     shuffled = list(made)
     random.shuffle(shuffled)
     once, again = (
-        sorted((cluster(g, "c") for g in sessions(order, gap_ns, bin_ns)), key=lambda t: t.time_ns)
+        sorted((cluster(s.candidates, "c") for s in SESSIONS.group(order)), key=lambda t: t.time_ns)
         for order in (made, shuffled)
     )
     assert [(t.time_ns, t.snr, t.start_ns, t.end_ns, t.tiles) for t in once] == [
@@ -325,9 +324,9 @@ def test_order_of_arrival_does_not_matter(spec, random):
 
 
 def test_marks_cover_the_extent_without_a_gap():
-    bin_ns, gap_ns = grid(CONFIG)
+    gap_ns = SESSIONS.gap_ns
     c = candidate(10 * NANOSECONDS, width=NANOSECONDS)
-    points = sorted(marks(c, gap_ns, bin_ns))
+    points = sorted(SESSIONS.marks(c))
     assert c.bin_ns in points
     assert np.diff(points).max() <= gap_ns
     assert points[0] <= c.start_ns + gap_ns
@@ -366,3 +365,39 @@ def test_bins_divide_a_second_exactly():
 def test_impossible_values_are_refused(change):
     with pytest.raises(ValueError, match=next(iter(change))):
         DetectConfig(**change)
+
+
+def test_a_session_is_inside_only_where_no_other_block_can_join_it():
+    stretch = 100 * NANOSECONDS, 200 * NANOSECONDS
+    join = SESSIONS.bin_ns + SESSIONS.gap_ns
+    others = stretch[0] + SESSIONS.ahead_ns, stretch[1] - SESSIONS.back_ns
+    for at, inside in (
+        (others[0] + join, True),
+        (others[0] + join - 1, False),
+        (others[1] - join, True),
+        (others[1] - join + 1, False),
+    ):
+        (session,) = SESSIONS.group([candidate(at)])
+        assert SESSIONS.is_inside(session, stretch) is inside
+        assert (len(SESSIONS.group(map(candidate, (at, *others)))) == 3) is inside
+
+
+def test_candidates_leave_their_second_no_further_than_sessions_allow(coloured, as_block):
+    curve = noise.load("aligo_O4high")
+    strain = coloured("aligo_O4high", 64, RATE, 4).copy()
+    shapes = itertools.product((21, 60, 300), (4, 31), (8, 300))
+    for number, (f, q, snr) in enumerate(shapes):
+        wave, half = sine_gaussian(f, q, snr, curve)
+        first = round((8.0 + 4.01 * number) * RATE) - half
+        strain[first : first + len(wave)] += wave
+    bank = banks.bank_for(RATE, CONFIG, WHITEN.low_frequency)
+    white = whiten(as_block(strain), WHITEN, bank.margin_seconds * NANOSECONDS)
+    seen = 0
+    for second in range(START, START + 64):
+        stretch = second * NANOSECONDS, (second + 1) * NANOSECONDS
+        own = replace(white, analyse_start_ns=stretch[0], analyse_end_ns=stretch[1])
+        for found in search(own, CONFIG, bank):
+            seen += 1
+            assert min(SESSIONS.marks(found)) >= stretch[0] - SESSIONS.back_ns
+            assert max(SESSIONS.marks(found)) <= stretch[1] + SESSIONS.ahead_ns
+    assert seen > 50

@@ -8,14 +8,14 @@ from scipy.stats import gamma
 
 from models import noise, waveforms
 from transforms.detect.bank import PAST_SECONDS, bank_for
-from transforms.detect.cluster import cluster, sessions
+from transforms.detect.cluster import cluster
 from transforms.detect.config import DetectConfig
 from transforms.detect.extended import LENGTHS, WIDTHS, running_sums
 from transforms.detect.kernels import box_hits
 from transforms.detect.octave import BINS
 from transforms.detect.rarity import FAR_OUT, Noise, overlap_gain
 from transforms.detect.search import search
-from transforms.detect.stage import grid
+from transforms.detect.sessions import Sessions
 from transforms.detect.sweeps import sweeps
 from transforms.gps import NANOSECONDS
 from transforms.whiten.config import WhitenConfig
@@ -40,9 +40,8 @@ def find(coloured, as_block):
         bank = bank_for(RATE, config, WHITEN.low_frequency)
         white = whiten(as_block(strain), WHITEN, bank.margin_seconds * NANOSECONDS)
         candidates = search(white, config, bank)
-        bin_ns, gap_ns = grid(config)
-        groups = sessions(candidates, gap_ns, bin_ns)
-        return candidates, [cluster(group, "test") for group in groups]
+        sessions = Sessions.of(config).group(candidates)
+        return candidates, [cluster(session.candidates, "test") for session in sessions]
 
     return finder
 

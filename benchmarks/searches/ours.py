@@ -6,15 +6,16 @@ import numpy.typing as npt
 from benchmarks.detector import as_event, flat
 from benchmarks.scoring import Event
 from transforms.detect.bank import bank_for
-from transforms.detect.cluster import cluster, sessions
+from transforms.detect.cluster import cluster
 from transforms.detect.config import DetectConfig
 from transforms.detect.describe import join, tile_candidates
 from transforms.detect.octave import BINS
-from transforms.detect.search import HOPS_AT_ONCE, bins_per_second
+from transforms.detect.search import HOPS_AT_ONCE
 from transforms.detect.search import search as whole_search
+from transforms.detect.sessions import Sessions
 from transforms.detect.view import View
 from transforms.elements import Candidate, Whitened
-from transforms.gps import NANOSECONDS, from_seconds
+from transforms.gps import NANOSECONDS
 from transforms.whiten.config import WhitenConfig
 
 SingleArray = npt.NDArray[np.float32]
@@ -57,7 +58,5 @@ def _whitened(white: SingleArray, rate: int, margin: int) -> Whitened:
 
 
 def _triggers(candidates: list[Candidate]) -> list[Event]:
-    config = DetectConfig()
-    width = NANOSECONDS // bins_per_second(config)
-    groups = sessions(candidates, from_seconds(config.gap_seconds), width)
-    return [as_event(cluster(group, "benchmark")) for group in groups]
+    sessions = Sessions.of(DetectConfig()).group(candidates)
+    return [as_event(cluster(session.candidates, "benchmark")) for session in sessions]

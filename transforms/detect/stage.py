@@ -1,21 +1,28 @@
-"""The detection stage of the graph: tiles, then session windows, then triggers."""
+"""The detection stage of the graph: candidates, sessions, triggers."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
-from apache_beam.transforms.window import Sessions, TimestampedValue
+from apache_beam.pvalue import TaggedOutput
+from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 
 from transforms.coders import CandidateCoder
 from transforms.detect.bank import bank_for
-from transforms.detect.cluster import cluster, marks
+from transforms.detect.cluster import cluster
 from transforms.detect.config import DetectConfig
-from transforms.detect.search import bins_per_second, search
+from transforms.detect.search import search
+from transforms.detect.sessions import Session, Sessions
 from transforms.elements import Trigger, Whitened
-from transforms.gps import NANOSECONDS, to_event_micros
+from transforms.gps import to_event_micros
+
+EDGES = "edges"
+Edge: TypeAlias = tuple[str, list[bytes]]
+"""Channel, and encoded candidates that those of other blocks may join."""
+TaggedEdge: TypeAlias = TaggedOutput[Literal["edges"], Edge]
 
 
 @dataclass
@@ -28,50 +35,49 @@ class Detect(beam.PTransform):  # type: ignore[misc]
     config_id: str
 
     def expand(self, whitened: Any) -> Any:
-        """Wire the stage."""
-        bin_ns, gap_ns = grid(self.config)
-        return (
-            whitened
-            | "Search" >> beam.ParDo(_Search(self.config, self.band_low))
-            | "Sessions" >> beam.WindowInto(Sessions((bin_ns + gap_ns) / NANOSECONDS))
+        """Wire the stage: what lies near the ends of blocks waits for all of its channel."""
+        found = whitened | "Search" >> beam.ParDo(
+            _Search(self.config, self.band_low, self.config_id)
+        ).with_outputs(EDGES, main="triggers")
+        joined = (
+            found[EDGES]
             | "Gather" >> beam.GroupByKey()
-            | "Cluster" >> beam.MapTuple(self._cluster).with_output_types(Trigger)
+            | "Join" >> beam.FlatMapTuple(self._join).with_output_types(Trigger)
         )
+        return (found.triggers, joined) | "Triggers" >> beam.Flatten()
 
-    def _cluster(self, _channel: str, encoded: Iterable[bytes]) -> Trigger:
+    def _join(self, _channel: str, edges: Iterable[list[bytes]]) -> Iterator[TimestampedValue]:
         coder = CandidateCoder()
-        return cluster((coder.decode(item) for item in encoded if item), self.config_id)
+        candidates = (coder.decode(encoded) for edge in edges for encoded in edge)
+        for session in Sessions.of(self.config).group(candidates):
+            yield _trigger(session, self.config_id)
 
 
-def grid(config: DetectConfig) -> tuple[int, int]:
-    """Give the width of a bin and the gap between triggers [ns]."""
-    return NANOSECONDS // bins_per_second(config), round(config.gap_seconds * NANOSECONDS)
-
-
-@beam.typehints.with_output_types(tuple[str, bytes])
 class _Search(beam.DoFn):  # type: ignore[misc]
-    """Candidates as (channel, bytes) at their event time.
+    """Triggers of whole sessions; candidates of those that another block may have a part of."""
 
-    A candidate that lasts longer than the gap is followed by empty marks over its
-    extent, so that session windows merge all that it overlaps.
-    """
-
-    def __init__(self, config: DetectConfig, band_low: float) -> None:
+    def __init__(self, config: DetectConfig, band_low: float, config_id: str) -> None:
         self._config = config
         self._band_low = band_low
+        self._config_id = config_id
         self._candidates = Metrics.counter("wavefier", "candidates")
 
-    def process(self, whitened: Whitened) -> Iterator[TimestampedValue]:
+    def process(self, whitened: Whitened) -> Iterator[Trigger | TaggedEdge]:
         """Search one block."""
         bank = bank_for(whitened.sample_rate, self._config, self._band_low)
-        coder, (bin_ns, gap_ns) = CandidateCoder(), grid(self._config)
-        for candidate in search(whitened, self._config, bank):
-            self._candidates.inc()
-            own, *others = marks(candidate, gap_ns, bin_ns)
-            yield _at(own, candidate.channel, coder.encode(candidate))
-            for mark in others:
-                yield _at(mark, candidate.channel, b"")
+        sessions, coder = Sessions.of(self._config), CandidateCoder()
+        stretch = whitened.analyse_start_ns, whitened.analyse_end_ns
+        edge: list[bytes] = []
+        for session in sessions.group(search(whitened, self._config, bank)):
+            self._candidates.inc(len(session.candidates))
+            if sessions.is_inside(session, stretch):
+                yield _trigger(session, self._config_id)
+            else:
+                edge.extend(map(coder.encode, session.candidates))
+        if edge:
+            yield TaggedOutput(EDGES, (whitened.channel, edge))
 
 
-def _at(gps_ns: int, channel: str, encoded: bytes) -> TimestampedValue:
-    return TimestampedValue((channel, encoded), Timestamp(micros=to_event_micros(gps_ns)))
+def _trigger(session: Session, config_id: str) -> Any:
+    trigger = cluster(session.candidates, config_id)
+    return TimestampedValue(trigger, Timestamp(micros=to_event_micros(trigger.time_ns)))
