@@ -13,8 +13,9 @@ from scipy import signal
 from models import noise
 from transforms.elements import Interval
 from transforms.gps import NANOSECONDS, to_index
-from transforms.whiten import convolve, fir, psd
+from transforms.whiten import convolve, fir, psd, whitening
 from transforms.whiten.config import WhitenConfig
+from transforms.whiten.remembered import Remembered
 from transforms.whiten.stage import EDGE, analysed
 from transforms.whiten.whitening import future_needed, past_needed, whiten
 
@@ -230,6 +231,7 @@ def rounding(strain, sample_rate, as_block, monkeypatch):
     chosen = valid(whiten(block, CONFIG, MARGIN)).astype(np.float64)
     with monkeypatch.context() as patch:
         patch.setattr(fir, "ROUNDED", 0)
+        patch.setattr(whitening, "_PREPARED", Remembered())
         double = valid(whiten(block, CONFIG, MARGIN))
     f, power = signal.welch((chosen - double)[STEADY * sample_rate :], sample_rate, nperseg=4096)
     octaves = CONFIG.low_frequency * 2.0 ** np.arange(10)
@@ -292,3 +294,23 @@ def test_minimum_phase_has_the_magnitude_and_the_least_delay():
 def test_impossible_values_are_refused(change):
     with pytest.raises(ValueError, match=next(iter(change))):
         WhitenConfig(**change)
+
+
+def test_what_was_made_of_equal_strain_is_given_again_and_of_no_other():
+    made, kept = [], Remembered(each=2, largest=3000)
+    strain = np.random.default_rng(0).standard_normal(100)
+
+    def ask(channel, samples, rest=()):
+        return kept.of(channel, samples, rest, lambda: made.append(1) or len(made))
+
+    assert ask("A", strain) == ask("A", strain.copy()) == 1
+    later = strain.copy()
+    later[-1] += 1e-9
+    assert ask("A", later) == 2
+    assert ask("A", strain) == 1
+    assert ask("A", strain, "other") == 3
+    assert ask("A", strain) == 4  # two are kept
+    assert ask("B", strain) == 5
+    assert ask("C", strain) == 6
+    assert ask("B", strain) == 5
+    assert ask("A", strain) == 7  # 3000 bytes are kept

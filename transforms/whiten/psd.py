@@ -185,20 +185,31 @@ class Spectra:
         self._block, self._config = block, config
         self._last: dict[int, FloatArray] = {}
 
-    def of_update(self, update: int) -> tuple[FloatArray, int]:
+    def past_of(self, update: int) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+        """Give the strain that an update's spectrum is made of, and its quiet segments."""
+        rate, starts = self._block.sample_rate, self._starts(update)
+        n = self._config.fft_seconds * rate
+        origin = to_index(self._block.gps_start_ns, rate)
+        bounds = [(to_ns(at, rate), to_ns(at + n, rate)) for at in starts]
+        strain = self._block.samples[starts[0] - origin : starts[-1] + n - origin]
+        return strain, quiet_segments(self._block.flags, bounds)
+
+    def of_update(self, update: int, quiet: npt.NDArray[np.bool_]) -> tuple[FloatArray, int]:
         """Give the spectrum of the pre-emphasised strain that an update puts into force.
 
         Returns:
             As ``median_psd``.
         """
+        n = self._config.fft_seconds * self._block.sample_rate
+        return median_psd(self._periodograms(self._starts(update), n), quiet)
+
+    def _starts(self, update: int) -> range:
+        """Give the first samples of the Welch segments of an update."""
         block, rate = self._block, self._block.sample_rate
         segment = (block.segment_start_ns, block.segment_end_ns)
         start, end = (to_index(t, rate) for t in psd_window(update, segment, self._config))
         n = self._config.fft_seconds * rate
-        starts = range(start, end - n + 1, n // 2)
-        power = self._periodograms(starts, n)
-        bounds = [(to_ns(at, rate), to_ns(at + n, rate)) for at in starts]
-        return median_psd(power, quiet_segments(block.flags, bounds))
+        return range(start, end - n + 1, n // 2)
 
     def _periodograms(self, starts: range, n: int) -> FloatArray:
         rate = self._block.sample_rate

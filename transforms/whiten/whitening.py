@@ -6,6 +6,7 @@ hop ``j`` does: a live second of strain is whitened the moment it has come.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from transforms.whiten.config import WhitenConfig
 from transforms.whiten.convolve import convolve, partition
 from transforms.whiten.fir import PRE_EMPHASIS, WhiteningFilter, design, pre_emphasise
 from transforms.whiten.psd import Spectra, comes_into_force, in_force
+from transforms.whiten.remembered import Remembered
 
 FloatArray = npt.NDArray[np.float64]
 SingleArray = npt.NDArray[np.float32]
@@ -55,6 +57,17 @@ def valid_range(segment: tuple[int, int], config: WhitenConfig) -> tuple[int, in
     return segment[0] + edge, segment[1] - edge
 
 
+@dataclass(frozen=True)
+class _Prepared:
+    """A filter, and the same in parts and in its own precision."""
+
+    filter: WhiteningFilter
+    parts: npt.NDArray[np.complexfloating[Any, Any]]
+
+
+_PREPARED: Remembered[_Prepared] = Remembered()
+
+
 @dataclass
 class _Filters:
     """The filters of a block's updates, each made once."""
@@ -64,23 +77,28 @@ class _Filters:
 
     def __post_init__(self) -> None:
         self._psd = Spectra(self.block, self.config)
-        self._made: dict[int, WhiteningFilter] = {}
-        self._parts: dict[int, npt.NDArray[np.complexfloating[Any, Any]]] = {}
+        self._made: dict[int, _Prepared] = {}
 
     def of_update(self, update: int) -> WhiteningFilter:
         """Give the filter that an update puts into force."""
-        if update not in self._made:
-            spectrum, segments = self._psd.of_update(update)
-            self._made[update] = design(spectrum, segments, self.block.sample_rate, self.config)
-        return self._made[update]
+        return self._of(update).filter
 
     def parts_of_update(self, update: int) -> npt.NDArray[np.complexfloating[Any, Any]]:
         """Give the filter that an update puts into force, in parts and in its precision."""
-        if update not in self._parts:
-            made = self.of_update(update)
-            taps = made.taps.astype(made.precision)
-            self._parts[update] = partition(taps, self.block.sample_rate)
-        return self._parts[update]
+        return self._of(update).parts
+
+    def _of(self, update: int) -> _Prepared:
+        if update not in self._made:
+            strain, quiet = self._psd.past_of(update)
+            rest = self.block.sample_rate, self.config, quiet.tobytes()
+            prepare = partial(self._prepare, update, quiet)
+            self._made[update] = _PREPARED.of(self.block.channel, strain, rest, prepare)
+        return self._made[update]
+
+    def _prepare(self, update: int, quiet: npt.NDArray[np.bool_]) -> _Prepared:
+        rate = self.block.sample_rate
+        made = design(*self._psd.of_update(update, quiet), rate, self.config)
+        return _Prepared(made, partition(made.taps.astype(made.precision), rate))
 
     def runs(self, first_hop: int, last_hop: int) -> Iterator[tuple[int, int, int]]:
         """Cut hops [first, last) into batches of one filter: start, end, and its update."""
