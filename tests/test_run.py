@@ -136,7 +136,7 @@ def test_cutting_changes_nothing(seconds, event, tmp_path, data):
 
 def test_size_of_blocks_changes_nothing(tmp_path, data):
     (file,) = data.glob("H-H1_O3A*")
-    lower = "detect: {threshold: 4.8}\n"
+    lower = "detect: {threshold: 4.7}\n"
     (tmp_path / "long.yaml").write_text(lower)
     (tmp_path / "short.yaml").write_text(lower + "ingest: {block_seconds: 37}\n")
     for name in ("long", "short"):

@@ -15,14 +15,8 @@ FloatArray = npt.NDArray[np.float64]
 SingleArray = npt.NDArray[np.float32]
 
 
-PRELIMINARY, SETTLED, FINAL, WITHDRAWN = "preliminary", "settled", "final", "withdrawn"
-STATUSES = {
-    PRELIMINARY: "published at once; tiles may still join",
-    SETTLED: "no tile can join any more; a longer signal may still absorb it",
-    FINAL: "nothing can change any more: what an analysis of the archive gives",
-    WITHDRAWN: "became part of another trigger; not to be counted",
-}
-"""What a trigger can be, live; from archives, all are final."""
+PRELIMINARY, SETTLED, FINAL, WITHDRAWN = STATUSES = "preliminary", "settled", "final", "withdrawn"
+"""How far a trigger is known, live (docs/data-model.md); from archives, all are final."""
 
 
 @dataclass(frozen=True)
@@ -82,10 +76,7 @@ class BlockPlan:
 
 @dataclass(frozen=True)
 class Frame:
-    """Contiguous strain of one channel as it comes live, usually a second.
-
-    Without samples it says that nothing more comes for now: what waits for more need not.
-    """
+    """Contiguous strain of one channel as it comes live; without samples: no more for now."""
 
     ifo: str
     channel: str

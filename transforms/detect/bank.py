@@ -99,9 +99,18 @@ class Bank:
     @property
     def margin_seconds(self) -> int:
         """Say how much whitened strain a search needs around a hop: whole seconds."""
-        reach = max(octave.lead / octave.rate for octave in self.octaves)
+        reach = max(max(octave.lead, octave.trail) / octave.rate for octave in self.octaves)
         halvings = len(HALF_BAND) / min(octave.rate for octave in self.octaves)
         return int(np.ceil(reach + halvings)) + PAST_SECONDS
+
+    @property
+    def future_seconds(self) -> float:
+        """Say how much whitened strain after a hop its candidates depend on [s]."""
+        half = len(HALF_BAND) // 2
+        return max(
+            octave.trail / octave.rate + half * sum(1 / r for r in self.rates() if r > octave.rate)
+            for octave in self.octaves
+        )
 
     def rates(self) -> list[int]:
         """List the sample rates from the highest to the lowest octave [Hz]."""

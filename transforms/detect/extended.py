@@ -19,7 +19,7 @@ import numpy.typing as npt
 from transforms.detect.bank import PAST_SECONDS
 from transforms.detect.kernels import box_hits, box_sums, sweep_hits, sweep_sums
 from transforms.detect.octave import BINS
-from transforms.detect.rarity import Noise, box_handicap, overlap_gain, sweep_handicap
+from transforms.detect.rarity import FAR_OUT, Noise, box_handicap, overlap_gain, sweep_handicap
 from transforms.detect.sweeps import LEAST_PARTS, Sweep, sweeps
 
 FloatArray = npt.NDArray[np.float64]
@@ -200,16 +200,19 @@ class ExtendedSearch:
         noise = self._box_noise.at(tuple(hits[:, :3].T))
         snr = noise.snr(total)
         rank = noise.rank(snr)
-        keep = np.flatnonzero((rank >= threshold) & (rank > self._rank_of_halves(energy, hits)))
+        half_snr, half_rank = self._halves(energy, hits)
+        # Far out, a box that merely touches a loud signal is no rarer than its half there.
+        better = (rank > half_rank) & ((snr < FAR_OUT) | (snr > half_snr))
+        keep = np.flatnonzero((rank >= threshold) & better)
         for at in keep[best_in_bins(hits[keep, 3], rank[keep])]:
             i, j, row, bin_ = (int(value) for value in hits[at])
             excess = float(total[at]) - WIDTHS[i] * LENGTHS[j]
             found = float(snr[at]), float(rank[at]), excess
             yield self._box((row, bin_ - past), (WIDTHS[i], LENGTHS[j]), found)
 
-    def _rank_of_halves(self, energy: SingleArray, hits: IntArray) -> FloatArray:
-        """Give the largest rank of the halves of boxes, in time and in frequency."""
-        best, cuts, halves = np.zeros(len(hits)), [], []
+    def _halves(self, energy: SingleArray, hits: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Give the largest SNR and rank of the halves of boxes, in time and in frequency."""
+        best_snr, best_rank, cuts, halves = np.zeros(len(hits)), np.zeros(len(hits)), [], []
         for axis, other in ((0, 2), (1, 3)):
             cut = np.flatnonzero(hits[:, axis] > 0)
             near = hits[cut]
@@ -219,11 +222,12 @@ class ExtendedSearch:
             far[:, other] += (1 if axis == 0 else -1) << near[:, axis]
             cuts += [cut, cut]
             halves += [near, far]
-        half = np.concatenate(halves)
+        half, cut = np.concatenate(halves), np.concatenate(cuts)
         noise = self._box_noise.at(tuple(half[:, :3].T))
-        rank = noise.rank(noise.snr(box_sums(energy, half)))
-        np.maximum.at(best, np.concatenate(cuts), rank)
-        return best
+        snr = noise.snr(box_sums(energy, half))
+        np.maximum.at(best_snr, cut, snr)
+        np.maximum.at(best_rank, cut, noise.rank(snr))
+        return best_snr, best_rank
 
     def _box(
         self, place: tuple[int, int], size: tuple[int, int], found: tuple[float, float, float]

@@ -86,13 +86,17 @@ class Octave:
         """Lay out wavelets over blocks of one second."""
         self.rate = rate
         reach = max(SUPPORT * q / (np.sqrt(2) * np.pi * f) for f, q, _ in rows)
-        # Circular transforms: a wavelet may run into the next block's copy up to its middle.
-        pad = 0.75 * reach + 2 / rate
-        need = (1 + 2 * pad) * rate
+        # Circular transforms: a wavelet in the hop may run into what lies before the block by
+        # a little of its end, so that less must be waited for.
+        before, after = reach + 2 / rate, 0.75 * reach + 2 / rate
+        need = (1 + before + after) * rate
         size = 1 << int(np.ceil(np.log2(need)))
-        sizes = (size * 5 // 8, size * 3 // 4, size * 7 // 8, size)
+        sizes = (size * 9 // 16, size * 5 // 8, size * 3 // 4, size * 7 // 8, size)
         self.size = next(n for n in sizes if n >= need)
-        self.lead = (self.size - rate) // 2
+        spare = self.size - int(np.ceil(need))
+        self.lead = int(np.ceil(before * rate)) + spare // 2
+        self.trail = self.size - rate - self.lead
+        """Samples of a block before and after its hop."""
         self.step = rate / self.size
         """Spacing of a block's spectrum [Hz]."""
         self._lowest = max(1, int(np.ceil(band_low / self.step)))
@@ -134,7 +138,7 @@ class Octave:
 
         Args:
             blocks: [hop, time] whitened strain at this octave's rate, ``lead`` samples
-                before each hop and as many after it.
+                before each hop and ``trail`` after it.
             threshold: Least rank.
             energy: [hop, row of the bank, bin]; the rows of this octave are written: |y|^2 / 2,
                 whose mean is 1 in white noise, averaged over each of ``BINS`` bins.
