@@ -43,6 +43,12 @@ SAMPLES = {
     elements.Block: elements.Block(
         "H1", "H1:X", 2, 0, np.arange(4.0).tobytes(), 0, 9, 1, 2, (elements.Interval(1, 2, "x"),)
     ),
+    elements.Searched: elements.Searched(
+        "H1:X", 5, 6, 4, 7,
+        (elements.Candidate(
+            "H1", "H1:X", 5, 5, 100.0, 6.0, 7.0, 7.5, 0.1, 1e-22, 4, 6, 90.0, 110.0, 3, ("A",)
+        ),),
+    ),
     elements.Segment: elements.Segment("H1", "H1:X", 0, 9, False, "no data"),
     elements.DeadLetter: elements.DeadLetter("a.gwf", "a.gwf: empty", "00"),
     elements.Trigger: elements.Trigger(

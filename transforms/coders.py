@@ -12,7 +12,12 @@ from apache_beam.coders import Coder, FastPrimitivesCoder
 from transforms import elements
 
 _FIELDS = FastPrimitivesCoder()
-_NESTED = {"gaps": elements.Interval, "flags": elements.Interval, "pieces": elements.Piece}
+_NESTED = {
+    "gaps": elements.Interval,
+    "flags": elements.Interval,
+    "pieces": elements.Piece,
+    "candidates": elements.Candidate,
+}
 
 
 class ElementCoder(Coder):  # type: ignore[misc]
@@ -67,6 +72,7 @@ FrameCoder = _register(elements.Frame)
 BlockCoder = _register(elements.Block)
 WhitenedCoder = _register(elements.Whitened)
 CandidateCoder = _register(elements.Candidate)
+SearchedCoder = _register(elements.Searched)
 TriggerCoder = _register(elements.Trigger)
 SegmentCoder = _register(elements.Segment)
 DeadLetterCoder = _register(elements.DeadLetter)

@@ -10,6 +10,24 @@ import numpy as np
 import numpy.typing as npt
 
 from transforms.gps import to_index, to_ns
+from transforms.plans import BlockPlan, Interval, Piece, Span
+
+__all__ = [
+    "Block",
+    "BlockPlan",
+    "Candidate",
+    "DeadLetter",
+    "FloatArray",
+    "Frame",
+    "Interval",
+    "Piece",
+    "Searched",
+    "Segment",
+    "SingleArray",
+    "Span",
+    "Trigger",
+    "Whitened",
+]
 
 FloatArray = npt.NDArray[np.float64]
 SingleArray = npt.NDArray[np.float32]
@@ -17,61 +35,6 @@ SingleArray = npt.NDArray[np.float32]
 
 PRELIMINARY, SETTLED, FINAL, WITHDRAWN = STATUSES = "preliminary", "settled", "final", "withdrawn"
 """How far a trigger is known, live (docs/data-model.md); from archives, all are final."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A named stretch of time: a data-quality flag, or a gap with its reason."""
-
-    start_ns: int
-    end_ns: int
-    name: str
-
-
-@dataclass(frozen=True)
-class Span:
-    """One channel's stretch of samples in one file: where they are, not what they are."""
-
-    path: str
-    ifo: str
-    channel: str
-    gps_start_ns: int
-    gps_end_ns: int
-    sample_rate: int
-    """[Hz], a power of two: the rate at which the span will be read."""
-    gaps: tuple[Interval, ...] = ()
-    """Stretches that must not be analysed, with the reason (not finite, DATA, ...)."""
-    flags: tuple[Interval, ...] = ()
-    """Data-quality flags that are analysed, and marked on the triggers."""
-    file_rate: int = 0
-    """[Hz] in the file, where the span is resampled; 0 where it is read as it is."""
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A part of a file that a block reads."""
-
-    path: str
-    start_ns: int
-    end_ns: int
-
-
-@dataclass(frozen=True)
-class BlockPlan:
-    """A block to be read: the archive's unit of work."""
-
-    ifo: str
-    channel: str
-    sample_rate: int
-    segment_start_ns: int
-    segment_end_ns: int
-    """The contiguous good data in which the block lies; filters start and end here."""
-    analyse_start_ns: int
-    analyse_end_ns: int
-    """The stretch that this block alone answers for."""
-    pieces: tuple[Piece, ...]
-    """Contiguous, in order: the stretch analysed and the past and future it needs."""
-    flags: tuple[Interval, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,6 +86,8 @@ class Block:
     analyse_start_ns: int
     analyse_end_ns: int
     flags: tuple[Interval, ...] = ()
+    arrived_ns: int = 0
+    """When the last of it had arrived [Unix ns]; 0 from archives."""
 
     @property
     def samples(self) -> FloatArray:
@@ -155,6 +120,7 @@ class Whitened:
     """complex64 response of the whitening filter to a signal, [update, frequency]: 1 where
     the spectrum is smooth, with the phase of its delays near lines."""
     flags: tuple[Interval, ...] = ()
+    arrived_ns: int = 0
 
     @property
     def samples(self) -> SingleArray:
@@ -206,6 +172,19 @@ class Candidate:
     """float32 whitened strain around the time, [time]; empty where not the hop's loudest."""
     snippet_rate: int = 0
     snippet_start_ns: int = 0
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A stretch that was searched live, and what was found in it."""
+
+    channel: str
+    start_ns: int
+    end_ns: int
+    known_ns: int
+    """Start of the whitened strain behind it: before ``start_ns`` where the channel goes on."""
+    arrived_ns: int
+    candidates: tuple[Candidate, ...] = ()
 
 
 @dataclass(frozen=True)

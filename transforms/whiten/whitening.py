@@ -169,25 +169,15 @@ def whiten(block: Block, config: WhitenConfig, margin_ns: int) -> Whitened:
     """
     rate = block.sample_rate
     filters = _Filters(block, config)
-    lookahead = round(config.lookahead_seconds * rate)
-    past = round(config.past_seconds * rate)
+    hops = (
+        (block.analyse_start_ns - margin_ns) // NANOSECONDS,
+        -(-(block.analyse_end_ns + margin_ns) // NANOSECONDS),
+    )
     segment = (block.segment_start_ns, block.segment_end_ns)
-    valid = [to_index(t, rate) for t in valid_range(segment, config)]
-    want_start = (block.analyse_start_ns - margin_ns) // NANOSECONDS
-    want_end = -(-(block.analyse_end_ns + margin_ns) // NANOSECONDS)
-    # The first hop all of whose filter lies inside the segment.
-    steady = -(-(to_index(segment[0], rate) + past + lookahead) // rate) + 1
-    first = max(want_start, steady)
-    last = max(want_end + 1, first)
-    out = np.zeros((want_end - want_start) * rate, np.float32)
-    origin = want_start * rate
-    if want_start < steady:
-        begin, end = to_index(segment[0], rate), min(steady * rate - lookahead, valid[1])
-        _place(out, _head(filters, end), begin - origin)
-    if first < last:
-        _place(out, _steady(filters, first, last), first * rate - lookahead - origin)
-    out[: max(valid[0] - origin, 0)] = 0
-    out[max(valid[1] - origin, 0) :] = 0
+    low, high = (to_index(t, rate) for t in valid_range(segment, config))
+    out, origin = _filtered(filters, hops, (low, high)), hops[0] * rate
+    out[: max(low - origin, 0)] = 0
+    out[max(high - origin, 0) :] = 0
     asd, response, first_update = _spectra(filters, block)
     return Whitened(
         block.ifo,
@@ -195,8 +185,8 @@ def whiten(block: Block, config: WhitenConfig, margin_ns: int) -> Whitened:
         rate,
         to_ns(origin, rate),
         out.tobytes(),
-        to_ns(max(valid[0], origin), rate),
-        to_ns(min(valid[1], origin + len(out)), rate),
+        to_ns(max(low, origin), rate),
+        to_ns(min(high, origin + len(out)), rate),
         block.analyse_start_ns,
         block.analyse_end_ns,
         asd.tobytes(),
@@ -205,7 +195,28 @@ def whiten(block: Block, config: WhitenConfig, margin_ns: int) -> Whitened:
         1 / config.fft_seconds,
         response.tobytes(),
         block.flags,
+        block.arrived_ns,
     )
+
+
+def _filtered(filters: _Filters, hops: tuple[int, int], valid: tuple[int, int]) -> SingleArray:
+    """Filter the hops [first, last) as far as samples are valid, from the index to the index."""
+    block, config, rate = filters.block, filters.config, filters.block.sample_rate
+    lookahead = round(config.lookahead_seconds * rate)
+    past = round(config.past_seconds * rate)
+    start, (want_start, want_end) = to_index(block.segment_start_ns, rate), hops
+    # The first hop all of whose filter lies inside the segment.
+    steady = -(-(start + past + lookahead) // rate) + 1
+    first = max(want_start, steady)
+    # Beyond the hop in which the valid range ends there is nothing to know.
+    last = max(min(want_end + 1, -(-(valid[1] + lookahead) // rate)), first)
+    out = np.zeros((want_end - want_start) * rate, np.float32)
+    origin = want_start * rate
+    if want_start < steady:
+        _place(out, _head(filters, min(steady * rate - lookahead, valid[1])), start - origin)
+    if first < last:
+        _place(out, _steady(filters, first, last), first * rate - lookahead - origin)
+    return out
 
 
 def _place(out: npt.NDArray[np.float32], samples: FloatArray | SingleArray, at: int) -> None:
