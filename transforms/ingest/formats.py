@@ -119,7 +119,12 @@ def chosen(path: str, names: Sequence[str], wanted: Sequence[str]) -> list[str]:
         return found
     by_ifo = defaultdict(list)
     for name in names:
+        # Where a detector is down, its state may come alone: that is no strain.
+        if quality.STATE_CHANNEL in name:
+            continue
         by_ifo[filename.interferometer(path, name)].append(name)
+    if not by_ifo:
+        raise DataError(f"{path}: no strain; it holds {_listed(names)}; leave it out")
     return [_only(path, candidates) for candidates in by_ifo.values()]
 
 
