@@ -213,6 +213,16 @@ def test_several_candidates_are_listed(tmp_path):
         inspect(path, IngestConfig())
 
 
+def test_a_state_vector_is_never_the_strain(tmp_path):
+    alone = {"L1:STATE_VECTOR": np.full(16, 3, np.uint32)}
+    path = write_frame(tmp_path / "a.gwf", alone, 16)
+    with pytest.raises(DataError, match="no strain; it holds L1:STATE_VECTOR"):
+        inspect(path, IngestConfig())
+    rates = {"H1:STRAIN": 4096, "L1:STATE_VECTOR": 16}
+    path = write_frame(tmp_path / "b.gwf", {"H1:STRAIN": noise(4096), **alone}, rates)
+    assert [span.channel for span in inspect(path, IngestConfig())] == ["H1:STRAIN"]
+
+
 def test_gaps_in_the_strain_are_found_across_chunks(tmp_path, monkeypatch):
     monkeypatch.setattr("transforms.ingest.formats.CHUNK", 1000)
     strain = noise(4096 * 4)

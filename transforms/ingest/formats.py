@@ -14,7 +14,7 @@ import numpy as np
 
 from transforms import gps
 from transforms.elements import FloatArray, Span
-from transforms.ingest import filename, gwf, hdf5, quality, resample
+from transforms.ingest import filename, gwf, gwf_frames, hdf5, quality, resample
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.intervals import tiled
 from transforms.ingest.series import DataError, Stretch
@@ -48,7 +48,7 @@ def inspect(path: str, config: IngestConfig) -> list[Span]:
         DataError: The file cannot be used; one line says why and what to do.
     """
     source = _recognised(path)
-    names = _chosen(path, source.channels(path), config.channels)
+    names = chosen(path, source.channels(path), config.channels)
     return [
         _span(path, source, stretch, config)
         for name in names
@@ -97,14 +97,18 @@ def _recognised(path: str) -> Format:
         raise DataError(f"{path}: cannot be opened ({text}); check its permissions") from error
     if head == hdf5.MAGIC:
         return hdf5
-    if head.startswith(gwf.MAGIC):
+    if head.startswith(gwf_frames.MAGIC):
         return gwf
     what = "is neither HDF5 nor GWF inside" if head else "is empty"
     raise DataError(f"{path}: {what}; fetch or convert it again")
 
 
-def _chosen(path: str, names: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    """Choose the channels to read: those wanted, or the one strain of each detector."""
+def chosen(path: str, names: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """Choose the channels to read: those wanted, or the one strain of each detector.
+
+    Raises:
+        DataError: None is there, or it cannot be told which is the strain.
+    """
     if wanted:
         found = [name for name in wanted if name in names]
         if not found:
@@ -115,7 +119,12 @@ def _chosen(path: str, names: Sequence[str], wanted: Sequence[str]) -> list[str]
         return found
     by_ifo = defaultdict(list)
     for name in names:
+        # Where a detector is down, its state may come alone: that is no strain.
+        if quality.STATE_CHANNEL in name:
+            continue
         by_ifo[filename.interferometer(path, name)].append(name)
+    if not by_ifo:
+        raise DataError(f"{path}: no strain; it holds {_listed(names)}; leave it out")
     return [_only(path, candidates) for candidates in by_ifo.values()]
 
 

@@ -6,17 +6,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import gwframe
-import numpy as np
-from gwframe._core import VerifyException  # its readers raise it, nothing else exports it
 
 from transforms import gps
-from transforms.elements import FloatArray, Interval
+from transforms.elements import FloatArray
 from transforms.ingest import decoded, quality
-from transforms.ingest.series import DataError, Stretch, index_of, line, rate_of
+from transforms.ingest.gwf_frames import UNREADABLE, decompressed, failed
+from transforms.ingest.series import DataError, Stretch, index_of, line
 
-MAGIC = b"IGWD"
-_FASTEST_STATE = 256
-"""State vectors and masks are slower than this [Hz]; faster ones are other things."""
 _LARGEST_CHECKED = 256 << 20
 """Largest file whose checksum is verified [bytes]: that takes the whole of it in memory."""
 
@@ -41,8 +37,8 @@ def stretches(path: str, channel: str, require: Sequence[str]) -> list[Stretch]:
     """
     stamp = decoded.stamp(path)
     with _opened(path) as reader:
-        failed = _failed(reader, path, channel)
-        gaps, flags = quality.sorted_out(failed, (*require, quality.STATE_VECTOR))
+        bad = failed(reader, channel, range(reader.num_frames))
+        gaps, flags = quality.sorted_out(bad, (*require, quality.STATE_VECTOR))
         rate = _frame(reader, stamp, channel, 0).sample_rate
         found: list[Stretch] = []
         for span in sorted(reader.frame_spans, key=lambda span: span.start):
@@ -81,7 +77,7 @@ def _opened(path: str, check: bool = False) -> Iterator[gwframe.FrameReader]:
             yield reader
     except DataError:
         raise
-    except (VerifyException, RuntimeError, ValueError, OSError, IndexError) as error:
+    except UNREADABLE as error:
         raise DataError(
             f"{path}: cannot be read as GWF, truncated or damaged; fetch it again ({line(error)})"
         ) from error
@@ -90,58 +86,4 @@ def _opened(path: str, check: bool = False) -> Iterator[gwframe.FrameReader]:
 def _frame(reader: gwframe.FrameReader, stamp: Hashable, channel: str, number: int) -> decoded.Part:
     """Give one frame of a channel, which can only be decompressed as a whole."""
     key = (stamp, channel, number)
-    return decoded.KEPT.part(key, lambda: _decompressed(reader, channel, number))
-
-
-def _decompressed(reader: gwframe.FrameReader, channel: str, number: int) -> decoded.Part:
-    """Decompress one frame of a channel, checked against the frame's own times."""
-    path, span = reader.filename, reader.frame_spans[number]
-    data = reader.read(channel, number, allow_invalid=True)
-    rate = rate_of(path, data.dt)
-    index_of(path, data.start, rate)
-    if len(data.array) < round(span.duration * rate) or abs(data.start - span.start) * rate > 0.5:
-        raise DataError(
-            f"{path}: {len(data.array)} samples of {channel} at {data.start} s where the frame"
-            f" promises {span.duration} s at {span.start} s; fetch it again"
-        )
-    samples = data.array if data.mask is None else np.where(data.mask, np.nan, data.array)
-    first = index_of(path, span.start, rate)
-    return decoded.Part(first, rate, samples.astype(np.float64, copy=False))
-
-
-def _failed(reader: gwframe.FrameReader, path: str, channel: str) -> list[Interval]:
-    """Give where the channels beside the strain say that it is not good."""
-    ifo = channel.partition(":")[0]
-    failed: list[Interval] = []
-    for name in reader.channels:
-        if not name.startswith(f"{ifo}:"):
-            continue
-        if "STATE_VECTOR" in name:
-            for values, first, rate in _slow(reader, path, name):
-                failed += quality.not_ready(values, first, rate)
-        elif name == channel.replace("STRAIN", "DQMASK") != channel:
-            failed += _unset(reader, path, name, quality.DQ_NAMES)
-        elif name == channel.replace("STRAIN", "INJMASK") != channel:
-            failed += _unset(reader, path, name, quality.INJECTION_NAMES)
-    return failed
-
-
-def _unset(
-    reader: gwframe.FrameReader, path: str, name: str, bits: Sequence[str]
-) -> list[Interval]:
-    return [
-        item
-        for values, first, rate in _slow(reader, path, name)
-        for item in quality.unset_bits(values, bits, first, rate)
-    ]
-
-
-def _slow(
-    reader: gwframe.FrameReader, path: str, name: str
-) -> Iterator[tuple[quality.Values, int, int]]:
-    """Give values, first index and rate [Hz] of a mask, frame by frame."""
-    for number in range(reader.num_frames):
-        data = reader.read(name, number, allow_invalid=True)
-        rate = rate_of(path, data.dt)
-        if rate <= _FASTEST_STATE:
-            yield data.array, index_of(path, data.start, rate), rate
+    return decoded.KEPT.part(key, lambda: decompressed(reader, channel, number))

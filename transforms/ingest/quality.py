@@ -10,6 +10,8 @@ from transforms.ingest.intervals import merged, runs
 
 NOT_FINITE = "not finite"
 STATE_VECTOR = "state vector"
+STATE_CHANNEL = "STATE_VECTOR"
+"""What the name of a state vector's channel contains."""
 CONSTANT = "constant"
 SHORTEST_CONSTANT = 16
 """Fewest equal samples in a row that are called constant."""

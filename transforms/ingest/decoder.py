@@ -1,0 +1,82 @@
+"""From a topic's messages to frames, whatever they are: told apart by their first bytes."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+from transforms.elements import DeadLetter, Frame
+from transforms.ingest import gwf_frames, gwf_message, lldd, row
+from transforms.ingest.config import IngestConfig
+from transforms.ingest.intervals import merged
+from transforms.ingest.series import DataError
+
+
+class Decoder:
+    """Turn the messages of one topic partition, in their order, into frames."""
+
+    def __init__(self, config: IngestConfig) -> None:
+        self._config = config
+        self._assembler = lldd.Assembler()
+
+    @property
+    def pending(self) -> str | None:
+        """Give the source of the oldest message still needed for an incomplete frame, or None."""
+        return self._assembler.pending
+
+    def feed(self, payload: bytes, source: str, arrived_ns: int) -> list[Frame | DeadLetter]:
+        """Take a message; give what can be given now.
+
+        Whether the samples are good, beyond what their sender says of them, is not judged
+        here. A part of a frame that has come before gives nothing.
+
+        Args:
+            payload: The message.
+            source: Topic, partition and offset.
+            arrived_ns: When it was on the topic [Unix ns].
+        """
+        if not payload.startswith(lldd.MAGIC):
+            return self._decoded(payload, source, arrived_ns)
+        found: list[Frame | DeadLetter] = []
+        for given in self._assembler.feed(payload, source):
+            if isinstance(given, lldd.Lost):
+                found.append(DeadLetter(given.source, given.reason, given.checksum))
+            else:
+                found += self._decoded(given.payload, given.source, arrived_ns)
+        return found
+
+    def _decoded(self, payload: bytes, source: str, arrived_ns: int) -> list[Frame | DeadLetter]:
+        try:
+            frames = self._frames(payload, source)
+        except DataError as error:
+            return [DeadLetter(source, str(error), hashlib.sha256(payload).hexdigest())]
+        return [replace(frame, arrived_ns=arrived_ns) for frame in frames]
+
+    def _frames(self, payload: bytes, source: str) -> list[Frame]:
+        if payload.startswith(gwf_frames.MAGIC):
+            return gwf_message.decode(payload, source, self._config)
+        if payload.startswith(row.MAGIC):
+            frame = row.decode(payload, source)
+            wanted = self._config.channels
+            if wanted and frame.channel not in wanted:
+                raise DataError(
+                    f"{source}: no channel {', '.join(wanted)}; it holds {frame.channel};"
+                    " name this with --channel or leave its topic out"
+                )
+            return [_required(frame, self._config.require)]
+        what = "is neither LLDD, GWF nor a row" if payload else "is empty"
+        raise DataError(f"{source}: {what}; send frames only to this topic")
+
+
+def _required(frame: Frame, require: Sequence[str]) -> Frame:
+    """Make gaps of the flags of a row that say that a required check failed."""
+    named = [(item, _check(item.name, require)) for item in frame.flags]
+    gaps = [replace(item, name=check) for item, check in named if check]
+    if not gaps:
+        return frame
+    flags = tuple(item for item, check in named if not check)
+    return replace(frame, gaps=tuple(merged((*frame.gaps, *gaps))), flags=flags)
+
+
+def _check(flag: str, require: Sequence[str]) -> str:
+    """Give which required check a flag says has failed; empty for none."""
+    return next((name for name in require if name in (flag, f"NO_{flag}")), "")
