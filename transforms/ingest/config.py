@@ -15,9 +15,13 @@ class IngestConfig:
     """Rate [Hz] to which a channel whose rate is not a power of two is resampled, at most."""
     block_seconds: int = 512
     """Stretch that one archive block answers for [s], on the GPS grid."""
+    wait_seconds: float = 3.0
+    """Live: how much newer data of a channel a missing frame is waited for [s]."""
 
     def __post_init__(self) -> None:
         if self.block_seconds < 1:
             raise ValueError("block_seconds must be at least 1")
         if self.resample_rate < 256 or self.resample_rate & (self.resample_rate - 1):
             raise ValueError("resample_rate must be a power of two of at least 256 Hz")
+        if not 0 <= self.wait_seconds <= 60:
+            raise ValueError("wait_seconds must lie in 0 to 60")

@@ -163,8 +163,13 @@ def _judged(span: Span, tile: Interval, minimum_ns: int) -> Segment:
     length = tile.end_ns - tile.start_ns
     reason = tile.name
     if not reason and length < minimum_ns:
-        reason = f"too short: {_seconds(length)} s, {_seconds(minimum_ns)} s needed"
+        reason = too_short(length, minimum_ns)
     return Segment(span.ifo, span.channel, tile.start_ns, tile.end_ns, not reason, reason)
+
+
+def too_short(length_ns: int, minimum_ns: int) -> str:
+    """Say why a stretch is not analysed."""
+    return f"too short: {_seconds(length_ns)} s, {_seconds(minimum_ns)} s needed"
 
 
 def _blocks(

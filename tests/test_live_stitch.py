@@ -1,0 +1,278 @@
+"""Stitch: frames in any order give the blocks of the archive's plan, and say what they lack."""
+
+import itertools
+import random
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from beam_pipeline.config import PipelineConfig
+from beam_pipeline.graph import margin_ns, reach
+from beam_pipeline.live import stitching
+from transforms.detect.bank import bank_for
+from transforms.detect.search import search
+from transforms.elements import Block, DeadLetter, Frame, Interval, Segment
+from transforms.gps import NANOSECONDS, to_index
+from transforms.ingest import formats
+from transforms.ingest.blocks import read_block
+from transforms.ingest.config import IngestConfig
+from transforms.ingest.head import Head
+from transforms.ingest.plan import plan
+from transforms.ingest.stitch import Stitcher
+from transforms.sink.segments import coalesce
+from transforms.whiten.config import WhitenConfig
+from transforms.whiten.stage import analysed
+from transforms.whiten.whitening import whiten
+
+RATE = 1024
+START = 1_000_000_011
+CHANNEL = "H1:TEST-STRAIN"
+SCIENCE = PipelineConfig(
+    whiten=WhitenConfig(psd_seconds=16, update_seconds=32, minimum_seconds=16),
+    ingest=IngestConfig(block_seconds=64),
+)
+STITCHING = stitching(SCIENCE)
+
+
+@pytest.fixture(scope="module")
+def strain(coloured):
+    """Make noise with a few clicks, which trigger."""
+    made = coloured("aligo_O4high", 120, RATE, 5).copy()
+    for second in range(7, 120, 9):
+        made[second * RATE + 100] += 2e-21
+    return made
+
+
+def frames(strain, cuts=None, rate=RATE, start=START):
+    """Cut strain into frames at seconds, or at given samples."""
+    cuts = range(0, len(strain) + 1, rate) if cuts is None else cuts
+    cuts = list(cuts)
+    return [
+        Frame(
+            "H1",
+            CHANNEL,
+            rate,
+            start * NANOSECONDS + low * NANOSECONDS // rate,
+            strain[low:high].tobytes(),
+            source=f"t/0/{i}",
+            arrived_ns=i,
+        )
+        for i, (low, high) in enumerate(itertools.pairwise(cuts))
+    ]
+
+
+QUIET = Frame("H1", CHANNEL, RATE, 0, b"")
+
+
+def stitch(frames_):
+    stitcher = Stitcher(STITCHING)
+    return [given for frame in frames_ for given in stitcher.feed(frame)]
+
+
+def archive(strain, tmp_path, missing=()):
+    """Give the archive's blocks and segments of strain, without the seconds missing."""
+    spans = []
+    keep = [s for s in range(len(strain) // RATE) if s not in missing]
+    runs = np.split(keep, np.flatnonzero(np.diff(keep) > 1) + 1)
+    for run in runs:
+        path = tmp_path / f"H-TEST-{START + run[0]}-{len(run)}.h5"
+        with h5py.File(path, "w") as file:
+            data = file.create_dataset(CHANNEL, data=strain[run[0] * RATE : (run[-1] + 1) * RATE])
+            data.attrs.update({"x0": float(START + run[0]), "dx": 1 / RATE, "name": CHANNEL})
+        spans += formats.inspect(str(path), SCIENCE.ingest)
+    minimum = SCIENCE.whiten.minimum_seconds * NANOSECONDS
+    planned = plan(spans, reach(SCIENCE), minimum, SCIENCE.ingest.block_seconds * NANOSECONDS)
+    return [read_block(p) for p in planned.blocks] + list(planned.segments)
+
+
+def outcome(given):
+    """Give what is found, and the segments."""
+    bank = bank_for(RATE, SCIENCE.detect, SCIENCE.whiten.low_frequency)
+    found, segments = [], []
+    for item in given:
+        if isinstance(item, Block):
+            white = whiten(item, SCIENCE.whiten, margin_ns(SCIENCE))
+            found += search(white, SCIENCE.detect, bank)
+            segments += analysed(item, SCIENCE.whiten)
+        elif isinstance(item, Segment):
+            segments.append(item)
+    return sorted(found, key=lambda c: (c.bin_ns, c.frequency, c.q)), coalesce(segments)
+
+
+def test_frames_give_what_the_archive_gives(strain, tmp_path):
+    live, segments = outcome(stitch([*frames(strain), QUIET]))
+    wanted, tiles = outcome(archive(strain, tmp_path))
+    assert len(wanted) > 10
+    assert live == wanted
+    assert segments == tiles
+
+
+def test_a_second_is_analysed_once_the_next_is_there(strain):
+    stitcher = Stitcher(STITCHING)
+    for number, frame in enumerate(frames(strain)):
+        blocks = [b for b in stitcher.feed(frame) if isinstance(b, Block)]
+        end = max((b.analyse_end_ns for b in blocks), default=None)
+        if number >= SCIENCE.whiten.psd_seconds:
+            assert end == frame.gps_start_ns
+            assert blocks[0].arrived_ns == frame.arrived_ns
+        elif number < SCIENCE.whiten.psd_seconds - 1:
+            assert not blocks
+
+
+@pytest.mark.parametrize("length", [RATE // 16, 3 * RATE, RATE - 7])
+def test_the_length_of_frames_changes_nothing(strain, length):
+    cuts = [*range(0, len(strain), length), len(strain)]
+    assert outcome(stitch([*frames(strain, cuts), QUIET])) == outcome(
+        stitch([*frames(strain), QUIET])
+    )
+
+
+def test_gaps_are_the_archive_s(strain, tmp_path):
+    broken = strain.copy()
+    broken[int(40.3 * RATE) : int(40.35 * RATE)] = np.nan
+    broken[int(70.97 * RATE) : int(71.2 * RATE)] = 1e-22  # constant, over a border
+    broken[80 * RATE : 82 * RATE] = 0
+    missing = {101, 102}
+    sent = [f for i, f in enumerate(frames(broken)) if i not in missing]
+    live, segments = outcome(stitch([*sent, QUIET]))
+    wanted, tiles = outcome(archive(broken, tmp_path, missing))
+    assert live == wanted
+    assert segments == tiles
+    reasons = {s.reason for s in segments if not s.analysed}
+    assert {"not finite", "constant", "no data", "filter edge"} <= reasons
+    assert any("too short" in reason for reason in reasons)
+
+
+def test_flags_and_gaps_of_the_sender_are_kept(strain):
+    sent = frames(strain)
+    bad = Interval(sent[50].gps_start_ns, sent[51].gps_start_ns, "state vector")
+    flag = Interval(sent[100].gps_start_ns, sent[102].gps_start_ns, "BURST_CAT2")
+    sent[50] = replace(sent[50], gaps=(bad,))
+    sent[100], sent[101] = (replace(sent[i], flags=(flag,)) for i in (100, 101))
+    given = stitch([*sent, QUIET])
+    _, segments = outcome(given)
+    (lost,) = [s for s in segments if s.reason == "state vector"]
+    assert (lost.start_ns, lost.end_ns) == (bad.start_ns, bad.end_ns)
+    under = [b for b in given if isinstance(b, Block) and b.analyse_start_ns == flag.start_ns]
+    assert under[0].flags == (flag,)
+
+
+@given(st.randoms(use_true_random=False), st.integers(0, 2))
+@settings(max_examples=15, deadline=None)
+def test_order_and_repetition_change_nothing(random_, reach_):
+    rng = np.random.default_rng(1)
+    sent = frames(rng.standard_normal(60 * 64), rate=64)
+    # Each frame comes at most so much later than it should, and some come twice.
+    order = sorted(range(len(sent)), key=lambda i: i + random_.uniform(0, reach_ + 0.5))
+    order.remove(0)
+    shuffled = [sent[0]] + [sent[i] for i in order for _ in range(random_.choice((1, 1, 2)))]
+    late = Stitcher(replace(STITCHING, wait_ns=4 * NANOSECONDS))
+    given = [g for f in [*shuffled, replace(QUIET, sample_rate=64)] for g in late.feed(f)]
+    plain = stitch([*sent, replace(QUIET, sample_rate=64)])
+    assert not [g for g in given if not isinstance(g, Block)]
+    assert [g.analyse_end_ns for g in given][-1] == [g.analyse_end_ns for g in plain][-1]
+    assert strain_of(given) == strain_of(plain)
+    stretches = [(b.analyse_start_ns, b.analyse_end_ns) for b in given]
+    assert all(a[1] == b[0] for a, b in itertools.pairwise(stretches))
+
+
+def strain_of(blocks):
+    """Give the strain that blocks answer for."""
+    parts = []
+    for block in blocks:
+        first = to_index(block.gps_start_ns, block.sample_rate)
+        low, high = (
+            to_index(t, block.sample_rate) - first
+            for t in (block.analyse_start_ns, block.analyse_end_ns)
+        )
+        parts.append(block.samples[low:high])
+    return np.concatenate(parts).tolist()
+
+
+def test_a_missing_frame_is_waited_for_and_then_declared_a_gap(strain):
+    sent = frames(strain)
+    lacking = sent.pop(40)
+    stitcher = Stitcher(STITCHING)
+    given = []
+    for frame in sent[:40]:
+        given += stitcher.feed(frame)
+    for frame in sent[40 : 40 + STITCHING.wait_ns // NANOSECONDS]:
+        assert not list(stitcher.feed(frame))
+    declared = list(stitcher.feed(sent[40 + STITCHING.wait_ns // NANOSECONDS]))
+    (gap,) = [s for s in declared if isinstance(s, Segment) and s.reason == "no data"]
+    assert (gap.start_ns, gap.end_ns) == (lacking.gps_start_ns, lacking.gps_end_ns)
+    (letter,) = stitcher.feed(lacking)
+    assert isinstance(letter, DeadLetter)
+    assert "came too late" in letter.reason
+    assert letter.source == lacking.source
+
+
+def test_a_frame_before_the_first_is_late_and_not_a_repetition(strain):
+    sent = frames(strain)
+    given = stitch([sent[1], sent[0], sent[1]])
+    assert [type(g) for g in given] == [DeadLetter]
+
+
+def test_another_rate_is_a_dead_letter(strain):
+    sent = frames(strain)
+    (letter,) = stitch([sent[0], replace(sent[1], sample_rate=512)])
+    assert "512 Hz" in letter.reason
+    letters = stitch(frames(strain[:3000], range(0, 3001, 1000), rate=1000))
+    assert ["no power of two" in letter.reason for letter in letters] == [True] * 3
+
+
+def test_nothing_new_of_a_channel_ends_its_stretch(strain):
+    sent = frames(strain)
+    stitcher = Stitcher(STITCHING)
+    for frame in sent[:30]:
+        list(stitcher.feed(frame))
+    (block,) = stitcher.feed(QUIET)
+    assert block.segment_end_ns == block.analyse_end_ns == sent[30].gps_start_ns
+    assert not list(stitcher.feed(QUIET))
+    again = [g for f in sent[30:60] for g in stitcher.feed(f)]
+    assert again[0].segment_start_ns == sent[30].gps_start_ns
+
+
+def test_what_was_analysed_before_is_only_the_past_of_what_follows(strain):
+    sent = frames(strain)
+    whole = [b for b in stitch(sent) if b.analyse_start_ns >= sent[70].gps_start_ns]
+    context = [replace(f, analysed=True) for f in sent[10:70]]
+    given = stitch([*context, *sent[70:]])
+    assert given[0].analyse_start_ns == sent[70].gps_start_ns
+    assert outcome(given)[0] == outcome(whole)[0]
+
+
+def test_a_stitcher_goes_on_from_what_is_kept(strain):
+    broken = strain.copy()
+    broken[int(40.3 * RATE) : int(40.35 * RATE)] = np.nan
+    sent = frames(broken)
+    sent[90], sent[91] = sent[91], sent[90]
+    shuffle = random.Random(0)
+    plain, kept, stitcher, given = stitch([*sent, QUIET]), [], Stitcher(STITCHING), []
+    for frame in [*sent, QUIET]:
+        given += stitcher.feed(frame)
+        kept.append(frame)
+        if shuffle.random() < 0.3:
+            head = stitcher.head
+            bare = Head.from_bytes(head.to_bytes(), head.waiting)
+            assert bare == head
+            stitcher = Stitcher(STITCHING, bare)
+            placed = [f for f in kept if f.data and head.kept_ns < f.gps_end_ns <= head.end_ns]
+            for old in sorted(placed, key=lambda f: f.gps_start_ns):
+                stitcher.remember(old)
+    assert given == plain
+
+
+def test_what_is_kept_stays_small(strain):
+    stitcher = Stitcher(STITCHING)
+    for frame in frames(np.tile(strain, 8)[: 900 * RATE]):
+        list(stitcher.feed(frame))
+        head = stitcher.head
+        assert len(head.to_bytes()) < 2000
+        seconds = stitcher.past.length / RATE
+        assert seconds <= STITCHING.reach.past_ns / NANOSECONDS + 3
+    assert to_index(head.kept_ns, RATE) == stitcher.past.first
