@@ -29,6 +29,14 @@ def test_event_time_is_unix_time_but_for_leap_seconds():
     assert gps.to_event_micros(1126259462 * gps.NANOSECONDS) == (1442224245 + 17) * 10**6
 
 
+CANDIDATE = elements.Candidate(
+    "H1", "H1:X", 5, 5, 100.0, 6.0, 7.0, 7.5, 0.1, 1e-22, 4, 6, 90.0, 110.0, 3, ("A",)
+)  # fmt: skip
+TRIGGER = elements.Trigger(
+    "id", "H1", "H1:X", 5, 4, 6, 100.0, 90.0, 110.0, 20.0, 0.1, 6.0, 7.0, 7.5, 1e-22, 0.5,
+    "morlet", 3, ("BURST_CAT2",), "c", 6, b"\0\0\0\0", 4096, 5, "blip", 0.9,
+    (("blip", 0.9), ("noise", 0.1)), "m", "sym8", 6.5, 4096, b"\1\0", b"\0\0\xd0@", "settled", 8,
+)  # fmt: skip
 SAMPLES = {
     elements.Span: elements.Span(
         "a.gwf", "H1", "H1:X", 1, 2, 4096, (elements.Interval(1, 2, "DATA"),), ()
@@ -43,19 +51,11 @@ SAMPLES = {
     elements.Block: elements.Block(
         "H1", "H1:X", 2, 0, np.arange(4.0).tobytes(), 0, 9, 1, 2, (elements.Interval(1, 2, "x"),)
     ),
-    elements.Searched: elements.Searched(
-        "H1:X", 5, 6, 4, 7,
-        (elements.Candidate(
-            "H1", "H1:X", 5, 5, 100.0, 6.0, 7.0, 7.5, 0.1, 1e-22, 4, 6, 90.0, 110.0, 3, ("A",)
-        ),),
-    ),
+    elements.Searched: elements.Searched("H1:X", 5, 6, 4, 7, (CANDIDATE,)),
+    elements.Open: elements.Open(5, 6, (CANDIDATE,), (TRIGGER,)),
     elements.Segment: elements.Segment("H1", "H1:X", 0, 9, False, "no data"),
     elements.DeadLetter: elements.DeadLetter("a.gwf", "a.gwf: empty", "00"),
-    elements.Trigger: elements.Trigger(
-        "id", "H1", "H1:X", 5, 4, 6, 100.0, 90.0, 110.0, 20.0, 0.1, 6.0, 7.0, 7.5, 1e-22, 0.5,
-        "morlet", 3, ("BURST_CAT2",), "c", 6, b"\0\0\0\0", 4096, 5, "blip", 0.9,
-        (("blip", 0.9), ("noise", 0.1)), "m", "sym8", 6.5, 4096, b"\1\0", b"\0\0\xd0@",
-    ),
+    elements.Trigger: TRIGGER,
 }  # fmt: skip
 
 

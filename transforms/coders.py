@@ -17,6 +17,7 @@ _NESTED = {
     "flags": elements.Interval,
     "pieces": elements.Piece,
     "candidates": elements.Candidate,
+    "published": elements.Trigger,
 }
 
 
@@ -74,5 +75,6 @@ WhitenedCoder = _register(elements.Whitened)
 CandidateCoder = _register(elements.Candidate)
 SearchedCoder = _register(elements.Searched)
 TriggerCoder = _register(elements.Trigger)
+OpenCoder = _register(elements.Open)
 SegmentCoder = _register(elements.Segment)
 DeadLetterCoder = _register(elements.DeadLetter)

@@ -20,6 +20,7 @@ __all__ = [
     "FloatArray",
     "Frame",
     "Interval",
+    "Open",
     "Piece",
     "Searched",
     "Segment",
@@ -250,6 +251,19 @@ class Trigger:
     def wdf_value_array(self) -> SingleArray:
         """Give the kept coefficients, [coefficient], float32."""
         return np.frombuffer(self.wdf_value, np.float32)
+
+
+@dataclass(frozen=True)
+class Open:
+    """What is not final yet of a live channel."""
+
+    since_ns: int
+    """From here on all candidates are known."""
+    searched_ns: int
+    """Up to here."""
+    candidates: tuple[Candidate, ...] = ()
+    published: tuple[Trigger, ...] = ()
+    """As they were published last, without snippets."""
 
 
 @dataclass(frozen=True)

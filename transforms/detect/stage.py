@@ -7,16 +7,18 @@ from typing import Any, Literal, TypeAlias
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
+from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 
-from transforms.coders import CandidateCoder
+from transforms.coders import CandidateCoder, OpenCoder
 from transforms.detect.bank import bank_for
 from transforms.detect.cluster import cluster
 from transforms.detect.config import DetectConfig
+from transforms.detect.follow import follow
 from transforms.detect.search import search
 from transforms.detect.sessions import Session, Sessions
-from transforms.elements import Trigger, Whitened
+from transforms.elements import Searched, Trigger, Whitened
 from transforms.gps import to_event_micros
 
 EDGES = "edges"
@@ -76,6 +78,69 @@ class _Search(beam.DoFn):  # type: ignore[misc]
                 edge.extend(map(coder.encode, session.candidates))
         if edge:
             yield TaggedOutput(EDGES, (whitened.channel, edge))
+
+
+@dataclass
+class Follow(beam.PTransform):  # type: ignore[misc]
+    """Blocks of white noise, in order, to triggers as they become known."""
+
+    config: DetectConfig
+    band_low: float
+    """Lower end of the whitened band [Hz]."""
+    config_id: str
+
+    def expand(self, whitened: Any) -> Any:
+        """Wire the stage: the same search, and what is open in keyed state."""
+        return (
+            whitened
+            | "Search" >> beam.ParDo(_SearchNext(self.config, self.band_low))
+            | "Follow" >> beam.ParDo(_Follow(self.config, self.config_id))
+        )
+
+
+@beam.typehints.with_output_types(tuple[str, Searched])
+class _SearchNext(beam.DoFn):  # type: ignore[misc]
+    """What was searched, by channel."""
+
+    def __init__(self, config: DetectConfig, band_low: float) -> None:
+        self._config = config
+        self._band_low = band_low
+        self._candidates = Metrics.counter("wavefier", "candidates")
+
+    def process(self, whitened: Whitened) -> Iterator[tuple[str, Searched]]:
+        """Search one block."""
+        bank = bank_for(whitened.sample_rate, self._config, self._band_low)
+        found = tuple(search(whitened, self._config, bank))
+        self._candidates.inc(len(found))
+        yield (
+            whitened.channel,
+            Searched(
+                whitened.channel,
+                whitened.analyse_start_ns,
+                whitened.analyse_end_ns,
+                whitened.valid_start_ns,
+                whitened.arrived_ns,
+                found,
+            ),
+        )
+
+
+@beam.typehints.with_output_types(Trigger)
+class _Follow(beam.DoFn):  # type: ignore[misc]
+    OPEN = ReadModifyWriteStateSpec("open", OpenCoder())
+
+    def __init__(self, config: DetectConfig, config_id: str) -> None:
+        self._sessions = Sessions.of(config)
+        self._config_id = config_id
+
+    def process(
+        self, element: tuple[str, Searched], state: Any = beam.DoFn.StateParam(OPEN)
+    ) -> Iterator[TimestampedValue]:
+        """Take what was found in one block."""
+        now, triggers = follow(state.read(), element[1], self._sessions, self._config_id)
+        state.write(now)
+        for trigger in triggers:
+            yield TimestampedValue(trigger, Timestamp(micros=to_event_micros(trigger.time_ns)))
 
 
 def _trigger(session: Session, config_id: str) -> Any:

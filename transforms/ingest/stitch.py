@@ -46,6 +46,10 @@ class Stitcher:
         self._config = config
         self.head = head
         self.past = Past()
+        self.placed: list[Frame] = []
+        """Strain that the frame fed last has added."""
+        self.waited = False
+        """Whether the frames that wait have changed with it."""
 
     def remember(self, frame: Frame) -> None:
         """Take strain back that was placed before."""
@@ -57,6 +61,7 @@ class Stitcher:
         Frames that were seen before give nothing. One that comes later than a gap was
         declared, or that does not fit, is a dead letter.
         """
+        self.placed, self.waited = [], False
         if self.head is None:
             if not frame.data:
                 return
@@ -72,7 +77,7 @@ class Stitcher:
         if fresh is None:
             return
         if fresh.gps_start_ns > self.head.end_ns:
-            self.head = self.head.waiting_for(fresh)
+            self.head, self.waited = self.head.waiting_for(fresh), True
         else:
             yield from self._place(fresh)
         yield from self._place_waiting(self._config.wait_ns)
@@ -121,7 +126,7 @@ class Stitcher:
             newest = max(frame.gps_end_ns for frame in head.waiting)
             if first.gps_start_ns > head.end_ns and newest - first.gps_start_ns <= wait_ns:
                 return
-            self.head = replace(head, waiting=head.waiting[1:])
+            self.head, self.waited = replace(head, waiting=head.waiting[1:]), True
             fresh = self._fresh(first)
             if fresh is not None:
                 if fresh.gps_start_ns > head.end_ns:
@@ -143,6 +148,7 @@ class Stitcher:
         found = quality.scan(frame.samples, first, frame.sample_rate)
         gaps = merged((*head.gaps, *frame.gaps, *found))
         self.past.append(frame)
+        self.placed.append(frame)
         self.head = replace(
             head,
             end_ns=frame.gps_end_ns,

@@ -1,0 +1,117 @@
+"""Triggers while they happen: final ones are the archive's, whatever was said before."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transforms.detect.cluster import cluster
+from transforms.detect.config import DetectConfig
+from transforms.detect.follow import follow
+from transforms.detect.sessions import Sessions
+from transforms.elements import Candidate, Searched
+from transforms.gps import NANOSECONDS
+
+SESSIONS = Sessions.of(DetectConfig())
+BIN = SESSIONS.bin_ns
+
+
+def candidate(bin_ns, rank=6.0, width=0, wavelet="morlet"):
+    return Candidate(
+        "H1", "H1:X", bin_ns, bin_ns, 100.0, 6.0, rank, rank, 0.0, 1e-22, bin_ns - width,
+        bin_ns + width, 90.0, 110.0, 1, (), wavelet,
+    )  # fmt: skip
+
+
+def second(number, *candidates, known=None):
+    start, end = number * NANOSECONDS, (number + 1) * NANOSECONDS
+    known_ns = start - 5 * NANOSECONDS if known is None else known
+    return Searched("H1:X", start, end, known_ns, 10 + number, candidates)
+
+
+def run(stretches):
+    """Follow stretches from the start of a channel's data; give all that is published."""
+    first = replace(stretches[0], known_ns=stretches[0].start_ns)
+    now, told = None, []
+    for stretch in (first, *stretches[1:]):
+        now, out = follow(now, stretch, SESSIONS, "c")
+        told.append(out)
+    return told, now
+
+
+def at(number, fraction):
+    return int((number + fraction) * NANOSECONDS) // BIN * BIN
+
+
+def test_a_trigger_is_published_at_once_settled_by_a_gap_and_final_when_nothing_can_join():
+    told, _ = run([second(0, candidate(at(0, 0.3))), *(second(i) for i in range(1, 6))])
+    said = [(n, t.status, t.arrived_ns) for n, out in enumerate(told) for t in out]
+    assert said == [(0, "settled", 10), (3, "final", 13)]
+    told, _ = run([second(0, candidate(at(0, 0.95))), *(second(i) for i in range(1, 6))])
+    said = [(n, t.status) for n, out in enumerate(told) for t in out]
+    assert said == [(0, "preliminary"), (1, "settled"), (4, "final")]
+
+
+def test_a_louder_tile_withdraws_the_name_of_a_quieter_one():
+    told, _ = run([second(0, candidate(at(0, 0.97))), second(1, candidate(at(1, 0.02), rank=9.0))])
+    (early,) = told[0]
+    later = {t.id: t.status for t in told[1]}
+    assert later.pop(early.id) == "withdrawn"
+    assert list(later.values()) == ["settled"]
+
+
+def test_a_long_shape_absorbs_what_was_settled():
+    shape = candidate(at(2, 0.5), rank=8.0, wavelet="sweep")
+    shape = replace(shape, start_ns=at(0, 0.2), end_ns=at(2, 0.6))
+    stretches = [second(0, candidate(at(0, 0.3))), second(1), second(2, shape)]
+    told, _ = run([*stretches, *(second(i) for i in range(3, 8))])
+    (early,) = told[0]
+    (late,) = [t for t in told[-1] + told[-2] + told[-3] if t.status == "final"]
+    assert early.status == "settled"
+    assert late.start_ns <= shape.start_ns or late.id == early.id
+    assert sum(t.status == "final" for out in told for t in out) == 1
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 959), st.floats(5, 30), st.integers(0, 12)), max_size=40),
+    st.lists(st.integers(1, 59), unique=True),
+)
+@settings(max_examples=100, deadline=None)
+def test_final_triggers_are_the_archive_s(spec, borders):
+    made = [candidate(60 * NANOSECONDS * b // 960 // BIN * BIN, r, w * BIN) for b, r, w in spec]
+    edges = [0, *sorted(borders), 60]
+    stretches = []
+    for low, high in pairwise(edges):
+        own = [c for c in made if low * NANOSECONDS <= c.bin_ns < high * NANOSECONDS]
+        stretches.append(replace(second(low, *own), end_ns=high * NANOSECONDS))
+    told, now = run([*stretches, *(second(i) for i in range(60, 70))])
+    everything = [t for out in told for t in out]
+    wanted = {t.id: t for g in SESSIONS.group(made) for t in [cluster(g.candidates, "c")]}
+    last = {t.id: t for t in everything}
+    assert {name for name, t in last.items() if t.status != "withdrawn"} == set(wanted)
+    for name, trigger in wanted.items():
+        assert replace(last[name], status="final", arrived_ns=0) == trigger
+        assert last[name].status == "final"
+    assert not now.candidates
+    assert not now.published
+
+
+def test_sessions_that_began_before_a_restart_are_left_to_who_saw_them():
+    seen = second(100, candidate(at(100, 0.1)), candidate(at(100, 0.7)))
+    now, out = follow(None, seen, SESSIONS, "c")
+    assert [t.time_ns for t in out] == [at(100, 0.7)]
+    told = []
+    for number in range(101, 106):
+        now, out = follow(now, second(number), SESSIONS, "c")
+        told += out
+    assert [(t.time_ns, t.status) for t in told] == [(at(100, 0.7), "final")]
+
+
+@pytest.mark.parametrize("number", [100, 0])
+def test_at_the_start_of_data_nothing_is_left_out(number):
+    early = candidate(at(number, 0.1))
+    begins = second(number, early, known=number * NANOSECONDS + 125_000_000)
+    _, out = follow(None, begins, SESSIONS, "c")
+    assert [t.time_ns for t in out] == [early.bin_ns]

@@ -1,0 +1,145 @@
+"""The live stages on a real runner: the archive's triggers, whatever a process holds."""
+
+from dataclasses import replace
+
+import apache_beam as beam
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.testing import test_stream
+from apache_beam.testing.util import assert_that
+
+from beam_pipeline.config import PipelineConfig
+from beam_pipeline.live import AnalyseLive, stitching
+from beam_pipeline.options import IN_PROCESS
+from transforms.detect.bank import bank_for
+from transforms.detect.cluster import cluster
+from transforms.detect.search import search
+from transforms.detect.sessions import Sessions
+from transforms.elements import Block, Frame, Trigger
+from transforms.gps import NANOSECONDS
+from transforms.ingest import live
+from transforms.ingest.live import StitchFrames
+from transforms.whiten.config import WhitenConfig
+from transforms.whiten.whitening import whiten
+
+RATE = 1024
+START = 1_000_000_011
+CHANNELS = "H1:TEST-STRAIN", "L1:TEST-STRAIN"
+SCIENCE = PipelineConfig(whiten=WhitenConfig(psd_seconds=16, update_seconds=32, minimum_seconds=16))
+SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def strain(coloured):
+    """Make noise of two detectors with a click every seven seconds."""
+    made = {c: coloured("aligo_O4high", SECONDS, RATE, i) for i, c in enumerate(CHANNELS)}
+    return {c: _clicks(s.copy(), 3 + i) for i, (c, s) in enumerate(made.items())}
+
+
+def _clicks(strain, first):
+    for second in range(first, SECONDS, 7):
+        strain[second * RATE + 990] += 2e-21
+    return strain
+
+
+def frames(strain, channel):
+    return [
+        Frame(
+            channel[:2], channel, RATE, (START + s) * NANOSECONDS, part.tobytes(), arrived_ns=s + 1
+        )
+        for s, part in enumerate(strain[channel].reshape(-1, RATE))
+    ]
+
+
+def wanted(strain):
+    """Give the triggers of the whole, as one block for each channel."""
+    found = []
+    bank = bank_for(RATE, SCIENCE.detect, SCIENCE.whiten.low_frequency)
+    for channel, samples in strain.items():
+        start, end = START * NANOSECONDS, (START + len(samples) // RATE) * NANOSECONDS
+        block = Block(channel[:2], channel, RATE, start, samples.tobytes(), start, end, start, end)
+        white = whiten(block, SCIENCE.whiten, bank.margin_seconds * NANOSECONDS)
+        groups = Sessions.of(SCIENCE.detect).group(search(white, SCIENCE.detect, bank))
+        found += [cluster(g.candidates, SCIENCE.id) for g in groups]
+    return {trigger.id: trigger for trigger in found}
+
+
+def interleaved(strain):
+    """Give the frames of all channels as they come, and that nothing more does."""
+    streams = [frames(strain, channel) for channel in CHANNELS]
+    ends = [replace(stream[-1], data=b"") for stream in streams]
+    return [(f.channel, f) for pair in zip(*streams, strict=True) for f in pair] + [
+        (f.channel, f) for f in ends
+    ]
+
+
+def run(sent, check):
+    options = PipelineOptions([f"--runner={IN_PROCESS}"])
+    with beam.Pipeline(options=options) as pipeline:
+        given = pipeline | beam.Create(sent).with_output_types(tuple[str, Frame])
+        found = given | "Analyse" >> AnalyseLive(SCIENCE)
+        told = (
+            found["triggers"]
+            | beam.Map(lambda t: ("", t)).with_output_types(tuple[str, Trigger])
+            | beam.GroupByKey()
+        )
+        assert_that(told, check)
+
+
+@pytest.mark.parametrize("held", [True, False], ids=["held", "made again of the state each time"])
+def test_live_final_triggers_are_the_archive_s(strain, monkeypatch, held):
+    if not held:
+        monkeypatch.setattr(live._Process, "take", lambda *_: None)
+    expected = wanted(strain)
+    assert len(expected) > 8
+
+    def check(grouped):
+        (told,) = [list(values) for _, values in grouped]
+        last = {}
+        for trigger in told:
+            if trigger.id not in last or last[trigger.id].status != "final":
+                last[trigger.id] = trigger
+        # The last seconds of the data may still be joined.
+        closing = (START + SECONDS - 4) * NANOSECONDS
+        assert set(last) == set(expected)
+        for name, trigger in expected.items():
+            now = last[name]
+            assert now.status == "final" or trigger.end_ns > closing
+            assert now.label
+            assert now.arrived_ns > 0
+            plain = replace(
+                now, status="final", arrived_ns=0, label="", score=trigger.score, probabilities=(),
+                model="",
+            )  # fmt: skip
+            assert plain == trigger
+
+    run(interleaved(strain), check)
+
+
+def test_a_stopped_detector_holds_nobody_back(strain):
+    """H1 goes on alone: what it gives does not wait for L1."""
+    both = [f for f in interleaved(strain) if f[0] == CHANNELS[0] or f[1].arrived_ns <= 30]
+    stream = test_stream.TestStream()
+    for number, pair in enumerate(both):
+        stream = stream.advance_watermark_to(number + 1.0).add_elements([pair])
+    stream = stream.advance_watermark_to_infinity()
+
+    def check(blocks):
+        ends = {}
+        for block in blocks:
+            ends[block.channel] = max(ends.get(block.channel, 0), block.analyse_end_ns)
+        assert ends[CHANNELS[0]] == (START + SECONDS) * NANOSECONDS
+        assert ends[CHANNELS[1]] >= (START + 29) * NANOSECONDS
+
+    options = PipelineOptions(["--streaming", "--allow_unsafe_triggers"])
+    with beam.Pipeline(runner="BundleBasedDirectRunner", options=options) as pipeline:
+        given = pipeline | stream
+        keyed = given | beam.Map(lambda e: e).with_output_types(tuple[str, Frame])
+        stitched = keyed | StitchFrames(stitching(SCIENCE))
+        assert_that(stitched.blocks, check)
+
+
+def test_a_longer_past_than_the_bags_hold_is_refused():
+    longer = replace(SCIENCE, whiten=WhitenConfig(psd_seconds=256, update_seconds=256))
+    with pytest.raises(ValueError, match="at most 208 s"):
+        StitchFrames(stitching(longer))
