@@ -1,0 +1,36 @@
+"""One Python worker: ``python -m beam_pipeline.worker``, started by the pool of workers.
+
+It asks the runner what it needs, as the ``boot`` of Beam's images does, and then is Beam's
+worker. Nothing is staged: pipeline and worker have one environment.
+"""
+
+import os
+import sys
+
+import grpc
+from apache_beam.portability.api import beam_provision_api_pb2, beam_provision_api_pb2_grpc
+from google.protobuf import json_format
+
+
+def main() -> None:
+    """Work until the runner hangs up."""
+    name = os.environ["WORKER_ID"]
+    with grpc.insecure_channel(os.environ["WAVEFIER_PROVISION"]) as channel:
+        service = beam_provision_api_pb2_grpc.ProvisionServiceStub(channel)
+        request = beam_provision_api_pb2.GetProvisionInfoRequest()
+        info = service.GetProvisionInfo(request, metadata=[("worker_id", name)]).info
+    control = info.control_endpoint.url or os.environ["WAVEFIER_CONTROL"]
+    logging = info.logging_endpoint.url or os.environ["WAVEFIER_LOGGING"]
+    os.environ.update(
+        CONTROL_API_SERVICE_DESCRIPTOR=f'url: "{control}"',
+        LOGGING_API_SERVICE_DESCRIPTOR=f'url: "{logging}"',
+        PIPELINE_OPTIONS=json_format.MessageToJson(info.pipeline_options),
+        RUNNER_CAPABILITIES=" ".join(info.runner_capabilities),
+    )
+    from apache_beam.runners.worker import sdk_worker_main
+
+    sdk_worker_main.main(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

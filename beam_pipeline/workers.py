@@ -1,0 +1,97 @@
+"""Python workers for a Flink cluster on this machine, each a process of its own.
+
+Beam has such a pool too; it listens to every network, gives workers no options and no state
+cache, and holds what they print until they hang. This one listens on loopback, and a worker
+is what Beam's own images run, in this environment.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
+
+_LOG = logging.getLogger(__name__)
+HOST = "127.0.0.1"
+_PATIENCE_S = 10.0
+"""How long a worker may take to end by itself [s]."""
+
+
+class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ignore[misc]
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self.workers: dict[str, subprocess.Popen[bytes]] = {}
+
+    def StartWorker(self, request: Any, context: Any) -> Any:
+        """Start one worker."""
+        name = request.worker_id
+        try:
+            environment = {
+                **os.environ,
+                "WORKER_ID": name,
+                "WAVEFIER_CONTROL": request.control_endpoint.url,
+                "WAVEFIER_LOGGING": request.logging_endpoint.url,
+                "WAVEFIER_PROVISION": request.provision_endpoint.url,
+            }
+            with open(self._logs / f"worker-{name}.log", "ab") as log:
+                self.workers[name] = subprocess.Popen(
+                    [sys.executable, "-m", "beam_pipeline.worker"],
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            _LOG.error("worker %s does not start: %s", name, error)
+            return beam_fn_api_pb2.StartWorkerResponse(error=str(error))
+        return beam_fn_api_pb2.StartWorkerResponse()
+
+    def StopWorker(self, request: Any, context: Any) -> Any:
+        """End one worker."""
+        worker = self.workers.pop(request.worker_id, None)
+        if worker is not None:
+            _end([worker])
+        return beam_fn_api_pb2.StopWorkerResponse()
+
+
+@contextmanager
+def pool(logs: Path, port: int = 0) -> Iterator[str]:
+    """Serve workers while the block runs; none is left after it.
+
+    Args:
+        logs: Folder of the workers' logs; made if missing.
+        port: Where to listen; 0: at any free port.
+
+    Yields:
+        The address, as ``--environment_config`` takes it.
+    """
+    logs.mkdir(parents=True, exist_ok=True)
+    made = _Pool(logs)
+    server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
+    beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(made, server)
+    found = server.add_insecure_port(f"{HOST}:{port}")
+    server.start()
+    try:
+        yield f"{HOST}:{found}"
+    finally:
+        server.stop(0).wait()
+        _end(list(made.workers.values()))
+
+
+def _end(workers: list[subprocess.Popen[bytes]]) -> None:
+    for worker in workers:
+        worker.terminate()
+    for worker in workers:
+        try:
+            worker.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            worker.kill()
+            worker.wait()
