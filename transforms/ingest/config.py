@@ -17,6 +17,8 @@ class IngestConfig:
     """Stretch that one archive block answers for [s], on the GPS grid."""
     wait_seconds: float = 3.0
     """Live: how much newer data of a channel a missing frame is waited for [s]."""
+    quiet_seconds: float = 60.0
+    """Live: a channel of which nothing came for so long is taken to have ended [s]."""
 
     def __post_init__(self) -> None:
         if self.block_seconds < 1:
@@ -25,3 +27,5 @@ class IngestConfig:
             raise ValueError("resample_rate must be a power of two of at least 256 Hz")
         if not 0 <= self.wait_seconds <= 60:
             raise ValueError("wait_seconds must lie in 0 to 60")
+        if self.quiet_seconds <= 0:
+            raise ValueError("quiet_seconds must be more than 0")

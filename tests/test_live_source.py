@@ -1,0 +1,626 @@
+"""Frames from a real broker, in a process and on a real Flink cluster, both killed in part."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from urllib.request import Request
+
+import apache_beam as beam
+import confluent_kafka
+import numpy as np
+import pytest
+from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.pvalue import TaggedOutput
+from apache_beam.runners.sdf_utils import RestrictionTrackerView, ThreadsafeRestrictionTracker
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+
+from flink import configuration, parts
+from flink.broker import Broker
+from flink.cluster import LOCAL, Cluster
+from flink.processes import Problem
+from flink.settings import BrokerSettings, ClusterSettings
+from transforms import gps
+from transforms.elements import DeadLetter, Frame
+from transforms.ingest import reader as readers
+from transforms.ingest.client import KafkaError, check_topics
+from transforms.ingest.kafka import PositionsTracker, ReadFrames, ReadKafka
+from transforms.ingest.progress import Pace, Positions
+from transforms.ingest.reader import Reader
+from transforms.ingest.rewind import Rewind, read_note
+from transforms.ingest.source import Source
+
+S = gps.NANOSECONDS
+START = 1_000_000_007
+RATE = 16
+QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+BRISK = Pace(quiet_seconds=0.8, idle_seconds=1.6, commit_seconds=0.2)
+PATIENT = Pace(quiet_seconds=60, idle_seconds=60, commit_seconds=0.2)
+
+
+class Parts:
+    """A decoder: one line of JSON, then float64; a frame may come in several messages."""
+
+    def __init__(self):
+        self._open = {}
+
+    @property
+    def pending(self):
+        sources = [sources[0] for sources, _ in self._open.values()]
+        return min(sources, key=lambda source: int(source.split("/")[2]), default=None)
+
+    def feed(self, payload, source, arrived_ns):
+        try:
+            line, _, data = payload.partition(b"\n")
+            header = json.loads(line)
+            channel, number, count = header["channel"], header["part"], header["parts"]
+        except (ValueError, KeyError, TypeError):
+            return [DeadLetter(source, "no header")]
+        sources, before = self._open.pop(channel, ([], b""))
+        if number != len(sources):
+            return [DeadLetter(source, f"part {number} without those before it")]
+        if number + 1 < count:
+            self._open[channel] = ([*sources, source], before + data)
+            return []
+        start_ns = header["start_ns"]
+        whole = before + data
+        ifo = channel[:2]
+        return [Frame(ifo, channel, RATE, start_ns, whole, source=source, arrived_ns=arrived_ns)]
+
+
+def messages(channel, second, count=1):
+    """Give the messages of one second of a channel."""
+    samples = np.arange(RATE, dtype=np.float64) + second
+    header = {"channel": channel, "start_ns": (START + second) * S, "parts": count}
+    return [
+        json.dumps({**header, "part": number}).encode() + b"\n" + piece.tobytes()
+        for number, piece in enumerate(np.array_split(samples, count))
+    ]
+
+
+def seconds(frames, channel):
+    return [
+        frame.gps_start_ns // S - START
+        for frame in frames
+        if frame.channel == channel and frame.data
+    ]
+
+
+# A real broker.
+
+
+@pytest.fixture(scope="module")
+def java():
+    try:
+        parts.tools()
+    except Problem as problem:
+        if parts.required():
+            pytest.fail(str(problem))
+        pytest.skip(f"left out: {problem}")
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+@pytest.fixture(scope="module")
+def broker(java, tmp_path_factory):
+    port, controller = free_ports(2)
+    settings = BrokerSettings(
+        folder=tmp_path_factory.mktemp("kafka") / "broker",
+        timeout_s=300.0,
+        java_options=QUICK,
+        port=port,
+        controller_port=controller,
+    )
+    made = Broker(settings)
+    try:
+        made.up()
+        yield made
+    finally:
+        made.down()
+
+
+@pytest.fixture(scope="module")
+def producer(broker):
+    made = confluent_kafka.Producer(
+        {"bootstrap.servers": broker.address, "log_level": 0, "reconnect.backoff.max.ms": 500},
+        error_cb=lambda _: None,
+    )
+    yield made
+    assert made.flush(60) == 0
+
+
+class Log:
+    """A topic of a test's own, and what was read of it."""
+
+    def __init__(self, broker, producer, name, partitions):
+        self.address, self.producer, self.name = broker.address, producer, name
+        self.admin = AdminClient({"bootstrap.servers": broker.address, "log_level": 0})
+        topics = [NewTopic(name, partitions, 1)]
+        for future in self.admin.create_topics(topics).values():
+            future.result()
+
+    def send(self, payloads, partition=0, topic=None):
+        for payload in payloads:
+            self.producer.produce(topic or self.name, payload, partition=partition)
+        assert self.producer.flush(30) == 0
+
+    def source(self, **change):
+        given = {
+            "settings": {"bootstrap.servers": self.address},
+            "topics": (self.name,),
+            "group": f"of-{self.name}",
+            "decoder": Parts,
+            "rewind": Rewind(),
+            "start": "earliest",
+            "pace": PATIENT,
+        }
+        return Source(**{**given, **change})
+
+
+@pytest.fixture
+def log(broker, producer, request):
+    return partial(Log, broker, producer, request.node.name.replace("_", "-")[:80])
+
+
+class Reading:
+    """Reads as the pipeline does: each time from what a checkpoint would hold."""
+
+    def __init__(self, source, positions=None):
+        self.reader = Reader(source)
+        self.positions = positions or Positions()
+        self.frames, self.letters, self.watermarks, self.batches = [], [], [], 0
+
+    def once(self):
+        batch = self.reader.read(Positions.from_bytes(self.positions.to_bytes()))
+        self.positions = batch.positions
+        self.frames += batch.frames
+        self.letters += batch.dead_letters
+        self.batches += 1
+        if batch.watermark_ns is not None:
+            self.watermarks.append((batch.watermark_ns - START * S) / S)
+        return batch
+
+    def until(self, what, seconds=20.0):
+        end = time.monotonic() + seconds
+        while not what(self):
+            assert time.monotonic() < end, (self.positions, self.letters, len(self.frames))
+            self.once()
+        return self
+
+    def count(self, channel):
+        return len(seconds(self.frames, channel))
+
+
+@pytest.fixture
+def reading():
+    made = []
+
+    def make(*given):
+        made.append(Reading(*given))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.reader.close()
+
+
+def test_all_partitions_of_all_topics_come_each_in_order(log, reading):
+    topic = log(2)
+    other = Log(topic, topic.producer, f"{topic.name}-other", 1)
+    for second in range(300):
+        topic.send(messages("H1:X", second), 0)
+    for second in range(5):
+        topic.send(messages("L1:X", second, count=3), 1)
+        other.send(messages("V1:X", second))
+    topic.send([b"\xff", b"", messages("L1:X", 5, count=2)[1]], 1)
+    far = {"channel": "L1:X", "part": 0, "parts": 1, "start_ns": 10**40}
+    topic.send([json.dumps(far).encode() + b"\n" + bytes(8)], 1)
+    topics = (topic.name, other.name)
+    got = reading(topic.source(topics=topics)).until(lambda got: len(got.frames) == 310)
+    got.until(lambda got: len(got.letters) == 4)
+    assert seconds(got.frames, "H1:X") == list(range(300))
+    assert seconds(got.frames, "L1:X") == seconds(got.frames, "V1:X") == list(range(5))
+    assert got.batches > 1
+    assert got.watermarks == sorted(got.watermarks)
+    assert got.watermarks[-1] == 300
+    assert got.once().lag == 0
+    assert [letter.reason for letter in got.letters[:3]] == [
+        "no header", "no header", "part 1 without those before it"
+    ]  # fmt: skip
+    assert "is not of this time: set its clock" in got.letters[3].reason
+    last = got.frames[-1]
+    assert last.source.rpartition("/")[0] in (
+        f"{topic.name}/0",
+        f"{topic.name}/1",
+        f"{other.name}/0",
+    )
+    assert abs(last.arrived_ns - time.time_ns()) < 60 * S
+    assert last.arrived_ns % 1_000_000 == 0
+
+
+def test_a_channel_that_falls_silent_says_so_once_and_holds_nobody_back(log, reading):
+    topic = log(2)
+    topic.send(messages("L1:X", 0), 1)
+    got = reading(topic.source(pace=BRISK))
+    for second in range(20):
+        topic.send(messages("H1:X", second))
+        got.until(lambda got, want=second + 1: got.count("H1:X") == want)
+        time.sleep(0.1)
+    assert got.watermarks[-1] == 20
+    (empty,) = [frame for frame in got.frames if not frame.data]
+    assert (empty.channel, empty.gps_start_ns) == ("L1:X", (START + 1) * S)
+    assert empty.gps_end_ns == empty.gps_start_ns
+    topic.send(messages("L1:X", 1), 1)
+    got.until(lambda got: got.count("L1:X") == 2)
+    assert seconds(got.frames, "L1:X") == [0, 1]
+    # Then nothing at all: both say so, and time goes on from where it stood.
+    silent = time.monotonic()
+    got.until(lambda got: len([frame for frame in got.frames if not frame.data]) == 3)
+    assert got.watermarks[-1] == 20
+    got.until(lambda got: got.watermarks[-1] > 20.2)
+    waited = time.monotonic() - silent
+    assert got.watermarks[-1] <= 20 + waited - BRISK.idle_seconds + 0.1
+    got.until(lambda got: got.watermarks[-1] > 20.7)
+    assert len([frame for frame in got.frames if not frame.data]) == 3
+
+
+def committed(topic, source):
+    reader = readers.client.consumer(source.settings, source.group, readers.client.Seldom())
+    try:
+        place = confluent_kafka.TopicPartition(topic.name, 0)
+        (found,) = reader.committed([place], timeout=10)
+        return found.offset, read_note(found.metadata)
+    finally:
+        reader.close()
+
+
+def test_a_new_job_reads_again_what_it_needs_and_marks_what_was_analysed(log, reading):
+    topic = log(1)
+    rewind = Rewind(context_ns=10 * S, repeat_ns=3 * S)
+    source = topic.source(rewind=rewind)
+    for second in range(60):
+        topic.send(messages("H1:X", second, count=2))
+    old = reading(source).until(lambda got: got.count("H1:X") == 60)
+    assert not any(frame.analysed for frame in old.frames)
+    old.until(lambda _: committed(topic, source) == (120, {"H1:X": (START + 60) * S}))
+    topic.send(messages("H1:X", 60, count=2))
+    new = reading(source).until(lambda got: 60 in seconds(got.frames, "H1:X"))
+    again = seconds(new.frames, "H1:X")
+    assert again == list(range(again[0], 61))
+    assert 60 - 2 * 13 - 2 <= again[0] <= 60 - 13
+    assert not new.letters
+    marked = [frame.gps_start_ns // S - START for frame in new.frames if frame.analysed]
+    assert marked == list(range(again[0], 57))
+    # What was read again is not committed: that would be a step back.
+    new.until(lambda _: committed(topic, source)[0] == 122)
+    assert len(marked) == len([frame for frame in new.frames if frame.analysed])
+
+
+def test_a_committed_offset_of_unknown_time_and_a_log_that_is_too_short(log, reading):
+    topic = log(1)
+    source = topic.source(rewind=Rewind(context_ns=50 * S))
+    for second in range(20):
+        topic.send(messages("H1:X", second))
+    other = readers.client.consumer(source.settings, source.group, readers.client.Seldom())
+    place = confluent_kafka.TopicPartition(topic.name, 0, 15)
+    other.commit(offsets=[place], asynchronous=False)
+    other.close()
+    got = reading(source).until(lambda got: got.count("H1:X") == 20)
+    assert seconds(got.frames, "H1:X") == list(range(20))
+    assert [frame.analysed for frame in got.frames] == [True] * 15 + [False] * 5
+
+
+def test_without_committed_offsets_reading_begins_as_asked(log, reading):
+    topic = log(1)
+    topic.send(messages("H1:X", 0))
+    source = topic.source(start="latest")
+    got = reading(source)
+    got.until(lambda got: got.positions.offsets)
+    topic.send(messages("H1:X", 1))
+    got.until(lambda got: got.frames)
+    assert seconds(got.frames, "H1:X") == [1]
+    # One that has come since, however, was not there to be left out.
+    got.until(lambda _: committed(topic, source)[0] == 2)
+    topic.admin.create_partitions([NewPartitions(topic.name, 2)])[topic.name].result()
+    # A producer that does not know of fewer.
+    topic.producer = confluent_kafka.Producer({"bootstrap.servers": topic.address})
+    topic.send(messages("L1:X", 0), 1)
+    new = reading(source).until(lambda got: got.count("L1:X") == 1)
+    assert new.count("H1:X") == 0
+    restored = reading(source, got.positions).until(lambda got: got.count("L1:X") == 1)
+    assert restored.count("H1:X") == 0
+
+
+def test_a_restored_reader_reads_the_first_part_again(log, reading):
+    topic = log(1)
+    first, second, third = messages("H1:X", 1, count=3)
+    topic.send([*messages("H1:X", 0), first, *messages("L1:X", 0), second])
+    old = reading(topic.source()).until(lambda got: got.count("L1:X") == 1)
+    old.until(lambda got: got.once().messages == 0)
+    assert old.positions.offsets == {f"{topic.name}/0": 1}
+    topic.send([third])
+    # In the old process nothing is read twice, in a new one the parts are, and what lay between.
+    old.until(lambda got: got.count("H1:X") == 2)
+    new = reading(topic.source(), old.watermarks and Positions({f"{topic.name}/0": 1}))
+    new.until(lambda got: got.count("H1:X") == 1)
+    assert seconds(old.frames, "L1:X") == seconds(new.frames, "L1:X") == [0]
+    assert not old.letters + new.letters
+    whole = np.arange(RATE) + 1.0
+    np.testing.assert_array_equal(old.frames[-1].samples, whole)
+    np.testing.assert_array_equal(new.frames[-1].samples, whole)
+
+
+def test_a_restored_channel_that_stays_silent_says_so(log, reading):
+    topic = log(2)
+    topic.send(messages("H1:X", 0))
+    old = reading(topic.source(pace=BRISK)).until(lambda got: got.frames)
+    assert not old.positions.channels["H1:X"].quiet
+    new = reading(topic.source(pace=BRISK), old.positions).until(lambda got: got.frames)
+    assert [frame.data for frame in new.frames] == [b""]
+    newest = reading(topic.source(pace=BRISK), new.positions)
+    newest.until(lambda got: got.watermarks and got.watermarks[-1] > 1.2)
+    assert not newest.frames
+
+
+def test_deleted_messages_are_told_of_and_the_rest_is_read(log, reading, caplog):
+    topic = log(1)
+    for second in range(6):
+        topic.send(messages("H1:X", second))
+    got = reading(topic.source()).until(lambda got: got.count("H1:X") == 6)
+    place = confluent_kafka.TopicPartition(topic.name, 0, 4)
+    topic.admin.delete_records([place])[place].result()
+    caplog.clear()
+    behind = reading(topic.source(), Positions({f"{topic.name}/0": 1}))
+    behind.until(lambda got: got.frames)
+    assert seconds(behind.frames, "H1:X") == [4, 5]
+    beyond = reading(topic.source(), Positions({f"{topic.name}/0": 600}))
+    beyond.until(lambda got: got.frames)
+    warnings = [one.getMessage() for one in caplog.records if "were deleted" in one.getMessage()]
+    assert len(warnings) == 2
+    assert "from offset 1 on were deleted: reading goes on at 4" in warnings[0]
+    assert got.once().messages == 0
+
+
+class Steps:
+    """Runs the DoFn as a runner does, one bundle at a time."""
+
+    def __init__(self, source):
+        self.made = ReadFrames(source)
+        self.made.setup()
+        self.positions, self.reached = Positions(), None
+
+    def step(self, refuse=False):
+        tracker = ThreadsafeRestrictionTracker(PositionsTracker(self.positions))
+        estimator = ManualWatermarkEstimator(self.reached)
+        if refuse:
+            # A runner that splits while the reader waits.
+            threading.Timer(0.1, lambda: setattr(self, "rest", tracker.try_split(0))).start()
+        items = list(self.made.process(b"", RestrictionTrackerView(tracker), estimator))
+        assert tracker.check_done()
+        self.positions = self.rest[1] if refuse else tracker.deferred_status()[0]
+        self.reached = estimator.current_watermark()
+        return items
+
+
+def test_the_transform_hands_over_at_event_time_and_loses_nothing_to_a_split(log):
+    topic = log(1)
+    steps = Steps(topic.source())
+    try:
+        while not steps.positions.offsets:
+            steps.step()
+        threading.Timer(0.3, lambda: topic.send(messages("H1:X", 0))).start()
+        assert steps.step(refuse=True) == []
+        items = []
+        while not items:
+            items = steps.step()
+        (item,) = items
+        assert item.value[0] == "H1:X"
+        assert item.timestamp.micros == gps.to_event_micros(START * S)
+        assert steps.reached.micros == gps.to_event_micros((START + 1) * S)
+        topic.send([b"?"])
+        while not (items := steps.step()):
+            pass
+        (letter,) = items
+        assert isinstance(letter, TaggedOutput)
+        assert letter.value.timestamp == steps.reached
+        assert letter.value.value == DeadLetter(f"{topic.name}/0/1", "no header")
+    finally:
+        steps.made.teardown()
+    assert not readers._readers
+
+
+def test_one_process_has_one_consumer_until_nobody_needs_it(log):
+    source = log(1).source()
+    first = readers.borrow(source)
+    assert readers.borrow(replace(source, decoder=Parts)) is first
+    readers.give_back(source)
+    assert readers.borrow(source) is first
+    for _ in range(2):
+        readers.give_back(source)
+    assert not readers._readers
+
+
+def test_a_killed_broker_loses_nothing_and_is_not_silence(broker, log, reading, caplog):
+    topic = log(1)
+    got = reading(topic.source(pace=BRISK))
+    topic.send(messages("H1:X", 0))
+    got.until(lambda got: got.frames)
+    broker.kill()
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        got.once()
+    fresh = reading(topic.source(pace=BRISK))
+    assert fresh.once().positions == Positions()
+    assert len(got.frames) == 1
+    assert got.watermarks[-1] == 1
+    told = [one.getMessage() for one in caplog.records]
+    assert 0 < len(told) < 12
+    broker.up()
+    topic.send(messages("H1:X", 1))
+    got.until(lambda got: got.count("H1:X") == 2)
+    fresh.until(lambda got: got.count("H1:X") > 0)
+    assert got.frames[-1].gps_start_ns == (START + 1) * S
+
+
+def test_topics_are_checked_in_one_line(broker, log):
+    topic = log(1)
+    settings = {"bootstrap.servers": broker.address}
+    check_topics(settings, [topic.name])
+    with pytest.raises(KafkaError, match=f"no topic nowhere at .*: create it.*{topic.name}"):
+        check_topics(settings, [topic.name, "nowhere"])
+    (port,) = free_ports(1)
+    with pytest.raises(KafkaError, match=f"no Kafka broker answers at '127.0.0.1:{port}'"):
+        check_topics({"bootstrap.servers": f"127.0.0.1:{port}"}, [topic.name], timeout=0.5)
+    with pytest.raises(KafkaError, match=r"Kafka's settings: .*no\.such\.setting"):
+        check_topics({**settings, "no.such.setting": "1"}, [topic.name])
+
+
+# A real cluster.
+
+
+class Write(beam.DoFn):
+    """Append the name and the second of each frame to a file."""
+
+    def __init__(self, path):
+        self._path = path
+
+    def process(self, keyed):
+        channel, frame = keyed
+        if frame.data:
+            with open(self._path, "a") as file:
+                file.write(f"{channel} {frame.gps_start_ns // S - START}\n")
+
+
+def job(address, topic, path, options):
+    pipeline = beam.Pipeline(options=PipelineOptions(["--streaming", *options]))
+    settings = {"bootstrap.servers": address}
+    read = pipeline | "Kafka" >> ReadKafka(settings, (topic,), "live", Parts, Rewind(), "earliest")
+    _ = read.frames | "Spread" >> beam.Reshuffle() | "Write" >> beam.ParDo(Write(path))
+    pipeline.run().wait_until_finish()
+
+
+@pytest.fixture(scope="module")
+def flink(java, tmp_path_factory):
+    names = ("port", "rpc_port", "job_port", "artifact_port", "zookeeper_port")
+    settings = ClusterSettings(
+        folder=tmp_path_factory.mktemp("flink") / "cluster",
+        timeout_s=300.0,
+        slots=1,
+        checkpoint_ms=1000,
+        java_options=QUICK,
+        **dict(zip(names, free_ports(5), strict=True)),
+    )
+    made = Cluster(settings)
+    try:
+        made.up()
+        yield made
+    finally:
+        made.down()
+
+
+def running(flink):
+    """Give the job that runs and the TaskManagers that it has; None before."""
+    jobs = [one for one in flink.ask("/jobs/overview")["jobs"] if one["state"] == "RUNNING"]
+    if not jobs:
+        return None
+    path = f"/jobs/{jobs[0]['jid']}"
+    hosts = [
+        flink.ask(f"{path}/vertices/{vertex['id']}/taskmanagers")["taskmanagers"]
+        for vertex in flink.ask(path)["vertices"]
+    ]
+    return path, {one["taskmanager-id"] for host in hosts for one in host}
+
+
+@pytest.fixture
+def frames(flink, broker, log, tmp_path):
+    """Run a job in a process of its own; its worker ends with an error when Flink hangs up."""
+    topic, path = log(2), tmp_path / "frames"
+    path.touch()
+    module = Path(__file__).stem
+    script = f"import sys; from {module} import job; job(*sys.argv[1:4], sys.argv[4:])"
+    options = configuration.pipeline_options(flink.settings)
+    with open(tmp_path / "said", "w") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, broker.address, topic.name, path, *options],
+            cwd=Path(__file__).parent,
+            env={**os.environ, "PYTHONPATH": str(parts.ROOT)},
+            stdout=said,
+            stderr=said,
+        )
+    try:
+        yield topic, path, process
+        path, _ = running(flink)
+        url = f"http://localhost:{flink.settings.port}{path}?mode=cancel"
+        LOCAL.open(Request(url, method="PATCH"), timeout=10).close()
+        process.wait(60)
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Detectors(threading.Thread):
+    """Two detectors, five times as fast as real ones; one sends its frames in parts."""
+
+    def __init__(self, topic):
+        super().__init__()
+        self.topic, self.sent, self.ended = topic, 0, threading.Event()
+
+    def run(self):
+        while not self.ended.wait(0.2):
+            self.topic.send(messages("H1:X", self.sent))
+            self.topic.send(messages("L1:X", self.sent, count=3), 1)
+            self.sent += 1
+
+
+@pytest.mark.timeout(300)
+def test_frames_survive_a_killed_taskmanager(flink, frames):
+    topic, path, process = frames
+
+    def wait_for(count):
+        end = time.monotonic() + 120
+        while (
+            len(arrived := [tuple(line.split()) for line in path.read_text().splitlines()]) < count
+        ):
+            assert process.poll() is None
+            assert time.monotonic() < end, len(arrived)
+            time.sleep(0.1)
+        return arrived
+
+    detectors = Detectors(topic)
+    detectors.start()
+    try:
+        wait_for(20)
+        (host,) = running(flink)[1]
+        flink.kill(host)
+        before = len(wait_for(0))
+        wait_for(before + 60)
+    finally:
+        detectors.ended.set()
+        detectors.join()
+    expected = {
+        (name, str(number)) for name in ("H1:X", "L1:X") for number in range(detectors.sent)
+    }
+    end = time.monotonic() + 30
+    while set(wait_for(0)) != expected:
+        assert time.monotonic() < end, expected - set(wait_for(0))
+        time.sleep(0.1)
+    (now,) = running(flink)[1]
+    assert now != host
+    for name in ("H1:X", "L1:X"):
+        first = list(dict.fromkeys(int(number) for one, number in wait_for(0) if one == name))
+        assert first == sorted(first)

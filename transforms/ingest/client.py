@@ -1,0 +1,119 @@
+"""A Kafka consumer as the source needs it: settings, topics, and errors that are only told."""
+
+import logging
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+import confluent_kafka as kafka
+
+_LOG = logging.getLogger(__name__)
+ASK_S = 2.0
+"""How long a question to the broker may take [s]."""
+_REPEAT_S = 30.0
+"""An error that goes on is told so often [s]."""
+_DEFAULTS = {
+    "log_level": 2,
+    # Back at work a second after the broker, whatever the outage.
+    "reconnect.backoff.max.ms": 1000,
+    # What a reader that catches up may hold in memory, and how soon it asks for more.
+    "queued.max.messages.kbytes": 16384,
+    "fetch.queue.backoff.ms": 50,
+}
+
+
+class KafkaError(ValueError):
+    """What is wrong with the settings or the topics, and what to do: one line."""
+
+
+class Seldom:
+    """Tells of errors: each kind at once, then not more often than every 30 s."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, float] = {}
+
+    def tell(self, kind: str, text: object) -> None:
+        """Log a warning, unless one of its kind was logged a short while ago."""
+        now = time.monotonic()
+        if now - self._told.get(kind, -_REPEAT_S) >= _REPEAT_S:
+            self._told[kind] = now
+            _LOG.warning("%s (told every %d s at most)", text, _REPEAT_S)
+
+
+def consumer(settings: Mapping[str, str], group: str, errors: Seldom) -> kafka.Consumer:
+    """Make a consumer whose positions and commits are ours alone."""
+
+    def failed(error: kafka.KafkaError) -> None:
+        errors.tell(error.name(), f"Kafka: {error.str()}")
+
+    def committed(error: kafka.KafkaError | None, _: object) -> None:
+        if error is not None:
+            errors.tell(f"commit {error.name()}", f"offsets were not committed: {error.str()}")
+
+    own = {
+        "group.id": group,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        # Deleted offsets are an error that we handle, so that somebody hears of it.
+        "auto.offset.reset": "error",
+        "error_cb": failed,
+        "on_commit": committed,
+    }
+    return kafka.Consumer({**_DEFAULTS, **settings, **own}, logger=_LOG)
+
+
+def check_topics(settings: Mapping[str, str], topics: Iterable[str], timeout: float = 10.0) -> None:
+    """See that topics are there.
+
+    Raises:
+        KafkaError: No broker answers, or a topic is not there.
+    """
+    quiet = {"log_level": 0, "error_cb": lambda _: None, "group.id": "check"}
+    try:
+        client = kafka.Consumer({**settings, **quiet})
+    except kafka.KafkaException as error:
+        raise KafkaError(f"Kafka's settings: {error.args[0].str()}") from None
+    address = settings.get("bootstrap.servers", "")
+    try:
+        known = client.list_topics(timeout=timeout).topics
+    except kafka.KafkaException as error:
+        reason = error.args[0].str()
+        advice = "start it, or correct bootstrap.servers"
+        raise KafkaError(f"no Kafka broker answers at {address!r} ({reason}): {advice}") from None
+    finally:
+        client.close()
+    missing = sorted(set(topics) - set(known))
+    if missing:
+        there = ", ".join(sorted(name for name in known if not name.startswith("__"))) or "none"
+        raise KafkaError(
+            f"no topic {', '.join(missing)} at {address}: create it, or correct its name; "
+            f"topics there: {there}"
+        )
+
+
+def partitions(client: kafka.Consumer, topics: Sequence[str]) -> list[str]:
+    """List the partitions of topics, as ``topic/number``; a topic that is not there has none.
+
+    Raises:
+        kafka.KafkaException: No broker answers.
+    """
+    known = client.list_topics(timeout=ASK_S).topics
+    found = {topic: sorted(known[topic].partitions) for topic in topics if topic in known}
+    return [f"{topic}/{number}" for topic, numbers in found.items() for number in numbers]
+
+
+def at(partition: str, offset: int = kafka.OFFSET_INVALID, note: str = "") -> kafka.TopicPartition:
+    """Give a place in a partition as the client names it."""
+    topic, _, number = partition.rpartition("/")
+    return kafka.TopicPartition(topic, int(number), offset, note or None)
+
+
+def limits(client: kafka.Consumer, partition: str, timeout: float = ASK_S) -> tuple[int, int]:
+    """Ask for the first offset of a partition's log, and the one after its last.
+
+    Raises:
+        kafka.KafkaException: Its broker does not answer.
+    """
+    found = client.get_watermark_offsets(at(partition), timeout=timeout)
+    if found is None:
+        raise kafka.KafkaException(kafka.KafkaError(kafka.KafkaError._TIMED_OUT))
+    return int(found[0]), int(found[1])

@@ -1,0 +1,220 @@
+"""The way in from Kafka: frames as they come. All else is in the modules beside."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import apache_beam as beam
+from apache_beam.coders import Coder
+from apache_beam.io.iobase import RestrictionProgress, RestrictionTracker
+from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
+from apache_beam.metrics import Metrics
+from apache_beam.pvalue import PBegin, PCollection, TaggedOutput
+from apache_beam.transforms.core import RestrictionProvider
+from apache_beam.transforms.window import TimestampedValue
+from apache_beam.typehints.decorators import no_annotations
+from apache_beam.utils.timestamp import Timestamp
+
+from transforms import coders, gps  # noqa: F401 (coders: they register themselves)
+from transforms.elements import DeadLetter, Frame
+from transforms.ingest import reader
+from transforms.ingest.progress import Pace, Positions
+from transforms.ingest.rewind import Rewind
+from transforms.ingest.source import Decoder, Source
+
+DEAD_LETTERS = "dead_letters"
+TaggedDeadLetter: TypeAlias = TaggedOutput[Literal["dead_letters"], DeadLetter]
+
+
+class Live(NamedTuple):
+    """What comes from Kafka."""
+
+    frames: PCollection
+    """(channel, `Frame`), at the event time of its start."""
+    dead_letters: PCollection
+    """`DeadLetter`: which messages are not used."""
+
+
+@dataclass
+class ReadKafka(beam.PTransform):  # type: ignore[misc]
+    """Read frames of all partitions of some topics, without end."""
+
+    settings: Mapping[str, str]
+    """Of the Kafka client, as librdkafka names them; ``bootstrap.servers`` is needed."""
+    topics: tuple[str, ...]
+    group: str
+    """Consumer group, for its committed offsets only: two jobs must not have the same."""
+    decoder: Callable[[], Decoder]
+    """Makes the decoder of a partition; must be picklable."""
+    rewind: Rewind
+    start: str = "latest"
+    """Where to begin if the group has committed nothing: ``latest`` or ``earliest``."""
+    pace: Pace = field(default_factory=Pace)
+
+    @no_annotations  # type: ignore[untyped-decorator]
+    def expand(self, begin: PBegin) -> Live:
+        """Give frames and dead letters.
+
+        Raises:
+            KafkaError: No topics, or an unknown start.
+        """
+        source = Source(
+            self.settings,
+            self.topics,
+            self.group,
+            self.decoder,
+            self.rewind,
+            self.start,
+            self.pace,
+        )
+        read = (
+            begin
+            # One element, which says nothing: a job that is restored keeps it for ever.
+            | "Begin" >> beam.Impulse()
+            | "Read" >> beam.ParDo(ReadFrames(source)).with_outputs(DEAD_LETTERS, main="frames")
+        )
+        return Live(read.frames, read[DEAD_LETTERS])
+
+
+class PositionsCoder(Coder):  # type: ignore[misc]
+    """Positions as JSON."""
+
+    def encode(self, value: Positions) -> bytes:
+        """Give the bytes of positions."""
+        return value.to_bytes()
+
+    def decode(self, encoded: bytes) -> Positions:
+        """Give the positions of some bytes."""
+        return Positions.from_bytes(encoded)
+
+    def is_deterministic(self) -> bool:
+        """Equal positions have equal bytes."""
+        return True
+
+
+class PositionsTracker(RestrictionTracker):  # type: ignore[misc]
+    """Goes from positions to later ones, without end; splits only where it is."""
+
+    def __init__(self, start: Positions) -> None:
+        self._start = self._claimed = start
+
+    def current_restriction(self) -> Positions:
+        """Give where this began; ``done`` once the rest was split off."""
+        return self._start
+
+    def try_claim(self, position: Positions) -> bool:
+        """Claim all up to some positions; False once the rest was split off."""
+        if self._start.done:
+            return False
+        self._claimed = position
+        return True
+
+    def try_split(self, fraction_of_remainder: float) -> tuple[Positions, Positions] | None:
+        """Split off all that is not claimed; an endless rest has no other fractions."""
+        if fraction_of_remainder != 0 or self._start.done:
+            return None
+        self._start = Positions(done=True)
+        return self._start, self._claimed
+
+    def check_done(self) -> bool:
+        """See that the rest goes on elsewhere.
+
+        Raises:
+            ValueError: It does not.
+        """
+        if not self._start.done:
+            raise ValueError("the rest was not split off")
+        return True
+
+    def current_progress(self) -> RestrictionProgress:
+        """Say that as much as ever is left."""
+        return RestrictionProgress(completed=0, remaining=1)
+
+    def is_bounded(self) -> bool:
+        """Say that there is no end."""
+        return False
+
+
+class EndlessPositions(RestrictionProvider):  # type: ignore[misc]
+    """Begins where the reader will find out when it first reaches the broker."""
+
+    def initial_restriction(self, element: bytes) -> Positions:
+        """Give positions that are still open."""
+        return Positions()
+
+    def create_tracker(self, restriction: Positions) -> PositionsTracker:
+        """Give a tracker."""
+        return PositionsTracker(restriction)
+
+    def restriction_size(self, element: bytes, restriction: Positions) -> int:
+        """Give some size: nothing depends on it."""
+        return 1
+
+    def restriction_coder(self) -> PositionsCoder:
+        """Give the coder of what a checkpoint holds."""
+        return PositionsCoder()
+
+    def truncate(self, element: bytes, restriction: Positions) -> None:
+        """Read nothing more once the job is drained."""
+
+
+_POSITIONS = beam.DoFn.RestrictionParam(EndlessPositions())
+_WATERMARK = beam.DoFn.WatermarkEstimatorParam(ManualWatermarkEstimator.default_provider())
+
+
+class ReadFrames(beam.DoFn):  # type: ignore[misc]
+    """Hand over what has come, then let the runner make its checkpoint."""
+
+    messages = Metrics.counter("ingest", "messages")
+    size = Metrics.counter("ingest", "bytes")
+    frames = Metrics.counter("ingest", "frames")
+    dead_letters = Metrics.counter("ingest", "dead_letters")
+    lag = Metrics.gauge("ingest", "lag")
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def setup(self) -> None:
+        """Use the process's one consumer."""
+        self._reader = reader.borrow(self._source)
+
+    def teardown(self) -> None:
+        """Leave it."""
+        reader.give_back(self._source)
+
+    @beam.DoFn.unbounded_per_element()  # type: ignore[untyped-decorator]
+    def process(
+        self, element: bytes, tracker: Any = _POSITIONS, watermark: Any = _WATERMARK
+    ) -> Iterator[tuple[str, Frame] | TaggedDeadLetter]:
+        """Read from some positions, for half a second at most."""
+        start = tracker.current_restriction()
+        if start.done:
+            return
+        batch = self._reader.read(start)
+        if not tracker.try_claim(batch.positions):
+            return
+        self._count(batch)
+        for frame in batch.frames:
+            yield TimestampedValue((frame.channel, frame), _time(frame.gps_start_ns))
+        reached = watermark.current_watermark()
+        if batch.watermark_ns is not None:
+            time = _time(batch.watermark_ns)
+            if reached is None or time > reached:
+                reached = time
+                watermark.set_watermark(time)
+        for letter in batch.dead_letters:
+            # It has no time of its own that could be trusted.
+            timed = letter if reached is None else TimestampedValue(letter, reached)
+            yield TaggedOutput(DEAD_LETTERS, timed)
+        tracker.defer_remainder()
+
+    def _count(self, batch: reader.Batch) -> None:
+        self.messages.inc(batch.messages)
+        self.size.inc(batch.size)
+        self.frames.inc(len(batch.frames))
+        self.dead_letters.inc(len(batch.dead_letters))
+        self.lag.set(batch.lag)
+
+
+def _time(gps_ns: int) -> Timestamp:
+    return Timestamp(micros=gps.to_event_micros(gps_ns))

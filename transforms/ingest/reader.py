@@ -1,0 +1,254 @@
+"""Reads frames from Kafka, one consumer for each process; it goes on from any positions."""
+
+import hashlib
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import confluent_kafka as kafka
+
+from transforms.elements import DeadLetter, Frame
+from transforms.gps import GPS_EPOCH_UNIX, NANOSECONDS
+from transforms.ingest import client
+from transforms.ingest.progress import Positions, Progress
+from transforms.ingest.rewind import write_note
+from transforms.ingest.source import Decoder, Source
+from transforms.ingest.start import begin
+
+_LOG = logging.getLogger(__name__)
+_WAIT_S = 0.5
+"""Longest wait for a first message [s]: a checkpoint has to wait for it."""
+_ASK_S = 0.3
+"""How long a silent partition may take to say that it has nothing [s]."""
+_MOST_MESSAGES, _MOST_BYTES = 256, 16 << 20
+"""Handed over at once, a message more or less: what waits behind stays with the broker."""
+_LARGEST_LEAD_NS = 120 * NANOSECONDS
+"""No frame ends later than that after now [ns]; the leap seconds since 1980 are part of it."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one look at the topics gave."""
+
+    positions: Positions
+    """Where to go on once all of it is handed over."""
+    frames: Sequence[Frame] = ()
+    dead_letters: Sequence[DeadLetter] = ()
+    watermark_ns: int | None = None
+    """GPS time up to which all is handed over with it; None: not known."""
+    messages: int = 0
+    size: int = 0
+    """Of the messages [bytes]."""
+    lag: int = 0
+    """Messages that are known to wait."""
+
+
+class Reader:
+    """One consumer of all partitions; safe to be called from several threads."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._lock = threading.Lock()
+        self._errors = client.Seldom()
+        self._consumer = client.consumer(source.settings, source.group, self._errors)
+        self._decoders: dict[str, Decoder] = {}
+        self._given: Positions | None = None
+        self._progress = Progress(Positions(), source.pace, 0.0)
+        self._snapshots: deque[tuple[float, Positions]] = deque()
+        self._committed: dict[str, int] = {}
+        self._last_commit = self._last_question = 0.0
+
+    def read(self, start: Positions) -> Batch:
+        """Wait for a message, for 0.5 s at most, and give all that has come.
+
+        Args:
+            start: Where to go on. If that is where the last batch ended, that one counts as
+                handed over, and is committed in due time; else reading begins anew there.
+        """
+        with self._lock:
+            if start == self._given:
+                self._commit(start, time.monotonic())
+            else:
+                try:
+                    self._begin(start)
+                except kafka.KafkaException as error:
+                    self._given = None
+                    self._errors.tell("begin", f"Kafka cannot be read yet: {error.args[0].str()}")
+                    time.sleep(_WAIT_S)
+                    return Batch(start)
+            batch = self._drain()
+            self._given = batch.positions if self._given is not None else None
+            return batch
+
+    def close(self) -> None:
+        """Leave the broker."""
+        with self._lock:
+            self._consumer.close()
+
+    def _begin(self, start: Positions) -> None:
+        """Go to some positions, or where the group was left if there are none."""
+        found = client.partitions(self._consumer, self._source.topics)
+        committed = self._consumer.committed([client.at(name) for name in found], client.ASK_S)
+        at_last = dict(zip(found, committed, strict=True))
+        if not start.offsets:
+            start = begin(self._consumer, self._source, at_last)
+        else:
+            # Partitions that are new since are read from their beginning.
+            offsets = {name: start.offsets.get(name, 0) for name in found}
+            start = Positions(offsets, start.channels, start.analysed)
+        self._committed = {name: one.offset for name, one in at_last.items()}
+        self._progress = Progress(start, self._source.pace, time.monotonic())
+        self._decoders = {}
+        self._snapshots.clear()
+        self._assign()
+        self._given = start
+
+    def _assign(self) -> None:
+        self._consumer.assign([client.at(*place) for place in self._progress.read.items()])
+
+    def _drain(self) -> Batch:
+        frames: list[Frame] = []
+        letters: list[DeadLetter] = []
+        count = size = 0
+        message = self._consumer.poll(_WAIT_S)
+        while message is not None:
+            if message.error() is not None:
+                self._recover(message)
+            else:
+                payload = message.value() or b""
+                count, size = count + 1, size + len(payload)
+                self._take(message, payload, frames, letters)
+            if count >= _MOST_MESSAGES or size >= _MOST_BYTES:
+                break
+            message = self._consumer.poll(0)
+        now, progress = time.monotonic(), self._progress
+        for name in progress.read:
+            end = self._consumer.get_watermark_offsets(client.at(name), cached=True)[1]
+            if end >= 0:
+                progress.extend(name, end)
+        self._question(now)
+        frames += progress.quiet(time.time_ns())
+        watermark_ns = progress.watermark_ns(now)
+        return Batch(progress.positions, frames, letters, watermark_ns, count, size, progress.lag)
+
+    def _take(
+        self,
+        message: kafka.Message,
+        payload: bytes,
+        frames: list[Frame],
+        letters: list[DeadLetter],
+    ) -> None:
+        """Decode a message, and add what it gave."""
+        name, offset = f"{message.topic()}/{message.partition()}", message.offset()
+        kind, milliseconds = message.timestamp()
+        known = kind != kafka.TIMESTAMP_NOT_AVAILABLE and milliseconds > 0
+        arrived_ns = milliseconds * 1_000_000 if known else time.time_ns()
+        if name not in self._decoders:
+            self._decoders[name] = self._source.decoder()
+        decoder = self._decoders[name]
+        good: list[Frame] = []
+        for item in decoder.feed(payload, f"{name}/{offset}", arrived_ns):
+            wrong = _wrong(item, payload) if isinstance(item, Frame) else item
+            if isinstance(item, Frame) and wrong is None:
+                good.append(item)
+            elif wrong is not None:
+                letters.append(wrong)
+        pending = decoder.pending
+        needed = offset + 1 if pending is None else int(pending.rpartition("/")[2])
+        frames += self._progress.hand_over(name, offset, good, needed, time.monotonic())
+
+    def _recover(self, message: kafka.Message) -> None:
+        """Tell of an error, and go on at the beginning of a log whose part was deleted."""
+        error = message.error()
+        if error.code() != kafka.KafkaError._AUTO_OFFSET_RESET:
+            self._errors.tell(error.name(), f"Kafka: {error.str()}")
+            return
+        name = f"{message.topic()}/{message.partition()}"
+        try:
+            low, _ = client.limits(self._consumer, name)
+        except kafka.KafkaException:
+            # Then from the start again, until the broker answers.
+            self._given = None
+            return
+        lost = f"messages of {name} from offset {self._progress.read[name]} on were deleted"
+        _LOG.warning("%s: reading goes on at %d, the beginning of the log", lost, low)
+        self._progress.jump(name, low)
+        self._decoders.pop(name, None)
+        self._committed.pop(name, None)
+        self._assign()
+
+    def _question(self, now: float) -> None:
+        """Ask silent partitions whether there is nothing, or nobody to bring it."""
+        if now - self._last_question < self._source.pace.tick_seconds:
+            return
+        self._last_question = now
+        for name in self._progress.unheard(now):
+            try:
+                _, end = client.limits(self._consumer, name, _ASK_S)
+            except kafka.KafkaException:
+                self._progress.lose(name)
+                continue
+            self._progress.extend(name, end)
+            self._progress.hear(name, time.monotonic())
+
+    def _commit(self, given: Positions, now: float) -> None:
+        """Commit what was handed over a while ago, without waiting for the broker."""
+        after = self._source.pace.commit_seconds
+        if not self._snapshots or now - self._snapshots[-1][0] >= after / 5:
+            self._snapshots.append((now, given))
+        if now - self._last_commit < after or now - self._snapshots[0][0] < after:
+            return
+        while len(self._snapshots) > 1 and now - self._snapshots[1][0] >= after:
+            self._snapshots.popleft()
+        _, known = self._snapshots.popleft()
+        self._last_commit = now
+        # Never backwards: what is read again after a restart was committed before.
+        places = [
+            client.at(name, offset, write_note(known.channels, name))
+            for name, offset in known.offsets.items()
+            if offset > self._committed.get(name, -1)
+        ]
+        if not places:
+            return
+        try:
+            self._consumer.commit(offsets=places, asynchronous=True)
+        except kafka.KafkaException as error:
+            self._errors.tell("commit", f"offsets were not committed: {error.args[0].str()}")
+            return
+        self._committed.update((f"{one.topic}/{one.partition}", one.offset) for one in places)
+
+
+def _wrong(frame: Frame, payload: bytes) -> DeadLetter | None:
+    """Refuse a time that no detector can have: it would make all others late."""
+    lead_ns = frame.gps_end_ns + GPS_EPOCH_UNIX * NANOSECONDS - time.time_ns()
+    if frame.gps_start_ns >= 0 and lead_ns <= _LARGEST_LEAD_NS:
+        return None
+    start = f"GPS {frame.gps_start_ns // NANOSECONDS}"
+    reason = f"{frame.source}: {frame.channel} at {start} is not of this time: set its clock"
+    return DeadLetter(frame.source, reason, hashlib.sha256(payload).hexdigest())
+
+
+_readers: dict[str, tuple[Reader, int]] = {}
+_readers_lock = threading.Lock()
+
+
+def borrow(source: Source) -> Reader:
+    """Give the process's reader of a source, to be given back; make it if it is the first."""
+    with _readers_lock:
+        reader, users = _readers.get(source.key, (None, 0))
+        reader = reader or Reader(source)
+        _readers[source.key] = reader, users + 1
+        return reader
+
+
+def give_back(source: Source) -> None:
+    """End a process's reader with its last user."""
+    with _readers_lock:
+        reader, users = _readers.pop(source.key)
+        if users > 1:
+            _readers[source.key] = reader, users - 1
+            return
+    reader.close()
