@@ -608,7 +608,7 @@ def test_frames_survive_a_killed_taskmanager(flink, frames):
         (host,) = running(flink)[1]
         flink.kill(host)
         before = len(wait_for(0))
-        wait_for(before + 60)
+        wait_for(before + 20)
     finally:
         detectors.ended.set()
         detectors.join()
