@@ -5,10 +5,12 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from beam_pipeline.config import PipelineConfig
 from beam_pipeline.exits import DONE, UserError
+from beam_pipeline.flink_rest import FlinkCluster
 from beam_pipeline.interrupt import Interrupted
 from beam_pipeline.live import LiveJob, build_live
 from beam_pipeline.live_options import live_options
@@ -18,6 +20,9 @@ from transforms.broker import BrokerError, KafkaConfig, ensure_topics
 from transforms.ingest.client import KafkaError, check_topics
 from transforms.sink.folder import OutputError
 from transforms.sink.kafka import output_topics
+
+PATIENCE_S = 120.0
+"""How long a cluster may not know the job before it is taken to be lost [s]."""
 
 
 def run_live(options: argparse.Namespace, rest: Sequence[str], config: PipelineConfig) -> int:
@@ -37,13 +42,35 @@ def run_live(options: argparse.Namespace, rest: Sequence[str], config: PipelineC
         with ExitStack() as stack:
             logs = options.logs or Path(stack.enter_context(tempfile.TemporaryDirectory()))
             workers = stack.enter_context(pool(logs))
-            _run(job, config, live_options(options.flink_master, workers, rest))
+            name = f"wavefier-live-{options.group}"
+            given = [f"--job_name={name}", *rest]
+            beam_options = live_options(options.flink_master, workers, given)
+            _run(job, config, beam_options, _Watched(options.flink_master, name))
     except (BrokerError, KafkaError, OutputError, OptionError) as error:
         raise UserError(error) from error
     return DONE
 
 
-def _run(job: LiveJob, config: PipelineConfig, options: Sequence[str]) -> None:
+@dataclass(frozen=True)
+class _Watched:
+    """The job as the cluster knows it, where there is one beside the job server."""
+
+    master: str | None
+    name: str
+
+    def until_it_ends(self, outcome: str) -> str:
+        """Wait on: the job server gives up with the JobManager, which another may replace."""
+        if self.master is None:
+            return outcome
+        return FlinkCluster(self.master).watch(self.name, PATIENCE_S)
+
+    def cancel(self) -> None:
+        """End the job: the job server only stops to watch it."""
+        if self.master is not None and not FlinkCluster(self.master).cancel(self.name):
+            sys.stderr.write(f"wavefier: {self.name} is left on {self.master}: cancel it there\n")
+
+
+def _run(job: LiveJob, config: PipelineConfig, options: Sequence[str], watched: _Watched) -> None:
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -52,7 +79,13 @@ def _run(job: LiveJob, config: PipelineConfig, options: Sequence[str]) -> None:
     result = pipeline.run()
     sys.stderr.write(f"wavefier: live from {', '.join(job.topics)}; Ctrl-C ends it\n")
     try:
-        result.wait_until_finish()
+        try:
+            outcome = str(result.wait_until_finish())
+        except RuntimeError as error:
+            outcome = str(error)
+        outcome = watched.until_it_ends(outcome)
     except Interrupted:
         result.cancel()
+        watched.cancel()
         raise
+    raise RuntimeError(f"the job has ended: {outcome}")
