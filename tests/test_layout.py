@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("beam_pipeline", "transforms", "models")
-BEAM = {"stage", "archive", "coders", "handler"}
+BEAM = {"stage", "archive", "live", "kafka", "coders", "handler"}
 SOURCES = [p for package in PACKAGES for p in sorted((ROOT / package).rglob("*.py"))]
 NUMERICS = [
     ".".join(p.relative_to(ROOT).with_suffix("").parts)
