@@ -11,7 +11,6 @@ from pathlib import Path
 from beam_pipeline.config import PipelineConfig
 from beam_pipeline.exits import DONE, UserError
 from beam_pipeline.flink_rest import FlinkCluster
-from beam_pipeline.interrupt import Interrupted
 from beam_pipeline.live import LiveJob, build_live
 from beam_pipeline.live_options import live_options
 from beam_pipeline.options import OptionError
@@ -84,7 +83,7 @@ def _run(job: LiveJob, config: PipelineConfig, options: Sequence[str], watched: 
         except RuntimeError as error:
             outcome = str(error)
         outcome = watched.until_it_ends(outcome)
-    except Interrupted:
+    except BaseException:  # most of all Ctrl-C: without its workers the job restarts for ever
         result.cancel()
         watched.cancel()
         raise
