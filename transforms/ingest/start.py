@@ -115,11 +115,11 @@ def _look(
             break
         if message.error() is not None or message.offset() not in offsets:
             break
-        offset, pending = message.offset(), decoder.pending
+        offset = message.offset()
         for item in decoder.feed(message.value() or b"", f"{partition}/{offset}", 0):
             if isinstance(item, Frame):
-                begun = offset if pending is None else int(pending.rpartition("/")[2])
-                first = begun if first is None else first
+                if first is None:
+                    first = int(item.source.rpartition("/")[2])
                 starts.setdefault(item.channel, item.gps_start_ns)
                 ends[item.channel] = max(item.gps_end_ns, ends.get(item.channel, 0))
         sample = Sample(offsets.start if first is None else first, starts, ends)
