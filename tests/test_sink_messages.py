@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import fields, replace
+from pathlib import Path
 
 import jsonschema
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from transforms.elements import STATUSES, WITHDRAWN, DeadLetter, Segment, Trigger
 from transforms.sink.messages import (
     DEAD_LETTERS,
+    MESSAGE_COLUMNS,
     SEGMENTS,
     TRIGGERS,
     dead_letter_message,
@@ -163,3 +165,13 @@ def test_unix_times_become_gps_times_to_the_nanosecond():
 def test_what_json_cannot_hold_is_refused():
     with pytest.raises(ValueError, match="JSON"):
         trigger_message(replace(TRIGGER, snr=float("inf")), "0.1.0", 0.0)
+
+
+def test_the_documentation_names_what_only_messages_have():
+    documentation = (Path(__file__).parents[1] / "docs" / "data-model.md").read_text("utf-8")
+
+    for column in MESSAGE_COLUMNS:
+        row = f"| `{column.name}` | {column.type} | {column.unit} | {column.description} |"
+        assert row in documentation
+    for name, meaning in STATUSES.items():
+        assert f"| `{name}` | {meaning} |" in documentation

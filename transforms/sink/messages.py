@@ -26,8 +26,13 @@ TRIGGERS, SEGMENTS, DEAD_LETTERS = "triggers", "segments", "dead_letters"
 
 MESSAGE_COLUMNS = (
     Column("status", pa.string(), "", "how far the trigger is known"),
-    Column("arrived_at", pa.float64(), "s", "GPS time at which the data were there; null if old"),
-    Column("delay", pa.float64(), "s", "emitted_at less arrived_at; null where that is"),
+    Column(
+        "arrived_at",
+        pa.float64(),
+        "s",
+        "GPS time at which the last data needed had arrived; null from archives",
+    ),
+    Column("delay", pa.float64(), "s", "emitted_at less arrived_at; null from archives"),
 )
 """What a trigger's message has beside ``TRIGGER_COLUMNS``."""
 

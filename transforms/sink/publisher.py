@@ -70,7 +70,7 @@ class Publisher:
     def __init__(self, config: KafkaConfig, timeout_seconds: float) -> None:
         self._config = config
         self._timeout = timeout_seconds
-        self._complaint = ""
+        self._complaint = "no answer"
         own = {**_SETTINGS, "error_cb": self._complain}
         try:
             self._producer = kafka.Producer({**config.client_settings(), **own}, logger=_LOG)
