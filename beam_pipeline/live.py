@@ -25,8 +25,9 @@ from transforms.sink.kafka import PublishKafka
 from transforms.sink.live import WriteLive
 from transforms.whiten.stage import Whiten
 
-REPEAT_NS = 60 * NANOSECONDS
-"""What a job without a checkpoint analyses again: more than was on its way in the old one."""
+REPEAT_NS = 120 * NANOSECONDS
+"""What a job without a checkpoint analyses again: what was on its way in the old one, and the
+minute whose file was not closed."""
 
 
 @dataclass(frozen=True)

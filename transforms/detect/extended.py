@@ -201,8 +201,9 @@ class ExtendedSearch:
         snr = noise.snr(total)
         rank = noise.rank(snr)
         half_snr, half_rank = self._halves(energy, hits)
-        # Far out, a box that merely touches a loud signal is no rarer than its half there.
-        better = (rank > half_rank) & ((snr < FAR_OUT) | (snr > half_snr))
+        # A box that merely touches a loud signal is as rare as FAR_OUT says, as its half is.
+        touching = (snr <= FAR_OUT) & (half_snr >= FAR_OUT)
+        better = (rank > half_rank) & ~touching
         keep = np.flatnonzero((rank >= threshold) & better)
         for at in keep[best_in_bins(hits[keep, 3], rank[keep])]:
             i, j, row, bin_ = (int(value) for value in hits[at])
