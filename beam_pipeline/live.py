@@ -91,7 +91,7 @@ def build_live(pipeline: beam.Pipeline, job: LiveJob, config: PipelineConfig) ->
     """
     rewind = Rewind(reach(config).past_ns + 2 * NANOSECONDS, REPEAT_NS)
     read = pipeline | "Ingest frames" >> ReadKafka(
-        job.kafka.client_settings(),
+        job.kafka,
         job.topics,
         job.group,
         partial(Decoder, config.ingest),

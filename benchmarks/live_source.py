@@ -24,6 +24,7 @@ from flink import configuration
 from flink.broker import Broker
 from flink.cluster import LOCAL, Cluster
 from flink.settings import BrokerSettings, ClusterSettings
+from transforms.broker import KafkaConfig
 from transforms.elements import DeadLetter, Frame
 from transforms.gps import GPS_EPOCH_UNIX, NANOSECONDS
 from transforms.ingest.kafka import ReadKafka
@@ -87,8 +88,9 @@ def latency(address: str, topic: str, seconds: int, folder: Path) -> list[list[f
     options = configuration.pipeline_options(ClusterSettings.from_environment())
     options += ["--streaming", f"--job_name={topic}"]
     pipeline = beam.Pipeline(options=PipelineOptions(options))
-    settings = {"bootstrap.servers": address}
-    read = pipeline | "Kafka" >> ReadKafka(settings, (topic,), topic, Plain, Rewind(), "earliest")
+    read = pipeline | "Kafka" >> ReadKafka(
+        KafkaConfig(address), (topic,), topic, Plain, Rewind(), "earliest"
+    )
     _ = (
         read.frames
         | "Note" >> beam.Map(note, here)
@@ -111,8 +113,7 @@ def cost(address: str, topic: str, count: int) -> float:
     producer = confluent_kafka.Producer({"bootstrap.servers": address})
     for second in range(count // len(CHANNELS)):
         send(producer, topic, second)
-    settings = {"bootstrap.servers": address}
-    reader = Reader(Source(settings, (topic,), topic, Plain, Rewind(), "earliest"))
+    reader = Reader(Source(KafkaConfig(address), (topic,), topic, Plain, Rewind(), "earliest"))
     batch, found = reader.read(Positions()), 0
     begun = time.process_time()
     while batch.lag:

@@ -28,6 +28,7 @@ from flink.cluster import LOCAL, Cluster
 from flink.processes import Problem
 from flink.settings import BrokerSettings, ClusterSettings
 from transforms import gps
+from transforms.broker import KafkaConfig
 from transforms.elements import DeadLetter, Frame
 from transforms.ingest import reader as readers
 from transforms.ingest.client import KafkaError, check_topics
@@ -164,7 +165,7 @@ class Log:
 
     def source(self, **change):
         given = {
-            "settings": {"bootstrap.servers": self.address},
+            "kafka": KafkaConfig(self.address),
             "topics": (self.name,),
             "group": f"of-{self.name}",
             "decoder": Parts,
@@ -281,7 +282,9 @@ def test_a_channel_that_falls_silent_says_so_once_and_holds_nobody_back(log, rea
 
 
 def committed(topic, source):
-    reader = readers.client.consumer(source.settings, source.group, readers.client.Seldom())
+    reader = readers.client.consumer(
+        source.kafka.client_settings(), source.group, readers.client.Seldom()
+    )
     try:
         place = confluent_kafka.TopicPartition(topic.name, 0)
         (found,) = reader.committed([place], timeout=10)
@@ -317,7 +320,9 @@ def test_a_committed_offset_of_unknown_time_and_a_log_that_is_too_short(log, rea
     source = topic.source(rewind=Rewind(context_ns=50 * S))
     for second in range(20):
         topic.send(messages("H1:X", second))
-    other = readers.client.consumer(source.settings, source.group, readers.client.Seldom())
+    other = readers.client.consumer(
+        source.kafka.client_settings(), source.group, readers.client.Seldom()
+    )
     place = confluent_kafka.TopicPartition(topic.name, 0, 15)
     other.commit(offsets=[place], asynchronous=False)
     other.close()
@@ -509,8 +514,8 @@ class Write(beam.DoFn):
 
 def job(address, topic, path, options):
     pipeline = beam.Pipeline(options=PipelineOptions(["--streaming", *options]))
-    settings = {"bootstrap.servers": address}
-    read = pipeline | "Kafka" >> ReadKafka(settings, (topic,), "live", Parts, Rewind(), "earliest")
+    kafka = KafkaConfig(address)
+    read = pipeline | "Kafka" >> ReadKafka(kafka, (topic,), "live", Parts, Rewind(), "earliest")
     _ = read.frames | "Spread" >> beam.Reshuffle() | "Write" >> beam.ParDo(Write(path))
     pipeline.run().wait_until_finish()
 

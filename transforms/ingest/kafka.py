@@ -1,6 +1,6 @@
 """The way in from Kafka: frames as they come. All else is in the modules beside."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -16,6 +16,7 @@ from apache_beam.typehints.decorators import no_annotations
 from apache_beam.utils.timestamp import Timestamp
 
 from transforms import coders, gps  # noqa: F401 (coders: they register themselves)
+from transforms.broker import KafkaConfig
 from transforms.elements import DeadLetter, Frame
 from transforms.ingest import reader
 from transforms.ingest.progress import Pace, Positions
@@ -39,8 +40,8 @@ class Live(NamedTuple):
 class ReadKafka(beam.PTransform):  # type: ignore[misc]
     """Read frames of all partitions of some topics, without end."""
 
-    settings: Mapping[str, str]
-    """Of the Kafka client, as librdkafka names them; ``bootstrap.servers`` is needed."""
+    kafka: KafkaConfig
+    """The broker; what is secret is read by the workers."""
     topics: tuple[str, ...]
     group: str
     """Consumer group, for its committed offsets only: two jobs must not have the same."""
@@ -59,7 +60,7 @@ class ReadKafka(beam.PTransform):  # type: ignore[misc]
             KafkaError: No topics, or an unknown start.
         """
         source = Source(
-            self.settings,
+            self.kafka,
             self.topics,
             self.group,
             self.decoder,

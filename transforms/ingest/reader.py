@@ -56,7 +56,7 @@ class Reader:
         self._source = source
         self._lock = threading.Lock()
         self._errors = client.Seldom()
-        self._consumer = client.consumer(source.settings, source.group, self._errors)
+        self._consumer = client.consumer(source.kafka.client_settings(), source.group, self._errors)
         self._decoders: dict[str, Decoder] = {}
         self._given: Positions | None = None
         self._progress = Progress(Positions(), source.pace, 0.0)

@@ -1,10 +1,11 @@
 """What is read from Kafka, and how."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
+from transforms.broker import KafkaConfig
 from transforms.elements import DeadLetter, Frame
 from transforms.ingest.client import KafkaError
 from transforms.ingest.progress import Pace
@@ -29,8 +30,7 @@ class Decoder(Protocol):
 class Source:
     """What is read, and how."""
 
-    settings: Mapping[str, str]
-    """Of the Kafka client, as librdkafka names them."""
+    kafka: KafkaConfig
     topics: tuple[str, ...]
     group: str
     decoder: Callable[[], Decoder]
@@ -48,4 +48,4 @@ class Source:
     @property
     def key(self) -> str:
         """What two readers that may share a consumer have in common."""
-        return json.dumps([dict(self.settings), self.topics, self.group], sort_keys=True)
+        return json.dumps([asdict(self.kafka), self.topics, self.group], sort_keys=True)
