@@ -7,5 +7,6 @@ setup(
     package_data={
         "models": ["artefacts/*/*", "artefacts/*/*/*", "noise_curves/*", "*.yaml"],
         "transforms.sink": ["*.html"],
+        "transforms.sink.schemas": ["*.json"],
     },
 )

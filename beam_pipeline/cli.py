@@ -1,4 +1,4 @@
-"""The command line: ``wavefier run``, ``train``, ``report``, ``doctor``.
+"""The command line: ``wavefier run``, ``live``, ``train``, ``report``, ``doctor``.
 
 Exit codes: 0 done, 1 a problem with the data, 2 a mistake in the call.
 """
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Only now: what it imports reads the environment that was just set.
     from beam_pipeline import commands
 
-    if rest and options.command != "run":
+    if rest and options.command not in ("run", "live"):
         parser.error(f"unknown option {rest[0]}")
     try:
         with stoppable():
@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"wavefier {own_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_run(commands)
+    _add_live(commands)
     train = _add(commands, "train", "make a model from simulated transients")
     train.add_argument("--config", type=Path, help="YAML of the training; default: the package's")
     train.add_argument("--seed", type=int, help="seed, in place of the configuration's")
@@ -73,6 +74,29 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     run.add_argument("--start", metavar="TIME", help="analyse from here on [GPS seconds or UTC]")
     run.add_argument("--end", metavar="TIME", help="analyse up to here [GPS seconds or UTC]")
     run.add_argument("--rows", type=int, default=10, help="triggers to print (default: 10)")
+
+
+def _add_live(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    live = _add(commands, "live", "analyse frames as they come, without end")
+    live.epilog = (
+        "Runs on Flink inside the job server (make flink-jar), or on a cluster; any option of"
+        " Apache Beam may follow, for example --job_endpoint=HOST:PORT."
+    )
+    live.add_argument("--brokers", required=True, metavar="HOST:PORT", help="Kafka")
+    live.add_argument("--kafka-config", metavar="FILE", help="key=value lines: how to be let in")
+    live.add_argument(
+        "--topic", action="append", required=True, metavar="TOPIC", help="frames; may be repeated"
+    )
+    live.add_argument(
+        "--publish", default="wavefier", metavar="PREFIX", help="results go to PREFIX.triggers, ..."
+    )
+    live.add_argument("--output", metavar="DIR", help="folder of files too, one each minute")
+    live.add_argument("--config", type=Path, metavar="YAML", help="the science; default: built in")
+    live.add_argument("--channel", action="append", default=[], metavar="NAME")
+    live.add_argument("--group", default="wavefier", help="Kafka's name for how far this job is")
+    live.add_argument("--start", choices=("latest", "earliest"), default="latest")
+    live.add_argument("--flink_master", metavar="HOST:PORT", help="a cluster's REST interface")
+    live.add_argument("--logs", type=Path, metavar="DIR", help="keep the workers' logs here")
 
 
 def _add(

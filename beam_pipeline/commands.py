@@ -137,6 +137,14 @@ def _drawn(output: str) -> Path:
     return Path(output) / folder.REPORT
 
 
+def live(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    """Analyse topics of frames until it is told to stop."""
+    # Only now: nobody else needs a Kafka client.
+    from beam_pipeline.live_command import run_live
+
+    return run_live(options, rest, _config(options))
+
+
 def doctor(_options: argparse.Namespace, _rest: Sequence[str]) -> int:
     """Say what is installed, reachable and missing."""
     findings = list(examine())

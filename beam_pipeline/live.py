@@ -2,19 +2,48 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
 
 from beam_pipeline.config import PipelineConfig
 from beam_pipeline.graph import margin_ns, reach
+from beam_pipeline.version import own_version
+from transforms.broker import KafkaConfig
 from transforms.classify.stage import Classify
 from transforms.detect.bank import bank_for
 from transforms.detect.stage import Follow
 from transforms.gps import NANOSECONDS, from_seconds
+from transforms.ingest.decoder import Decoder
+from transforms.ingest.kafka import ReadKafka
 from transforms.ingest.live import StitchFrames
+from transforms.ingest.progress import Pace
+from transforms.ingest.rewind import Rewind
 from transforms.ingest.stitch import StitchConfig
+from transforms.sink.kafka import PublishKafka
+from transforms.sink.live import WriteLive
 from transforms.whiten.stage import Whiten
+
+REPEAT_NS = 60 * NANOSECONDS
+"""What a job without a checkpoint analyses again: more than was on its way in the old one."""
+
+
+@dataclass(frozen=True)
+class LiveJob:
+    """What one live job is asked to do."""
+
+    kafka: KafkaConfig
+    topics: tuple[str, ...]
+    """Topics of frames."""
+    group: str
+    """Consumer group whose committed offsets say where a job without a checkpoint goes on."""
+    start: str
+    """Where to begin if there are none: ``latest`` or ``earliest``."""
+    publish: str
+    """What the names of the topics of results begin with."""
+    output: str = ""
+    """Folder of files; empty: none."""
 
 
 def stitching(config: PipelineConfig) -> StitchConfig:
@@ -50,3 +79,32 @@ class AnalyseLive(beam.PTransform):  # type: ignore[misc]
             "segments": (stitched.segments, white.segments) | "Segments" >> beam.Flatten(),
             "dead_letters": stitched.dead_letters,
         }
+
+
+def build_live(pipeline: beam.Pipeline, job: LiveJob, config: PipelineConfig) -> Any:
+    """Lay the live graph: topics of frames to topics and files of results.
+
+    Raises:
+        ValueError: The configuration cannot be used live.
+        transforms.sink.folder.OutputError: The output folder cannot be used.
+    """
+    rewind = Rewind(reach(config).past_ns + 2 * NANOSECONDS, REPEAT_NS)
+    read = pipeline | "Ingest frames" >> ReadKafka(
+        job.kafka.client_settings(),
+        job.topics,
+        job.group,
+        partial(Decoder, config.ingest),
+        rewind,
+        job.start,
+        Pace(quiet_seconds=config.ingest.quiet_seconds),
+    )
+    results = read.frames | "Analyse" >> AnalyseLive(config)
+    results["dead_letters"] = (
+        read.dead_letters,
+        results["dead_letters"],
+    ) | "Dead letters" >> beam.Flatten()
+    results | "Publish" >> PublishKafka(job.kafka, job.publish, own_version())
+    if job.output:
+        text, version = config.to_yaml(), own_version()
+        results | "Sink" >> WriteLive(job.output, config.sink, text, config.id, version)
+    return results

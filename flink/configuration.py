@@ -67,6 +67,9 @@ def write_broker(settings: BrokerSettings) -> Path:
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
         "group.initial.rebalance.delay.ms": 0,
+        # After a crash it is let in again once the session that it had before is over.
+        "broker.session.timeout.ms": 4000,
+        "broker.heartbeat.interval.ms": 500,
         # A frame of several seconds at 16384 Hz, with room.
         "message.max.bytes": 10 * 1024 * 1024,
         # A third of the heap would go to the cleaner.

@@ -34,8 +34,14 @@ FloatArray = npt.NDArray[np.float64]
 SingleArray = npt.NDArray[np.float32]
 
 
-PRELIMINARY, SETTLED, FINAL, WITHDRAWN = STATUSES = "preliminary", "settled", "final", "withdrawn"
-"""How far a trigger is known, live (docs/data-model.md); from archives, all are final."""
+PRELIMINARY, SETTLED, FINAL, WITHDRAWN = "preliminary", "settled", "final", "withdrawn"
+STATUSES = {
+    PRELIMINARY: "published at once; tiles may still join",
+    SETTLED: "a gap has passed; only a longer signal may still absorb it",
+    FINAL: "nothing can change any more: what an analysis of the archive gives",
+    WITHDRAWN: "became part of another trigger; not to be counted",
+}
+"""How far a trigger is known, live; from archives, all are final."""
 
 
 @dataclass(frozen=True)

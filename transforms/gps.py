@@ -37,3 +37,8 @@ def to_event_micros(gps_ns: int) -> int:
     differs from Unix time by the leap seconds since 1980.
     """
     return gps_ns // 1000 + GPS_EPOCH_UNIX * 1_000_000
+
+
+def from_event_micros(micros: int) -> int:
+    """Give the GPS time [ns] of the microseconds of a Beam timestamp."""
+    return (micros - GPS_EPOCH_UNIX * 1_000_000) * 1000

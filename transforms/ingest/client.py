@@ -15,6 +15,8 @@ _DEFAULTS = {
     "log_level": 2,
     # Back at work a second after the broker, whatever the outage.
     "reconnect.backoff.max.ms": 1000,
+    # A request that waits holds up those for other offsets, after each step back.
+    "fetch.wait.max.ms": 100,
     # What a reader that catches up may hold in memory, and how soon it asks for more.
     "queued.max.messages.kbytes": 16384,
     "fetch.queue.backoff.ms": 50,
@@ -45,7 +47,7 @@ def consumer(settings: Mapping[str, str], group: str, errors: Seldom) -> kafka.C
     def failed(error: kafka.KafkaError) -> None:
         errors.tell(error.name(), f"Kafka: {error.str()}")
 
-    def committed(error: kafka.KafkaError | None, _: object) -> None:
+    def reported(error: kafka.KafkaError | None, _: object) -> None:
         if error is not None:
             errors.tell(f"commit {error.name()}", f"offsets were not committed: {error.str()}")
 
@@ -56,7 +58,7 @@ def consumer(settings: Mapping[str, str], group: str, errors: Seldom) -> kafka.C
         # Deleted offsets are an error that we handle, so that somebody hears of it.
         "auto.offset.reset": "error",
         "error_cb": failed,
-        "on_commit": committed,
+        "on_commit": reported,
     }
     return kafka.Consumer({**_DEFAULTS, **settings, **own}, logger=_LOG)
 
@@ -94,17 +96,33 @@ def partitions(client: kafka.Consumer, topics: Sequence[str]) -> list[str]:
     """List the partitions of topics, as ``topic/number``; a topic that is not there has none.
 
     Raises:
-        kafka.KafkaException: No broker answers.
+        kafka.KafkaException: No broker answers, or none of the topics is there.
     """
     known = client.list_topics(timeout=ASK_S).topics
     found = {topic: sorted(known[topic].partitions) for topic in topics if topic in known}
+    if not found:
+        text = f"no topic {', '.join(topics)}"
+        raise kafka.KafkaException(kafka.KafkaError(kafka.KafkaError._UNKNOWN_TOPIC, text))
     return [f"{topic}/{number}" for topic, numbers in found.items() for number in numbers]
+
+
+def committed(client: kafka.Consumer, partitions: Iterable[str]) -> dict[str, kafka.TopicPartition]:
+    """Ask what the group has committed of partitions; a negative offset is nothing.
+
+    Raises:
+        kafka.KafkaException: It is not known.
+    """
+    found = client.committed([at(name) for name in partitions], timeout=ASK_S)
+    for one in found:
+        if one.error is not None:
+            raise kafka.KafkaException(one.error)
+    return {f"{one.topic}/{one.partition}": one for one in found}
 
 
 def at(partition: str, offset: int = kafka.OFFSET_INVALID, note: str = "") -> kafka.TopicPartition:
     """Give a place in a partition as the client names it."""
     topic, _, number = partition.rpartition("/")
-    return kafka.TopicPartition(topic, int(number), offset, note or None)
+    return kafka.TopicPartition(topic, int(number), offset, note)
 
 
 def limits(client: kafka.Consumer, partition: str, timeout: float = ASK_S) -> tuple[int, int]:

@@ -73,7 +73,10 @@ class ReadKafka(beam.PTransform):  # type: ignore[misc]
             | "Begin" >> beam.Impulse()
             | "Read" >> beam.ParDo(ReadFrames(source)).with_outputs(DEAD_LETTERS, main="frames")
         )
-        return Live(read.frames, read[DEAD_LETTERS])
+        letters = read[DEAD_LETTERS]
+        # Beam takes only the main output of an endless source for endless.
+        letters.is_bounded = False
+        return Live(read.frames, letters)
 
 
 class PositionsCoder(Coder):  # type: ignore[misc]

@@ -21,6 +21,9 @@ from transforms.ingest.start import begin
 _LOG = logging.getLogger(__name__)
 _WAIT_S = 0.5
 """Longest wait for a first message [s]: a checkpoint has to wait for it."""
+_LINGER_S = 0.02
+"""How long a first message waits for those of other detectors [s]: a round of the runner, which
+they would have to wait for, takes 0.1 s."""
 _ASK_S = 0.3
 """How long a silent partition may take to say that it has nothing [s]."""
 _MOST_MESSAGES, _MOST_BYTES = 256, 16 << 20
@@ -91,14 +94,13 @@ class Reader:
     def _begin(self, start: Positions) -> None:
         """Go to some positions, or where the group was left if there are none."""
         found = client.partitions(self._consumer, self._source.topics)
-        committed = self._consumer.committed([client.at(name) for name in found], client.ASK_S)
-        at_last = dict(zip(found, committed, strict=True))
-        if not start.offsets:
-            start = begin(self._consumer, self._source, at_last)
-        else:
-            # Partitions that are new since are read from their beginning.
-            offsets = {name: start.offsets.get(name, 0) for name in found}
-            start = Positions(offsets, start.channels, start.analysed)
+        for topic in set(self._source.topics) - {name.rpartition("/")[0] for name in found}:
+            self._errors.tell(f"topic {topic}", f"topic {topic} is not there: it is not read")
+        at_last = client.committed(self._consumer, found)
+        new = [name for name in found if name not in start.offsets]
+        begun = begin(self._consumer, self._source, at_last, new)
+        offsets = {name: start.offsets.get(name, begun.offsets.get(name, 0)) for name in found}
+        start = Positions(offsets, start.channels, {**begun.analysed, **start.analysed})
         self._committed = {name: one.offset for name, one in at_last.items()}
         self._progress = Progress(start, self._source.pace, time.monotonic())
         self._decoders = {}
@@ -114,6 +116,7 @@ class Reader:
         letters: list[DeadLetter] = []
         count = size = 0
         message = self._consumer.poll(_WAIT_S)
+        end = time.monotonic() + _LINGER_S
         while message is not None:
             if message.error() is not None:
                 self._recover(message)
@@ -123,12 +126,12 @@ class Reader:
                 self._take(message, payload, frames, letters)
             if count >= _MOST_MESSAGES or size >= _MOST_BYTES:
                 break
-            message = self._consumer.poll(0)
+            message = self._consumer.poll(max(0.0, end - time.monotonic()))
         now, progress = time.monotonic(), self._progress
         for name in progress.read:
-            end = self._consumer.get_watermark_offsets(client.at(name), cached=True)[1]
-            if end >= 0:
-                progress.extend(name, end)
+            _, last = self._consumer.get_watermark_offsets(client.at(name), cached=True)
+            if last >= 0:
+                progress.extend(name, last)
         self._question(now)
         frames += progress.quiet(time.time_ns())
         watermark_ns = progress.watermark_ns(now)

@@ -15,7 +15,10 @@ class Decoder(Protocol):
     """Makes frames of the messages of one partition, which it is fed in order; never raises."""
 
     def feed(self, payload: bytes, source: str, arrived_ns: int) -> list[Frame | DeadLetter]:
-        """Take a message, from ``topic/partition/offset``, and give what it completes."""
+        """Take a message, from ``topic/partition/offset``, and give what it completes.
+
+        A frame's source is that of its first message.
+        """
 
     @property
     def pending(self) -> str | None:

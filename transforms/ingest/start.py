@@ -1,7 +1,7 @@
 """Where a job without a checkpoint begins to read: asks the broker, looks into its log."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import confluent_kafka as kafka
 
@@ -19,14 +19,18 @@ _LOOK_BACK = 32
 
 
 def begin(
-    consumer: kafka.Consumer, source: Source, committed: Mapping[str, kafka.TopicPartition]
+    consumer: kafka.Consumer,
+    source: Source,
+    committed: Mapping[str, kafka.TopicPartition],
+    partitions: Iterable[str],
 ) -> Positions:
-    """Find where to begin.
+    """Find where to begin in partitions of which no checkpoint says it.
 
     Args:
         consumer: Without an assignment; it has another one afterwards.
         source: What is read.
-        committed: What the group has committed of each partition.
+        committed: What the group has committed of all partitions.
+        partitions: Where to begin.
 
     Raises:
         kafka.KafkaException: A broker does not answer.
@@ -35,7 +39,8 @@ def begin(
     known = {name.rpartition("/")[0] for name, one in committed.items() if one.offset >= 0}
     offsets: dict[str, int] = {}
     analysed: dict[str, int] = {}
-    for name, one in committed.items():
+    for name in partitions:
+        one = committed[name]
         low, high = client.limits(consumer, name)
         if one.offset < 0:
             early = source.start == "earliest" or name.rpartition("/")[0] in known
@@ -80,7 +85,7 @@ def _rewound(
         reached = look(max(low, at - _LOOK_BACK), lambda _: False).ends
     back_ns = source.rewind.context_ns + source.rewind.repeat_ns
     wanted = {channel: end_ns - back_ns for channel, end_ns in reached.items()}
-    if not wanted:
+    if not wanted or not back_ns:
         return at, reached
 
     def seen_all(sample: Sample) -> bool:
@@ -110,11 +115,11 @@ def _look(
             break
         if message.error() is not None or message.offset() not in offsets:
             break
-        offset, pending = message.offset(), decoder.pending
+        offset = message.offset()
         for item in decoder.feed(message.value() or b"", f"{partition}/{offset}", 0):
             if isinstance(item, Frame):
-                begun = offset if pending is None else int(pending.rpartition("/")[2])
-                first = begun if first is None else first
+                if first is None:
+                    first = int(item.source.rpartition("/")[2])
                 starts.setdefault(item.channel, item.gps_start_ns)
                 ends[item.channel] = max(item.gps_end_ns, ends.get(item.channel, 0))
         sample = Sample(offsets.start if first is None else first, starts, ends)

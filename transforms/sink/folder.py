@@ -26,8 +26,13 @@ SCHEMA = "triggers/schema.parquet"
 """No rows, only types and units: it makes a run without triggers readable."""
 
 _MARK = "# wavefier "
+_ORIGIN = re.compile(_MARK + r".*, configuration (?P<config>\S+?)(?P<live>, live)?\s*")
+_DAY = r"\d{4}-\d\d-\d\d"
 _OURS = re.compile(
-    r"triggers/[^/]+/\d{4}-\d\d-\d\d/[^/]+-TRIGGERS-\d+-\d+\.parquet"
+    rf"triggers/[^/]+/{_DAY}/[^/]+-TRIGGERS-\d+-\d+\.parquet"
+    rf"|segments/[^/]+/{_DAY}/[^/]+-SEGMENTS-\d+-60\.parquet"
+    rf"|events/[^/]+/{_DAY}/[^/]+-EVENTS-\d+-\d+\.h5"
+    rf"|dead_letters/{_DAY}/DEAD_LETTERS-\d+-60\.jsonl"
     r"|segments/[^/]+_ANALYSED\.txt"
     + "".join(f"|{re.escape(name)}" for name in (CONFIG, EVENTS, REPORT))
     + "".join(f"|{re.escape(name)}" for name in (SEGMENTS, DEAD_LETTERS, SCHEMA))
@@ -100,25 +105,77 @@ def prepare(output: str, config_text: str, config_id: str, version: str) -> Path
         The folder, absolute.
 
     Raises:
-        OutputError: If it cannot be written, or holds files that no run of ours left.
+        OutputError: If it cannot be written, or holds files that no run of ours left, or a
+            live job's results, which cannot be had again.
     """
+    with _writable(output) as folder:
+        former = _former_results(folder)
+        origin = _origin(folder)
+        if origin and origin["live"]:
+            raise OutputError(_refusal(output, "a live job goes on in it"))
+        _clear(folder, former)
+        _write_origin(folder, config_text, config_id, version, "")
+    return folder
+
+
+def resume(output: str, config_text: str, config_id: str, version: str) -> Path:
+    """Make the folder of a live job, or go on in it: what is there stays.
+
+    Args:
+        output: The folder; made if missing.
+        config_text: The configuration, as YAML.
+        config_id: Its hash.
+        version: Version of the software.
+
+    Returns:
+        The folder, absolute.
+
+    Raises:
+        OutputError: If it cannot be written, or holds files of another program, of a run on
+            files or of another configuration.
+    """
+    with _writable(output) as folder:
+        former = _former_results(folder)
+        origin = _origin(folder)
+        if origin and not origin["live"]:
+            raise OutputError(_refusal(output, "it holds the results of a run on files"))
+        if origin and origin["config"] != config_id:
+            reason = f"its results are of configuration {origin['config']}, not {config_id}"
+            advice = f"{_refusal(output, reason)}, or go on with {folder / CONFIG}"
+            raise OutputError(advice)
+        _clear(folder, [path for path in former if _TEMPORARY.fullmatch(path.name)])
+        _write_origin(folder, config_text, config_id, version, ", live")
+    return folder
+
+
+@contextmanager
+def _writable(output: str) -> Iterator[Path]:
+    """Make a folder, see that it can be written, and tell of errors in one line."""
     if "://" in output:
         raise OutputError(_refusal(output, "it is not a mounted folder"))
     folder = Path(output).absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _probe(folder)
-        _clear(folder, _former_results(folder))
-        lines = [line for line in config_text.splitlines() if not line.startswith(_MARK)]
-        header = f"{_MARK}{version}, configuration {config_id}"
-        with whole_file(folder / CONFIG) as temporary:
-            temporary.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
-        with whole_file(folder / SCHEMA) as temporary:
-            metadata = {"config": config_id, "version": version}
-            pq.write_table(trigger_table([], version, 0.0, metadata), temporary)
+        yield folder
     except OSError as error:
         raise OutputError(_refusal(output, error.strerror or str(error))) from error
-    return folder
+
+
+def _origin(folder: Path) -> re.Match[str] | None:
+    config = folder / CONFIG
+    return _ORIGIN.fullmatch(_first_line(config)) if config.is_file() else None
+
+
+def _write_origin(folder: Path, config_text: str, config_id: str, version: str, live: str) -> None:
+    """Write what made the results: the configuration, and the triggers' columns."""
+    lines = [line for line in config_text.splitlines() if not line.startswith(_MARK)]
+    header = f"{_MARK}{version}, configuration {config_id}{live}"
+    with whole_file(folder / CONFIG) as temporary:
+        temporary.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+    with whole_file(folder / SCHEMA) as temporary:
+        metadata = {"config": config_id, "version": version}
+        pq.write_table(trigger_table([], version, 0.0, metadata), temporary)
 
 
 def _refusal(output: str, reason: str) -> str:
@@ -148,7 +205,7 @@ def _former_results(folder: Path) -> list[Path]:
 def _files(folder: Path) -> Iterator[Path]:
     # Only where our names can be: the folder may hold much else.
     yield from (path for path in folder.iterdir() if path.is_file())
-    for name in ("triggers", "segments", "dead_letters", "report"):
+    for name in ("triggers", "segments", "events", "dead_letters", "report"):
         yield from sorted(path for path in (folder / name).rglob("*") if path.is_file())
 
 

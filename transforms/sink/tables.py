@@ -146,12 +146,22 @@ def trigger_table(
     triggers: Iterable[Trigger], version: str, emitted_at: float, metadata: Mapping[str, str]
 ) -> pa.Table:
     """Give the triggers as a table: by time, then id, each id once."""
+    rows = [trigger_row(trigger, version, emitted_at) for trigger in unique(triggers)]
+    return trigger_rows_table(rows, metadata)
+
+
+def unique(triggers: Iterable[Trigger]) -> list[Trigger]:
+    """Give each id once."""
     # A replay may hand over an id twice; the louder is the one that saw more of the data.
-    unique = {trigger.id: trigger for trigger in sorted(triggers, key=lambda each: each.snr)}
-    ordered = sorted(unique.values(), key=lambda trigger: (trigger.time_ns, trigger.id))
-    rows = [trigger_row(trigger, version, emitted_at) for trigger in ordered]
-    widths = text_widths(TRIGGER_COLUMNS, rows)
-    return pa.Table.from_pylist(rows, schema=make_schema(TRIGGER_COLUMNS, {**metadata, **widths}))
+    return list({each.id: each for each in sorted(triggers, key=lambda each: each.snr)}.values())
+
+
+def trigger_rows_table(rows: Iterable[Mapping[str, Any]], metadata: Mapping[str, str]) -> pa.Table:
+    """Give rows of triggers as a table, by time, then id."""
+    ordered = sorted(rows, key=lambda row: (row["time_ns"], row["id"]))
+    widths = text_widths(TRIGGER_COLUMNS, ordered)
+    schema = make_schema(TRIGGER_COLUMNS, {**metadata, **widths})
+    return pa.Table.from_pylist(ordered, schema=schema)
 
 
 def text_widths(columns: Iterable[Column], rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
@@ -162,19 +172,23 @@ def text_widths(columns: Iterable[Column], rows: Iterable[Mapping[str, Any]]) ->
     widths = {column.name: 1 for column in columns if column.type == _TEXT}
     for row in rows:
         for name, width in widths.items():
-            widths[name] = max(width, len(row[name]))
+            # A row that another version wrote may lack a column.
+            widths[name] = max(width, len(row.get(name) or ""))
     return {f"table::len::{name}": str(width) for name, width in widths.items()}
+
+
+def segment_row(segment: Segment) -> dict[str, Any]:
+    """Give what is published of one segment, in the order of ``SEGMENT_COLUMNS``."""
+    row = {
+        **vars(segment),
+        "start_time": to_seconds(segment.start_ns),
+        "end_time": to_seconds(segment.end_ns),
+    }
+    return {column.name: row[column.name] for column in SEGMENT_COLUMNS}
 
 
 def segment_table(segments: Iterable[Segment], metadata: Mapping[str, str]) -> pa.Table:
     """Give the segments as a table, in their order."""
-    rows = [
-        {
-            **vars(segment),
-            "start_time": to_seconds(segment.start_ns),
-            "end_time": to_seconds(segment.end_ns),
-        }
-        for segment in segments
-    ]
+    rows = [segment_row(segment) for segment in segments]
     widths = text_widths(SEGMENT_COLUMNS, rows)
     return pa.Table.from_pylist(rows, schema=make_schema(SEGMENT_COLUMNS, {**metadata, **widths}))

@@ -8,7 +8,7 @@ from functools import cache
 
 import erfa
 
-from transforms.gps import NANOSECONDS
+from transforms.gps import NANOSECONDS, to_seconds
 
 _GPS_EPOCH = date(1980, 1, 6).toordinal()
 _UNIX_EPOCH = date(1970, 1, 1).toordinal()
@@ -31,9 +31,13 @@ class Day:
 
 def gps_now() -> float:
     """Give the GPS time of this moment [s]."""
-    now = time.time()
-    days, seconds = divmod(now, _DAY)
-    return _midnight(_UNIX_EPOCH + int(days)) + seconds
+    return to_seconds(from_unix(time.time_ns()))
+
+
+def from_unix(unix_ns: int) -> int:
+    """Give the GPS time [ns] of a Unix time [ns]."""
+    days, rest = divmod(unix_ns, _DAY * NANOSECONDS)
+    return _midnight(_UNIX_EPOCH + days) * NANOSECONDS + rest
 
 
 def utc_text(gps: float) -> str:

@@ -96,11 +96,16 @@ def write_dead_letters(output: Path, letters: Iterable[DeadLetter]) -> Path:
     Returns:
         The file.
     """
-    lines = sorted(json.dumps(asdict(letter), ensure_ascii=False) for letter in letters)
+    lines = sorted(letter_lines(letters))
     path = output / folder.DEAD_LETTERS
     with folder.whole_file(path) as temporary:
         temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return path
+
+
+def letter_lines(letters: Iterable[DeadLetter]) -> list[str]:
+    """Give each dead letter as a JSON object in one line."""
+    return [json.dumps(asdict(letter), ensure_ascii=False) for letter in letters]
 
 
 def write_events(output: Path, triggers: Iterable[Trigger], provenance: Provenance) -> Path:
@@ -118,11 +123,12 @@ def write_events(output: Path, triggers: Iterable[Trigger], provenance: Provenan
         file.attrs.update(asdict(provenance))
         for trigger in loudest_first:
             if trigger.snippet and trigger.id not in file:
-                _write_event(file.create_group(trigger.id), trigger, provenance.version)
+                write_event(file.create_group(trigger.id), trigger, provenance.version)
     return path
 
 
-def _write_event(group: Any, trigger: Trigger, version: str) -> None:
+def write_event(group: Any, trigger: Trigger, version: str) -> None:
+    """Fill a group of an events' file: the published columns, and the whitened strain."""
     row = trigger_row(trigger, version, emitted_at=0.0)
     del row["emitted_at"], row["latency"]  # when it was written is no part of the event
     group.attrs.update({name: value for name, value in row.items() if value is not None})
@@ -156,27 +162,39 @@ def read_segments(output: str | Path) -> list[Segment]:
     Raises:
         OutputError: If there are none of our results.
     """
+    first = _existing(output, folder.SEGMENTS)
+    files = [first, *first.parent.glob("*/*/*-SEGMENTS-*.parquet")]
+    return coalesce(each for path in files for each in segments_of(path))
+
+
+def segments_of(path: Path) -> list[Segment]:
+    """Read the segments of one file."""
     columns = ["ifo", "channel", "start_ns", "end_ns", "analysed", "reason"]
-    rows = pq.read_table(_existing(output, folder.SEGMENTS), columns=columns).to_pylist()
+    rows = pq.read_table(path, columns=columns, partitioning=None).to_pylist()
     return [Segment(**row) for row in rows]
 
 
 def read_dead_letters(output: str | Path) -> list[DeadLetter]:
-    """Read the dead letters of an output folder; none if the file is missing."""
-    path = Path(output) / folder.DEAD_LETTERS
-    if not path.is_file():
-        return []
-    lines = path.read_text(encoding="utf-8").splitlines()
+    """Read the dead letters of an output folder; none if there is no file of them."""
+    files = [
+        Path(output) / folder.DEAD_LETTERS,
+        *sorted(Path(output).glob("dead_letters/*/DEAD_LETTERS-*.jsonl")),
+    ]
+    texts = [path.read_text(encoding="utf-8") for path in files if path.is_file()]
+    # Live, a letter may stand in two minutes, after a fault.
+    lines = dict.fromkeys(line for text in texts for line in text.splitlines())
     return [DeadLetter(**json.loads(line)) for line in lines]
 
 
 def read_events(output: str | Path) -> dict[str, Event]:
-    """Read the loudest triggers' whitened strain, by id; none if the file is missing."""
-    path = Path(output) / folder.EVENTS
-    if not path.is_file():
-        return {}
-    with h5py.File(path, "r") as file:
-        return {name: _read_event(name, group) for name, group in file.items()}
+    """Read the loudest triggers' whitened strain, by id; none if there is no file of it."""
+    files = [Path(output) / folder.EVENTS, *Path(output).glob("events/*/*/*-EVENTS-*.h5")]
+    events = {}
+    for path in files:
+        if path.is_file():
+            with h5py.File(path, "r") as file:
+                events.update({name: _read_event(name, group) for name, group in file.items()})
+    return events
 
 
 def _read_event(name: str, group: Any) -> Event:

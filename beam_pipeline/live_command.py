@@ -1,0 +1,90 @@
+"""``wavefier live``: a job without end, from Kafka to Kafka and to files."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from beam_pipeline.config import PipelineConfig
+from beam_pipeline.exits import DONE, UserError
+from beam_pipeline.flink_rest import FlinkCluster
+from beam_pipeline.live import LiveJob, build_live
+from beam_pipeline.live_options import live_options
+from beam_pipeline.options import OptionError
+from beam_pipeline.workers import pool
+from transforms.broker import BrokerError, KafkaConfig, ensure_topics
+from transforms.ingest.client import KafkaError, check_topics
+from transforms.sink.folder import OutputError
+from transforms.sink.kafka import output_topics
+
+PATIENCE_S = 120.0
+"""How long a cluster may not know the job before it is taken to be lost [s]."""
+
+
+def run_live(options: argparse.Namespace, rest: Sequence[str], config: PipelineConfig) -> int:
+    """Run until it is interrupted or the job ends.
+
+    Raises:
+        UserError: The broker, a topic, the folder or an option cannot be used.
+    """
+    try:
+        kafka = KafkaConfig(options.brokers, options.kafka_config or "")
+        topics = tuple(options.topic)
+        job = LiveJob(
+            kafka, topics, options.group, options.start, options.publish, options.output or ""
+        )
+        ensure_topics(kafka, output_topics(options.publish))
+        check_topics(kafka.client_settings(), topics)
+        with ExitStack() as stack:
+            logs = options.logs or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            workers = stack.enter_context(pool(logs))
+            name = f"wavefier-live-{options.group}"
+            given = [f"--job_name={name}", *rest]
+            beam_options = live_options(options.flink_master, workers, given)
+            _run(job, config, beam_options, _Watched(options.flink_master, name))
+    except (BrokerError, KafkaError, OutputError, OptionError) as error:
+        raise UserError(error) from error
+    return DONE
+
+
+@dataclass(frozen=True)
+class _Watched:
+    """The job as the cluster knows it, where there is one beside the job server."""
+
+    master: str | None
+    name: str
+
+    def until_it_ends(self, outcome: str) -> str:
+        """Wait on: the job server gives up with the JobManager, which another may replace."""
+        if self.master is None:
+            return outcome
+        return FlinkCluster(self.master).watch(self.name, PATIENCE_S)
+
+    def cancel(self) -> None:
+        """End the job: the job server only stops to watch it."""
+        if self.master is not None and not FlinkCluster(self.master).cancel(self.name):
+            sys.stderr.write(f"wavefier: {self.name} is left on {self.master}: cancel it there\n")
+
+
+def _run(job: LiveJob, config: PipelineConfig, options: Sequence[str], watched: _Watched) -> None:
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    pipeline = beam.Pipeline(options=PipelineOptions(list(options)))
+    build_live(pipeline, job, config)
+    result = pipeline.run()
+    sys.stderr.write(f"wavefier: live from {', '.join(job.topics)}; Ctrl-C ends it\n")
+    try:
+        try:
+            outcome = str(result.wait_until_finish())
+        except RuntimeError as error:
+            outcome = str(error)
+        outcome = watched.until_it_ends(outcome)
+    except BaseException:  # most of all Ctrl-C: without its workers the job restarts for ever
+        result.cancel()
+        watched.cancel()
+        raise
+    raise RuntimeError(f"the job has ended: {outcome}")

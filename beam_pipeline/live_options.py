@@ -1,0 +1,65 @@
+"""Where a live job runs: Beam's options for a stream on Flink."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from beam_pipeline.options import OptionError
+
+JOB_SERVER = Path("flink/job-server/target/job-server.jar")
+"""What ``make flink-jar`` builds."""
+EMBEDDED = "[local]"
+FLINK_SERIES = "1.19"
+_OPENED = ("lang", "nio", "util")
+STREAM = {
+    "streaming": "",
+    "checkpointing_interval": "10000",
+    "max_bundle_time_mills": "100",
+    "max_bundle_size": "32",
+    "max_cache_memory_usage_mb": "256",
+    "auto_watermark_interval": "100",
+    "environment_type": "EXTERNAL",
+    "job_name": "wavefier-live",
+}
+"""Short bundles, as each hop may take one (docs/live.md), and a cache for keyed state."""
+
+
+def live_options(master: str | None, workers: str, rest: Sequence[str]) -> list[str]:
+    """Give Beam's options.
+
+    Args:
+        master: Address of a cluster's REST interface; None: Flink inside the job server, unless
+            the rest names a job endpoint.
+        workers: Address of the pool of workers.
+        rest: Options of Beam as typed; they come last and win.
+
+    Raises:
+        OptionError: The job server is missing.
+    """
+    given = {name[2:].partition("=")[0] for name in rest if name.startswith("--")}
+    own = {**STREAM, "environment_config": workers}
+    if "job_endpoint" in given:
+        own["runner"] = "PortableRunner"
+    elif "runner" not in given:
+        own.update(_flink(master or EMBEDDED, given))
+    made = [
+        f"--{name}={value}" if value else f"--{name}"
+        for name, value in own.items()
+        if name not in given
+    ]
+    return [*made, *rest]
+
+
+def _flink(master: str, given: set[str]) -> dict[str, str]:
+    if "flink_job_server_jar" not in given and not JOB_SERVER.is_file():
+        raise OptionError(
+            f"no job server at {JOB_SERVER}: build it with make flink-jar, or name one with"
+            " --flink_job_server_jar or a running one with --job_endpoint"
+        )
+    opened = " ".join(f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in _OPENED)
+    return {
+        "runner": "FlinkRunner",
+        "flink_master": master,
+        "flink_version": FLINK_SERIES,
+        "flink_job_server_jar": str(JOB_SERVER),
+        "job_server_jvm_properties": opened,
+    }

@@ -1,0 +1,177 @@
+"""Messages: what is published, under which key, and that the published schemas tell it."""
+
+import json
+import subprocess
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+
+from transforms.elements import STATUSES, WITHDRAWN, DeadLetter, Segment, Trigger
+from transforms.sink.messages import (
+    DEAD_LETTERS,
+    MESSAGE_COLUMNS,
+    SEGMENTS,
+    TRIGGERS,
+    dead_letter_message,
+    segment_message,
+    trigger_message,
+)
+from transforms.sink.schemas import KINDS, schema_path, schema_text
+from transforms.sink.tables import SEGMENT_COLUMNS, TRIGGER_COLUMNS
+from transforms.sink.utc import from_unix
+
+UNIX_NS = 1_442_224_247_250_000_000
+"""1126259464.25 GPS: 17 leap seconds since 1980."""
+TRIGGER = Trigger(
+    id="a1b2",
+    ifo="H1",
+    channel="H1:GDS-CALIB_STRAIN",
+    time_ns=1126259462_421875000,
+    start_ns=1126259462_250000000,
+    end_ns=1126259462_500000000,
+    frequency=120.0,
+    low_frequency=60.0,
+    high_frequency=240.0,
+    bandwidth=180.0,
+    duration=0.25,
+    q=8.0,
+    snr=12.0,
+    rank=11.0,
+    amplitude=1e-22,
+    phase=0.5,
+    wavelet="morlet",
+    tiles=7,
+    dq=("CAT2", "INJ"),
+    config="c0ffee",
+    data_time_ns=1126259463_000000000,
+    label="chirp",
+    score=0.75,
+    probabilities=(("blip", 0.25), ("chirp", 0.75)),
+    model="small",
+    wdf_basis="sym8",
+    enwdf=5.0,
+    wdf_rate=128,
+    wdf_index=np.array([17, 40], np.uint16).tobytes(),
+    wdf_value=np.array([3, -4], np.float32).tobytes(),
+    arrived_ns=UNIX_NS,
+)
+UNLABELLED = replace(
+    TRIGGER, label="", score=float("nan"), probabilities=(), model="", dq=(), wdf_basis="",
+    wdf_rate=0, wdf_index=b"", wdf_value=b"", status=WITHDRAWN, arrived_ns=0,
+)  # fmt: skip
+SEGMENT = Segment("H1", "H1:GDS-CALIB_STRAIN", 1126259462_250000000, 1126259463_000000000, True)
+IDLE = replace(SEGMENT, analysed=False, reason="not finite")
+LETTERS = [DeadLetter("frames/0/17", "truncated; send it again", "00ff"), DeadLetter("Größe", "")]
+MESSAGES = {
+    TRIGGERS: [trigger_message(each, "0.1.0", 1126259465.0) for each in (TRIGGER, UNLABELLED)],
+    SEGMENTS: [segment_message(each) for each in (SEGMENT, IDLE)],
+    DEAD_LETTERS: [dead_letter_message(each) for each in LETTERS],
+}
+
+
+def published(kind):
+    return json.loads(schema_path(kind).read_text("utf-8"))
+
+
+def decoded(message):
+    return json.loads(message.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_messages_are_what_the_published_schema_says(kind):
+    validator = jsonschema.Draft202012Validator(published(kind))
+
+    for message in MESSAGES[kind]:
+        validator.validate(decoded(message))
+        assert list(decoded(message)) == published(kind)["required"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_published_schemas_are_those_of_the_columns(kind):
+    jsonschema.Draft202012Validator.check_schema(published(kind))
+    again = "make it anew: python -m transforms.sink.schemas --write"
+    assert schema_path(kind).read_text("utf-8") == schema_text(kind), again
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("snr", "loud"),
+        ("snr", None),
+        ("tiles", 1.5),
+        ("status", "perhaps"),
+        ("wdf_index", [-1]),
+        ("probabilities", '{"blip": 1}'),
+        ("probabilities", {"blip": 1.5}),
+    ],
+)
+def test_the_schema_refuses_what_no_trigger_says(name, value):
+    wrong = decoded(MESSAGES[TRIGGERS][0]) | {name: value}
+
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(wrong, published(TRIGGERS))
+
+
+def test_schemas_name_every_column_with_its_unit():
+    for kind, columns in ((TRIGGERS, TRIGGER_COLUMNS), (SEGMENTS, SEGMENT_COLUMNS)):
+        properties = published(kind)["properties"]
+        assert list(properties)[: len(columns)] == [column.name for column in columns]
+        for column in columns:
+            assert properties[column.name].get("unit", "") == column.unit
+    assert list(published(DEAD_LETTERS)["properties"]) == [one.name for one in fields(DeadLetter)]
+    statuses = published(TRIGGERS)["properties"]["status"]["oneOf"]
+    assert {each["const"]: each["description"] for each in statuses} == STATUSES
+
+
+def test_a_command_says_where_the_schemas_are():
+    command = [sys.executable, "-m", "transforms.sink.schemas"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == [str(schema_path(kind)) for kind in KINDS]
+
+
+def test_keys_name_what_is_told_of_and_nothing_else():
+    assert [one.key for one in MESSAGES[TRIGGERS]] == [b"a1b2", b"a1b2"]
+    assert [one.key for one in MESSAGES[SEGMENTS]] == [
+        b"H1:GDS-CALIB_STRAIN|1126259462250000000"
+    ] * 2
+    assert [one.key for one in MESSAGES[DEAD_LETTERS]] == [b"00ff|frames/0/17", "|Größe".encode()]
+
+
+def test_a_trigger_tells_how_long_it_took():
+    row = decoded(MESSAGES[TRIGGERS][0])
+
+    assert row["arrived_at"] == 1126259464.25
+    assert row["delay"] == 0.75
+    assert row["latency"] == 2.0
+    assert row["probabilities"] == {"blip": 0.25, "chirp": 0.75}
+
+
+def test_what_came_from_an_archive_did_not_arrive():
+    row = decoded(MESSAGES[TRIGGERS][1])
+
+    assert (row["arrived_at"], row["delay"], row["score"]) == (None, None, None)
+    assert row["status"] == WITHDRAWN
+
+
+def test_unix_times_become_gps_times_to_the_nanosecond():
+    assert from_unix(UNIX_NS + 1) == 1126259464_250000001
+
+
+def test_what_json_cannot_hold_is_refused():
+    with pytest.raises(ValueError, match="JSON"):
+        trigger_message(replace(TRIGGER, snr=float("inf")), "0.1.0", 0.0)
+
+
+def test_the_documentation_names_what_only_messages_have():
+    documentation = (Path(__file__).parents[1] / "docs" / "data-model.md").read_text("utf-8")
+
+    for column in MESSAGE_COLUMNS:
+        row = f"| `{column.name}` | {column.type} | {column.unit} | {column.description} |"
+        assert row in documentation
+    for name, meaning in STATUSES.items():
+        assert f"| `{name}` | {meaning} |" in documentation

@@ -1,0 +1,161 @@
+"""Which Kafka broker, how to be let in, and which topics must be there.
+
+What is secret stands in a file and is read where a client is made: neither the command
+line nor the graph that travels to the workers holds it.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_KEYS = """
+security.protocol enable.ssl.certificate.verification
+ssl.ca.location ssl.ca.pem ssl.certificate.location ssl.certificate.pem ssl.cipher.suites
+ssl.crl.location ssl.curves.list ssl.endpoint.identification.algorithm ssl.key.location
+ssl.key.password ssl.key.pem ssl.keystore.location ssl.keystore.password ssl.sigalgs.list
+sasl.mechanism sasl.mechanisms sasl.username sasl.password
+sasl.kerberos.keytab sasl.kerberos.kinit.cmd sasl.kerberos.min.time.before.relogin
+sasl.kerberos.principal sasl.kerberos.service.name
+sasl.oauthbearer.client.id sasl.oauthbearer.client.secret sasl.oauthbearer.config
+sasl.oauthbearer.extensions sasl.oauthbearer.method sasl.oauthbearer.scope
+sasl.oauthbearer.token.endpoint.url
+broker.address.family client.id client.rack socket.keepalive.enable
+"""
+SECURITY = frozenset(_KEYS.split())
+"""Keys that a properties file may hold, as librdkafka names them."""
+
+_ADDRESS = re.compile(r"([^\s:,/]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
+_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+
+
+class BrokerError(ValueError):
+    """What is wrong with a broker, its settings or topics, and what to do: one line."""
+
+
+@dataclass(frozen=True)
+class KafkaConfig:
+    """Where the broker is, and how to be let in."""
+
+    brokers: str
+    """Addresses to begin with, as in ``kafka-1:9092,kafka-2:9092``."""
+    properties: str = ""
+    """File of what secures the connection, ``key=value`` in each line, the keys librdkafka's;
+    every worker must see it under this path. Empty: an open connection."""
+
+    def __post_init__(self) -> None:
+        wrong = [one for one in self.brokers.split(",") if not _ADDRESS.fullmatch(one.strip())]
+        if wrong:
+            raise BrokerError(f"brokers: {wrong[0]!r} is not HOST:PORT")
+
+    def client_settings(self) -> dict[str, str]:
+        """Give the settings of any client of librdkafka; they may hold secrets.
+
+        Raises:
+            BrokerError: The properties file cannot be read, or a line is not right.
+        """
+        settings = _read_properties(self.properties) if self.properties else {}
+        return {"bootstrap.servers": self.brokers.replace(" ", ""), **settings}
+
+
+def _read_properties(path: str) -> dict[str, str]:
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise BrokerError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise BrokerError(f"{path}: not UTF-8 text") from error
+    settings: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        key, separator, value = (part.strip() for part in line.partition("="))
+        # Never the value: it may be a secret, and this text goes to a log.
+        if not separator:
+            raise BrokerError(f"{path}: line {number} is not key=value")
+        if key not in SECURITY:
+            known = ", ".join(sorted(SECURITY))
+            raise BrokerError(f"{path}: line {number}: unknown key {key}; known: {known}")
+        if key in settings:
+            raise BrokerError(f"{path}: line {number}: {key} comes twice; keep one")
+        settings[key] = value
+    return settings
+
+
+@dataclass(frozen=True)
+class Topic:
+    """How a topic is made where it is missing."""
+
+    partitions: int = 1
+    replication: int = -1
+    """How many brokers keep each record; -1: as the broker says."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Of the topic, as Kafka names them (cleanup.policy, ...)."""
+
+
+def check_topic(name: str) -> None:
+    """Refuse what Kafka does not take as a topic's name.
+
+    Raises:
+        BrokerError: It does not.
+    """
+    if not _TOPIC.fullmatch(name) or name in (".", ".."):
+        allowed = "letters, digits, dots, dashes and underscores, at most 249"
+        raise BrokerError(f"{name!r} cannot be the name of a topic: use {allowed}")
+
+
+def ensure_topics(
+    config: KafkaConfig, topics: Mapping[str, Topic], timeout: float = 30.0
+) -> list[str]:
+    """Make the topics that are missing; those that are there stay as they are.
+
+    Args:
+        config: The broker.
+        topics: By name.
+        timeout: How long the broker may take to answer [s].
+
+    Returns:
+        The names of those that were made.
+
+    Raises:
+        BrokerError: No broker answers, or it does not make a topic.
+    """
+    # Here, as the settings are for programs without a client too.
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient, NewTopic
+
+    for name in topics:
+        check_topic(name)
+    quiet = {"log_level": 0, "error_cb": lambda _: None}
+    try:
+        admin = AdminClient({**config.client_settings(), **quiet})
+        there = admin.list_topics(timeout=timeout).topics
+    except KafkaException as error:
+        reason = error.args[0].str()
+        advice = "start it, or correct brokers and properties"
+        raise BrokerError(f"no broker answers at {config.brokers} ({reason}): {advice}") from None
+    missing = [
+        NewTopic(name, topic.partitions, topic.replication, config=dict(topic.settings))
+        for name, topic in topics.items()
+        if name not in there
+    ]
+    if not missing:
+        return []
+    futures = admin.create_topics(missing, request_timeout=timeout)
+    return [name for name, future in futures.items() if _made(name, future)]
+
+
+def _made(name: str, future: Any) -> bool:
+    """Wait until a topic is made; False if another made it meanwhile."""
+    from confluent_kafka import KafkaError, KafkaException
+
+    try:
+        future.result()
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return False
+        reason = error.args[0].str()
+        advice = "have it made by whoever may"
+        raise BrokerError(f"topic {name} could not be made ({reason}): {advice}") from None
+    return True

@@ -1,0 +1,130 @@
+"""PublishKafka: triggers, segments and dead letters as messages, as soon as they are known."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.pvalue import PDone
+
+import transforms.coders  # noqa: F401  (registers the elements' coders)
+from transforms.broker import KafkaConfig, Topic, check_topic
+from transforms.elements import DeadLetter, Segment, Trigger
+from transforms.sink.messages import (
+    DEAD_LETTERS,
+    SEGMENTS,
+    TRIGGERS,
+    Message,
+    dead_letter_message,
+    segment_message,
+    trigger_message,
+)
+from transforms.sink.publisher import Batch, publisher
+from transforms.sink.utc import gps_now
+
+KINDS = (TRIGGERS, SEGMENTS, DEAD_LETTERS)
+
+
+def topic_name(prefix: str, kind: str) -> str:
+    """Give the topic of one kind of messages, as in ``wavefier.dead-letters``."""
+    return f"{prefix}.{kind.replace('_', '-')}"
+
+
+def output_topics(prefix: str, partitions: int = 1, replication: int = -1) -> dict[str, Topic]:
+    """Give the topics that ``PublishKafka`` needs, for ``ensure_topics``.
+
+    Of triggers, Kafka keeps the last message of each id; of the others, all messages for as
+    long as the broker says.
+    """
+    compacted = {TRIGGERS: {"cleanup.policy": "compact"}}
+    return {
+        topic_name(prefix, kind): Topic(partitions, replication, compacted.get(kind, {}))
+        for kind in KINDS
+    }
+
+
+@dataclass
+class PublishKafka(beam.PTransform):  # type: ignore[misc]
+    """Publish triggers, segments and dead letters, whatever their windows.
+
+    Takes a dictionary of PCollections: ``triggers``, ``segments`` and ``dead_letters``, or
+    some of them. A bundle ends when the broker has all its messages. Messages may come
+    twice, after a fault; those of one key stay in order.
+    """
+
+    config: KafkaConfig
+    prefix: str
+    """What the topics' names begin with: ``PREFIX.triggers`` and so on."""
+    version: str
+    timeout_seconds: float = 300.0
+    """How long a bundle waits for the broker before it fails and is tried again [s]."""
+
+    def expand(self, results: Any) -> PDone:
+        """Wire each kind of result to its topic.
+
+        Raises:
+            BrokerError: The prefix cannot be part of a topic's name.
+        """
+        makers: dict[str, Callable[[Any], Message]] = {
+            TRIGGERS: _TriggerMessage(self.version),
+            SEGMENTS: segment_message,
+            DEAD_LETTERS: dead_letter_message,
+        }
+        for kind, collection in results.items():
+            check_topic(topic_name(self.prefix, kind))
+            publish = _Publish(self.config, self.prefix, self.timeout_seconds, kind, makers[kind])
+            collection | f"Publish[{kind}]" >> beam.ParDo(publish)
+        return PDone(next(iter(results.values())).pipeline)
+
+
+@dataclass(frozen=True)
+class _TriggerMessage:
+    """Makes the message of a trigger that is sent now."""
+
+    version: str
+
+    def __call__(self, trigger: Trigger) -> Message:
+        return trigger_message(trigger, self.version, gps_now())
+
+
+class _Publish(beam.DoFn):  # type: ignore[misc]
+    """Sends each element; a bundle ends when all are delivered."""
+
+    def __init__(
+        self,
+        config: KafkaConfig,
+        prefix: str,
+        timeout_seconds: float,
+        kind: str,
+        make: Callable[[Any], Message],
+    ) -> None:
+        self._config = config
+        self._timeout = timeout_seconds
+        self._make = make
+        self._topic = topic_name(prefix, kind)
+        self._letters = topic_name(prefix, DEAD_LETTERS)
+        self._published = Metrics.counter("sink", f"published_{kind}")
+        self._refused = Metrics.counter("sink", "refused_messages")
+
+    def start_bundle(self) -> None:
+        """Begin to count; the publisher may be another than the last bundle's."""
+        self._publisher = publisher(self._config, self._timeout)
+        self._batch = Batch()
+
+    def process(self, element: Trigger | Segment | DeadLetter) -> None:
+        """Send one element."""
+        try:
+            topic, message = self._topic, self._make(element)
+        except ValueError as error:
+            self._refused.inc()
+            reason = f"its message cannot be made ({error}): report it to the software's keepers"
+            source = getattr(element, "id", repr(element))
+            topic, message = self._letters, dead_letter_message(DeadLetter(source, reason))
+        else:
+            self._published.inc()
+        self._publisher.send(topic, message, self._batch)
+
+    def finish_bundle(self) -> None:
+        """Wait for the broker."""
+        self._publisher.wait(self._batch)

@@ -1,0 +1,187 @@
+"""WriteLive: the results of a job without end, as files that are closed every minute."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.coders import BytesCoder, Coder
+from apache_beam.metrics import Metrics
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import BagStateSpec, TimerSpec, on_timer
+from apache_beam.transforms.window import GlobalWindows
+from apache_beam.utils.timestamp import Timestamp
+
+from transforms import coders
+from transforms.elements import FINAL, DeadLetter, Segment, Trigger
+from transforms.gps import from_event_micros, to_event_micros
+from transforms.sink import minutes
+from transforms.sink.config import SinkConfig
+from transforms.sink.folder import SEGMENTS, resume
+from transforms.sink.utc import from_unix
+from transforms.sink.writers import Provenance, write_segments
+
+Add = Callable[[Path, list[Any]], bool]
+"""Adds elements to a file; says whether it was written."""
+_Keyed = tuple[str, tuple[int, bytes]]
+"""A file's name; when it is to be written [GPS ns], and an element as bytes."""
+
+
+@dataclass
+class WriteLive(beam.PTransform):  # type: ignore[misc]
+    """Write final triggers, segments, dead letters and the loudest events to a folder.
+
+    Takes a dictionary of PCollections: ``triggers``, ``segments`` and ``dead_letters``, in
+    any windows. Gives the names of the files, each time one is written.
+
+    A minute's file is written when the watermark passes the minute's end, and again with all
+    that is in it when something comes later. The folder is made ready when the graph is
+    built; what is there stays. The workers must see it under the same path.
+    """
+
+    output: str
+    config: SinkConfig
+    config_text: str
+    config_id: str
+    version: str
+
+    def expand(self, results: Any) -> beam.PCollection[str]:
+        """Wire each kind of result to its files.
+
+        Raises:
+            OutputError: If the folder cannot be used.
+        """
+        folder = resume(self.output, self.config_text, self.config_id, self.version)
+        provenance = Provenance(self.config_id, self.version)
+        if not (folder / SEGMENTS).exists():
+            # No rows: it makes a job that has not analysed anything yet readable.
+            write_segments(folder, [], provenance)
+        final = results["triggers"] | "Final" >> beam.Filter(_is_final).with_output_types(Trigger)
+        streams: dict[str, tuple[Any, Callable[..., _Keyed], Add, Coder]] = {
+            "triggers": (final, _by_minute, _AddTriggers(provenance), coders.TriggerCoder()),
+            "events": (
+                final | "WithStrain" >> beam.Filter(_has_strain).with_output_types(Trigger),
+                _by_day,
+                _AddEvents(provenance, self.config.loudest),
+                coders.TriggerCoder(),
+            ),
+            "segments": (
+                results["segments"],
+                _by_start,
+                _AddSegments(provenance),
+                coders.SegmentCoder(),
+            ),
+            "dead_letters": (
+                results["dead_letters"],
+                _by_arrival,
+                minutes.add_letters,
+                coders.DeadLetterCoder(),
+            ),
+        }
+        return [
+            elements
+            | f"WholeJob[{name}]" >> beam.WindowInto(GlobalWindows())
+            | f"ByFile[{name}]" >> beam.Map(key).with_output_types(_Keyed)
+            | f"Write[{name}]" >> beam.ParDo(_Write(str(folder), name, add, coder))
+            for name, (elements, key, add, coder) in streams.items()
+        ] | "Files" >> beam.Flatten()
+
+
+def _is_final(trigger: Trigger) -> bool:
+    return trigger.status == FINAL
+
+
+def _has_strain(trigger: Trigger) -> bool:
+    return bool(trigger.snippet)
+
+
+def _by_minute(trigger: Trigger) -> _Keyed:
+    # Strain goes to another file, and would fill the state.
+    encoded = coders.TriggerCoder().encode(replace(trigger, snippet=b""))
+    return minutes.trigger_name(trigger), (minutes.minute_end_ns(trigger.time_ns), encoded)
+
+
+def _by_day(trigger: Trigger) -> _Keyed:
+    encoded = coders.TriggerCoder().encode(trigger)
+    return minutes.event_name(trigger), (minutes.minute_end_ns(trigger.time_ns), encoded)
+
+
+def _by_start(segment: Segment) -> _Keyed:
+    encoded = coders.SegmentCoder().encode(segment)
+    return minutes.segment_name(segment), (minutes.minute_end_ns(segment.start_ns), encoded)
+
+
+def _by_arrival(letter: DeadLetter, timestamp: Any = beam.DoFn.TimestampParam) -> _Keyed:
+    came_ns = from_event_micros(timestamp.micros)
+    if came_ns < 0:  # it has no time of its own, and nothing else told one yet
+        came_ns = from_unix(time.time_ns())
+    encoded = coders.DeadLetterCoder().encode(letter)
+    return minutes.letter_name(came_ns), (minutes.minute_end_ns(came_ns), encoded)
+
+
+@dataclass(frozen=True)
+class _AddTriggers:
+    provenance: Provenance
+
+    def __call__(self, path: Path, triggers: list[Trigger]) -> bool:
+        return minutes.add_triggers(path, triggers, self.provenance)
+
+
+@dataclass(frozen=True)
+class _AddEvents:
+    provenance: Provenance
+    loudest: int
+
+    def __call__(self, path: Path, triggers: list[Trigger]) -> bool:
+        return minutes.add_events(path, triggers, self.provenance, self.loudest)
+
+
+@dataclass(frozen=True)
+class _AddSegments:
+    provenance: Provenance
+
+    def __call__(self, path: Path, segments: list[Segment]) -> bool:
+        return minutes.add_segments(path, segments, self.provenance)
+
+
+_CLOSE = TimerSpec("close", TimeDomain.WATERMARK)
+_TIMER = beam.DoFn.TimerParam(_CLOSE)
+_WAITING = beam.DoFn.StateParam(BagStateSpec("waiting", BytesCoder()))
+
+
+@beam.typehints.with_input_types(_Keyed)
+@beam.typehints.with_output_types(str)
+class _Write(beam.DoFn):  # type: ignore[misc]
+    """Holds what belongs into a file until its minute is over, then writes it.
+
+    All of one file passes through here one after the other, as it is the key. What is in the
+    state after a fault is added once more, which changes nothing.
+    """
+
+    def __init__(self, folder: str, kind: str, add: Add, coder: Coder) -> None:
+        self._folder = folder
+        self._add = add
+        self._coder = coder
+        self._elements = Metrics.counter("sink", kind)
+        self._files = Metrics.counter("sink", f"{kind}_files")
+
+    def process(self, keyed: _Keyed, waiting: Any = _WAITING, close: Any = _TIMER) -> None:
+        """Keep an element until its minute is over; that may be at once."""
+        _, (closes_ns, encoded) = keyed
+        waiting.add(encoded)
+        self._elements.inc()
+        # A timer for each minute: a day's file must not wait for a minute without triggers.
+        over = Timestamp(micros=to_event_micros(closes_ns))
+        close.set(over, dynamic_timer_tag=str(closes_ns))
+
+    @on_timer(_CLOSE)  # type: ignore[untyped-decorator]
+    def write(self, name: Any = beam.DoFn.KeyParam, waiting: Any = _WAITING) -> Iterator[str]:
+        """Write the file anew, with all that came since it was written."""
+        elements = [self._coder.decode(encoded) for encoded in waiting.read()]
+        path = Path(self._folder, name)
+        if elements and self._add(path, elements):
+            self._files.inc()
+            yield str(path)
+        waiting.clear()

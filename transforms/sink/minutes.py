@@ -1,0 +1,171 @@
+"""The files of a live job: one for each detector and minute, that whole files only replace.
+
+Each function adds to a file what is new, and leaves the file alone where nothing is. So the
+same elements handed over again, after a fault or a restart, change nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+import h5py
+import pyarrow.parquet as pq
+
+from transforms.elements import DeadLetter, Segment, Trigger
+from transforms.gps import NANOSECONDS
+from transforms.sink.folder import whole_file
+from transforms.sink.segments import coalesce
+from transforms.sink.tables import segment_table, trigger_row, trigger_rows_table, unique
+from transforms.sink.utc import gps_now, utc_day
+from transforms.sink.writers import Provenance, letter_lines, segments_of, write_event
+
+MINUTE = 60
+"""[s], on the grid of GPS time."""
+_WHEN = ("emitted_at", "latency")
+
+
+def minute_start(gps_ns: int) -> int:
+    """Give the GPS time at which the minute of a GPS time [ns] begins [s]."""
+    return gps_ns // NANOSECONDS // MINUTE * MINUTE
+
+
+def minute_end_ns(gps_ns: int) -> int:
+    """Give the GPS time at which the minute of a GPS time [ns] ends [ns]."""
+    return (minute_start(gps_ns) + MINUTE) * NANOSECONDS
+
+
+def trigger_name(trigger: Trigger) -> str:
+    """Give the file of a trigger: of its detector, and the minute of its peak."""
+    return f"triggers/{_place(trigger.ifo, 'TRIGGERS', trigger.time_ns)}.parquet"
+
+
+def segment_name(segment: Segment) -> str:
+    """Give the file of a segment: of its detector, and the minute in which it begins."""
+    return f"segments/{_place(segment.ifo, 'SEGMENTS', segment.start_ns)}.parquet"
+
+
+def event_name(trigger: Trigger) -> str:
+    """Give the file of a trigger's strain: of its detector, and the day of UTC."""
+    day = utc_day(trigger.time_ns)
+    name = f"{trigger.ifo}-EVENTS-{day.gps_start}-{day.duration}.h5"
+    return f"events/{trigger.ifo}/{day.date}/{name}"
+
+
+def letter_name(gps_ns: int) -> str:
+    """Give the file of the dead letters that came at a GPS time [ns]."""
+    start = minute_start(gps_ns)
+    return f"dead_letters/{_date(start)}/DEAD_LETTERS-{start}-{MINUTE}.jsonl"
+
+
+def _place(ifo: str, what: str, gps_ns: int) -> str:
+    start = minute_start(gps_ns)
+    return f"{ifo}/{_date(start)}/{ifo}-{what}-{start}-{MINUTE}"
+
+
+def _date(start: int) -> str:
+    return utc_day(start * NANOSECONDS).date
+
+
+def add_triggers(path: Path, triggers: Iterable[Trigger], provenance: Provenance) -> bool:
+    """Add triggers to a file; one whose id is there replaces it, if it differs.
+
+    Args:
+        path: The file; made if missing.
+        triggers: In any order.
+        provenance: What made them.
+
+    Returns:
+        Whether the file was written.
+    """
+    rows = {}
+    if path.is_file():
+        rows = {row["id"]: row for row in pq.read_table(path, partitioning=None).to_pylist()}
+    changed = False
+    now = gps_now()
+    for trigger in unique(triggers):
+        row = trigger_row(trigger, provenance.version, now)
+        there = rows.get(trigger.id, {})
+        if {**row, **dict.fromkeys(_WHEN)} != {**there, **dict.fromkeys(_WHEN)}:
+            rows[trigger.id] = row
+            changed = True
+    if changed:
+        table = trigger_rows_table(rows.values(), asdict(provenance))
+        with whole_file(path) as temporary:
+            pq.write_table(table, temporary, compression="zstd")
+    return changed
+
+
+def add_segments(path: Path, segments: Iterable[Segment], provenance: Provenance) -> bool:
+    """Add segments to a file, joined with those that are there where they touch.
+
+    Returns:
+        Whether the file was written.
+    """
+    there = segments_of(path) if path.is_file() else []
+    joined = coalesce([*there, *segments])
+    if joined == there:
+        return False
+    with whole_file(path) as temporary:
+        table = segment_table(joined, asdict(provenance))
+        pq.write_table(table, temporary, compression="zstd")
+    return True
+
+
+def add_letters(path: Path, letters: Iterable[DeadLetter]) -> bool:
+    """Add dead letters to a file, each once.
+
+    Returns:
+        Whether the file was written.
+    """
+    there = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    lines = sorted({*there, *letter_lines(letters)})
+    if lines == there:
+        return False
+    with whole_file(path) as temporary:
+        temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return True
+
+
+def add_events(
+    path: Path, triggers: Iterable[Trigger], provenance: Provenance, loudest: int
+) -> bool:
+    """Add the whitened strain of triggers to a file, which keeps the loudest of each channel.
+
+    Args:
+        path: The file; made if missing.
+        triggers: In any order; those without strain are left out.
+        provenance: What made them.
+        loudest: How many of each channel are kept.
+
+    Returns:
+        Whether the file was written.
+    """
+    new = {each.id: each for each in unique(triggers) if each.snippet}
+    there = _strain(path)
+    known = there | {each.id: (each.channel, each.snr) for each in new.values()}
+    ranked: dict[str, list[str]] = {}
+    for name in sorted(known, key=lambda name: (-known[name][1], name)):
+        ranked.setdefault(known[name][0], []).append(name)
+    kept = [name for names in ranked.values() for name in names[:loudest]]
+    if set(kept) == set(there):
+        return False
+    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs.update(asdict(provenance))
+        if there:
+            with h5py.File(path, "r") as old:
+                for name in set(kept) & set(there):
+                    old.copy(name, file)
+        for name in sorted(set(kept) - set(there)):
+            write_event(file.create_group(name), new[name], provenance.version)
+    return True
+
+
+def _strain(path: Path) -> dict[str, tuple[str, float]]:
+    """Give channel and SNR of what a file holds, by id."""
+    if not path.is_file():
+        return {}
+    with h5py.File(path, "r") as file:
+        return {
+            name: (str(group.attrs["channel"]), float(group.attrs["snr"]))
+            for name, group in file.items()
+        }
