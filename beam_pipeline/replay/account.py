@@ -1,13 +1,15 @@
 """What was done to each frame: a line each in a log, and a sum in the end."""
 
 import json
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 
+from beam_pipeline import progress
 from beam_pipeline.replay.faults import DROP
 from beam_pipeline.replay.schedule import Sending
 from beam_pipeline.replay.sender import Receipt
@@ -27,8 +29,17 @@ class Parcel:
     """How it was damaged, in words."""
 
 
+@dataclass
+class _Entry:
+    parcel: Parcel
+    receipt: Receipt | None = None
+
+
 class Account:
-    """Counts frames, and writes a line of JSON for each that the broker has, or was dropped."""
+    """Counts frames, and writes a line of JSON for each that the broker has, or was dropped.
+
+    The lines are in the order of sending, whenever the broker answers.
+    """
 
     def __init__(self, path: Path | None) -> None:
         """Open the log, anew.
@@ -38,6 +49,7 @@ class Account:
         """
         # In lines: whatever happens, those that are there are whole.
         self._file = path.open("w", encoding="utf-8", buffering=1) if path else None
+        self._entries: deque[_Entry] = deque()
         self._frames: Counter[tuple[str, str]] = Counter()
         self._faults: Counter[tuple[str, str, str]] = Counter()
 
@@ -50,18 +62,33 @@ class Account:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # Behind what never arrived there may be what did.
+        for entry in self._entries:
+            self._note(entry)
         if self._file:
             self._file.close()
 
-    def add(self, parcel: Parcel, receipt: Receipt) -> None:
-        """Note what became of a frame."""
-        fault = parcel.sending.fault
-        kind = fault.kind if fault else ""
-        where = parcel.sending.played.frame.channel, parcel.topic
+    def entry(self, parcel: Parcel) -> Callable[[Receipt], None]:
+        """Give what is to be called when the broker has all of a frame."""
+        entry = _Entry(parcel)
+        self._entries.append(entry)
+        return partial(self._arrived, entry)
+
+    def _arrived(self, entry: _Entry, receipt: Receipt) -> None:
+        entry.receipt = receipt
+        while self._entries and self._entries[0].receipt is not None:
+            self._note(self._entries.popleft())
+
+    def _note(self, entry: _Entry) -> None:
+        if entry.receipt is None:
+            return
+        fault, frame = entry.parcel.sending.fault, entry.parcel.sending.played.frame
+        kind, where = fault.kind if fault else "", (frame.channel, entry.parcel.topic)
         self._frames[where] += kind != DROP
         self._faults[*where, kind] += 1
+        progress.note(0.0, to_seconds(frame.gps_end_ns - frame.gps_start_ns))
         if self._file:
-            self._file.write(json.dumps(_line(parcel, receipt, kind)) + "\n")
+            self._file.write(json.dumps(_line(entry.parcel, entry.receipt, kind)) + "\n")
 
     def summary(self) -> Iterator[str]:
         """Give a line for each channel."""

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import partial
 
 from tqdm import tqdm
 
@@ -22,6 +21,9 @@ from transforms.gps import NANOSECONDS
 from transforms.ingest.encoder import encode
 from transforms.ingest.playback import Cut, Playback, gather
 from transforms.sink.utc import gps_now
+
+PATIENCE_S = 10.0
+"""How long a broker may take to answer at the start [s]; later, it is waited for."""
 
 
 @dataclass
@@ -91,7 +93,7 @@ def replay(options: argparse.Namespace, start_ns: int | None, end_ns: int | None
         if not topics:
             tell("there is nothing to play")
             return DATA_PROBLEM
-        ensure_topics(config, topics)
+        ensure_topics(config, topics, PATIENCE_S)
         if options.now:
             cut = replace(cut, shift_ns=_shift_to_now(playback, cut))
             playback = Playback(spans, cut, problems)
@@ -165,19 +167,13 @@ def send(
         parcel = wire.parcel(sending)
         while (left := pace.left(sending.at_ns)) > 0:
             sender.wait(left)
-        arrived = partial(_arrived, account, parcel)
+        arrived = account.entry(parcel)
         if not parcel.messages:
             arrived(Receipt())
             continue
         frame = sending.played.frame
         headers = {"gps": seconds_text(frame.gps_start_ns)}
         sender.send(parcel.topic, frame.channel, headers, parcel.messages * parcel.copies, arrived)
-
-
-def _arrived(account: Account, parcel: Parcel, receipt: Receipt) -> None:
-    account.add(parcel, receipt)
-    frame = parcel.sending.played.frame
-    progress.note(0.0, gps.to_seconds(frame.gps_end_ns - frame.gps_start_ns))
 
 
 def seconds_text(gps_ns: int) -> str:
