@@ -1,4 +1,4 @@
-"""The command line: ``wavefier run``, ``live``, ``train``, ``report``, ``doctor``.
+"""The command line: ``wavefier run``, ``live``, ``replay``, ``train``, ``report``, ``doctor``.
 
 Exit codes: 0 done, 1 a problem with the data, 2 a mistake in the call.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from beam_pipeline.exits import DATA_PROBLEM, DONE, INTERRUPTED, USAGE, UserError
 from beam_pipeline.interrupt import Interrupted, stoppable
+from beam_pipeline.replay import options as replay_options
 from beam_pipeline.version import own_version
 
 __all__ = ["DATA_PROBLEM", "DONE", "INTERRUPTED", "USAGE", "main"]
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_run(commands)
     _add_live(commands)
+    replay_options.add(_add(commands, "replay", "send files to Kafka as a detector would"))
     train = _add(commands, "train", "make a model from simulated transients")
     train.add_argument("--config", type=Path, help="YAML of the training; default: the package's")
     train.add_argument("--seed", type=int, help="seed, in place of the configuration's")

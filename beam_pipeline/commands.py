@@ -36,14 +36,7 @@ _TABLE = (
 def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
     """Analyse files of strain."""
     config = _config(options)
-    job = ArchiveJob(
-        tuple(options.files),
-        options.output,
-        _time("--start", options.start),
-        _time("--end", options.end),
-    )
-    if job.start_ns is not None and job.end_ns is not None and job.start_ns >= job.end_ns:
-        raise UserError("--start must lie before --end")
+    job = ArchiveJob(tuple(options.files), options.output, *_span(options))
     try:
         beam_options(rest)
         with progress.shown():
@@ -51,6 +44,14 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
     except (OptionError, OutputError, ArtefactError) as error:
         raise UserError(error) from error
     return _summary(job.output, _drawn(job.output), options.rows)
+
+
+def replay(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+    """Send files to Kafka as a detector would."""
+    # Only now: no other command needs a client of Kafka.
+    from beam_pipeline.replay import command
+
+    return command.replay(options, *_span(options))
 
 
 def _config(options: argparse.Namespace) -> PipelineConfig:
@@ -61,6 +62,13 @@ def _config(options: argparse.Namespace) -> PipelineConfig:
     if options.channel:
         config = replace(config, ingest=replace(config.ingest, channels=tuple(options.channel)))
     return config
+
+
+def _span(options: argparse.Namespace) -> tuple[int | None, int | None]:
+    start_ns, end_ns = _time("--start", options.start), _time("--end", options.end)
+    if start_ns is not None and end_ns is not None and start_ns >= end_ns:
+        raise UserError("--start must lie before --end")
+    return start_ns, end_ns
 
 
 def _time(option: str, text: str | None) -> int | None:

@@ -28,8 +28,7 @@ def note_plan(plan: BlockPlan) -> BlockPlan:
     """Count a planned block."""
     milliseconds = (plan.analyse_end_ns - plan.analyse_start_ns) // 1_000_000
     _PLANNED.inc(milliseconds)
-    for watcher in _watchers:
-        watcher(milliseconds / 1000, 0.0)
+    note(milliseconds / 1000, 0.0)
     return plan
 
 
@@ -37,9 +36,14 @@ def note_block(block: Block) -> Block:
     """Count a block that is being analysed."""
     milliseconds = (block.analyse_end_ns - block.analyse_start_ns) // 1_000_000
     _DONE.inc(milliseconds)
-    for watcher in _watchers:
-        watcher(0.0, milliseconds / 1000)
+    note(0.0, milliseconds / 1000)
     return block
+
+
+def note(planned: float, done: float) -> None:
+    """Tell whoever watches how much more strain is planned, and how much more is done [s]."""
+    for watcher in _watchers:
+        watcher(planned, done)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ after LIGO-T050017.
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -37,6 +38,23 @@ class Format(Protocol):
         """Read the strain of [start, end), not to be written to, and its rate in the file."""
 
 
+def describe(path: str, config: IngestConfig) -> list[Span]:
+    """Find what a file says that it holds: its channels, times, and gaps and flags by its masks.
+
+    No sample is looked at; `inspect` does.
+
+    Raises:
+        DataError: The file cannot be used; one line says why and what to do.
+    """
+    source = _recognised(path)
+    names = chosen(path, source.channels(path), config.channels)
+    return [
+        _span(path, stretch, config.resample_rate)
+        for name in names
+        for stretch in source.stretches(path, name, config.require)
+    ]
+
+
 def inspect(path: str, config: IngestConfig) -> list[Span]:
     """Find what of a file can be analysed: its channels, times, gaps and flags.
 
@@ -47,13 +65,7 @@ def inspect(path: str, config: IngestConfig) -> list[Span]:
     Raises:
         DataError: The file cannot be used; one line says why and what to do.
     """
-    source = _recognised(path)
-    names = chosen(path, source.channels(path), config.channels)
-    return [
-        _span(path, source, stretch, config)
-        for name in names
-        for stretch in source.stretches(path, name, config.require)
-    ]
+    return [_scanned(span) for span in describe(path, config)]
 
 
 def read_native(path: str, channel: str, start_ns: int, end_ns: int) -> tuple[FloatArray, int]:
@@ -144,33 +156,39 @@ def _listed(names: Iterable[str], most: int = 10) -> str:
     return ", ".join(listed[:most]) + more
 
 
-def _span(path: str, source: Format, stretch: Stretch, config: IngestConfig) -> Span:
-    start_ns, end_ns, file_rate = stretch.start_ns, stretch.end_ns, stretch.sample_rate
-    gaps = list(stretch.gaps)
-    finite = False
-    for begin in range(stretch.first, stretch.first + stretch.length, CHUNK):
-        stop = min(begin + CHUNK, stretch.first + stretch.length)
-        times = gps.to_ns(begin, file_rate), gps.to_ns(stop, file_rate)
-        chunk, _ = source.read(path, stretch.channel, *times)
-        finite = finite or bool(np.isfinite(chunk).any())
-        gaps += quality.scan(chunk, begin, file_rate)
-    rate = resample.rate_for(file_rate, config.resample_rate)
-    if not finite and not _is_masked(stretch):
-        raise DataError(f"{path}: no finite sample of {stretch.channel}; leave the file out")
+def _span(path: str, stretch: Stretch, ceiling: int) -> Span:
+    rate = resample.rate_for(stretch.sample_rate, ceiling)
     return Span(
         path=path,
         ifo=filename.interferometer(path, stretch.channel),
         channel=stretch.channel,
-        gps_start_ns=start_ns,
-        gps_end_ns=end_ns,
+        gps_start_ns=stretch.start_ns,
+        gps_end_ns=stretch.end_ns,
         sample_rate=rate,
-        gaps=tuple(quality.open_ended(gaps, start_ns, end_ns, rate)),
+        gaps=tuple(stretch.gaps),
         flags=tuple(stretch.flags),
-        file_rate=0 if rate == file_rate else file_rate,
+        file_rate=0 if rate == stretch.sample_rate else stretch.sample_rate,
     )
 
 
-def _is_masked(stretch: Stretch) -> bool:
-    """Tell whether masks alone leave nothing of a stretch: then its strain may be missing."""
-    tiles = tiled(stretch.gaps, stretch.start_ns, stretch.end_ns)
-    return stretch.length > 0 and all(tile.name for tile in tiles)
+def _scanned(span: Span) -> Span:
+    """Add the gaps that the samples of a span show."""
+    rate = span.file_rate or span.sample_rate
+    first, last = (gps.to_index(time, rate) for time in (span.gps_start_ns, span.gps_end_ns))
+    gaps = list(span.gaps)
+    finite = False
+    for begin in range(first, last, CHUNK):
+        times = gps.to_ns(begin, rate), gps.to_ns(min(begin + CHUNK, last), rate)
+        chunk, _ = read_native(span.path, span.channel, *times)
+        finite = finite or bool(np.isfinite(chunk).any())
+        gaps += quality.scan(chunk, begin, rate)
+    if not finite and not _is_masked(span):
+        raise DataError(f"{span.path}: no finite sample of {span.channel}; leave the file out")
+    ends = span.gps_start_ns, span.gps_end_ns
+    return replace(span, gaps=tuple(quality.open_ended(gaps, *ends, span.sample_rate)))
+
+
+def _is_masked(span: Span) -> bool:
+    """Tell whether masks alone leave nothing of a span: then its strain may be missing."""
+    tiles = tiled(span.gaps, span.gps_start_ns, span.gps_end_ns)
+    return bool(tiles) and all(tile.name for tile in tiles)

@@ -59,9 +59,7 @@ def plan(
         end_ns: Analyse nothing from here on; None: to the last sample.
     """
     wanted = list(_cut(spans, start_ns, end_ns))
-    agreed, odd = _agreed(wanted)
-    kept, covered = _without_overlap(agreed)
-    letters = tuple(sorted((*odd, *covered), key=lambda letter: (letter.source, letter.reason)))
+    kept, letters = settle(wanted)
     if not kept:
         return Plan((), (), letters)
     good, bad = _segments(kept, minimum_ns)
@@ -70,6 +68,13 @@ def plan(
         block for segment in good for block in _blocks(kept, flags, segment, reach, block_ns)
     )
     return Plan(blocks, tuple(bad), letters)
+
+
+def settle(spans: Iterable[Span]) -> tuple[list[Span], tuple[DeadLetter, ...]]:
+    """Choose what is read of one channel: one rate, and every time once, in its order."""
+    agreed, odd = _agreed(list(spans))
+    kept, covered = _without_overlap(agreed)
+    return kept, tuple(sorted((*odd, *covered), key=lambda one: (one.source, one.reason)))
 
 
 def _cut(spans: Iterable[Span], start_ns: int | None, end_ns: int | None) -> Iterator[Span]:

@@ -1,0 +1,83 @@
+"""The options of ``wavefier replay``."""
+
+import argparse
+from pathlib import Path
+
+from beam_pipeline.replay.faults import DELAY, KINDS
+
+FORMATS = ("lldd", "gwf", "row")
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add them to a parser."""
+    parser.add_argument("files", nargs="+", metavar="FILE", help="GWF or HDF5 (GWOSC, gwpy, PyCBC)")
+    parser.add_argument("--brokers", required=True, metavar="HOST:PORT", help="Kafka, one or more")
+    parser.add_argument(
+        "--topic",
+        default="wavefier.strain.{ifo}",
+        metavar="NAME",
+        help="where frames go; {ifo} is the detector (default: wavefier.strain.{ifo})",
+    )
+    parser.add_argument(
+        "--kafka-config", default="", metavar="FILE", help="how to be let in: lines of key=value"
+    )
+    parser.add_argument(
+        "--format", choices=FORMATS, default=FORMATS[0], help="of messages (default: lldd)"
+    )
+    _add_data(parser)
+    _add_time(parser)
+    _add_faults(parser)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--channel",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="play this channel, where a file holds several; may be repeated",
+    )
+    parser.add_argument("--start", metavar="TIME", help="play from here on [GPS seconds or UTC]")
+    parser.add_argument("--end", metavar="TIME", help="play up to here [GPS seconds or UTC]")
+    parser.add_argument(
+        "--frame-seconds", type=float, default=1.0, metavar="S", help="of a frame (default: 1)"
+    )
+
+
+def _add_time(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--speed",
+        type=float,
+        default=1.0,
+        metavar="N",
+        help="so many times real time; 0: as fast as the broker takes them (default: 1)",
+    )
+    parser.add_argument(
+        "--loop",
+        type=int,
+        default=1,
+        metavar="N",
+        help="play so often, each time later; 0: without end (default: 1)",
+    )
+    when = parser.add_mutually_exclusive_group()
+    when.add_argument(
+        "--shift", type=int, default=0, metavar="S", help="add so many seconds to all times"
+    )
+    when.add_argument(
+        "--now", action="store_true", help="shift times so that data seem to be taken now"
+    )
+
+
+def _add_faults(parser: argparse.ArgumentParser) -> None:
+    faults = parser.add_argument_group(
+        "faults", "P is a probability, or GPS times in the files: [IFO:]GPS,[IFO:]GPS,..."
+    )
+    for kind, text in KINDS.items():
+        form = "P:SECONDS" if kind == DELAY else "P"
+        faults.add_argument(
+            f"--{kind}", action="append", default=[], metavar=form, help=f"a frame {text}"
+        )
+    faults.add_argument("--seed", type=int, default=0, metavar="N", help="of chance (default: 0)")
+    faults.add_argument(
+        "--fault-log", type=Path, metavar="FILE", help="a line of JSON for each frame"
+    )
