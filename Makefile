@@ -14,7 +14,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 JAVA_PARTS := $(BIN)/python -m flink.parts
 
 .PHONY: help env demo test lint type check bench peers-env format lock clean
-.PHONY: flink-jar flink-env flink-up flink-down kafka-jars kafka-up kafka-down
+.PHONY: flink-jar flink-env flink-up flink-down kafka-jars kafka-up kafka-down live-demo
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -74,6 +74,9 @@ kafka-up: env kafka-jars  ## start a Kafka broker on this machine
 
 kafka-down: env  ## stop it, remove its files
 	$(BIN)/python -m flink.broker down
+
+live-demo: env flink-jar flink-env kafka-jars  ## find GW150914 live: broker, cluster, job and replay at real time
+	$(BIN)/python -m flink.demo
 
 format: env  ## put the code into shape
 	$(BIN)/ruff format .
