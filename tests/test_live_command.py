@@ -1,0 +1,132 @@
+"""The way in to a live job: its options, its workers, and mistakes told in one line."""
+
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import grpc
+import pytest
+from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
+
+from beam_pipeline import cli, live_options
+from beam_pipeline.flink_rest import FlinkCluster
+from beam_pipeline.options import OptionError
+from beam_pipeline.workers import pool
+
+
+def options(master=None, rest=()):
+    made = live_options.live_options(master, "127.0.0.1:5", list(rest))
+    return dict(option[2:].partition("=")[::2] for option in made)
+
+
+def free_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+def test_a_job_is_a_stream_with_short_bundles_on_our_workers(tmp_path, monkeypatch):
+    jar = tmp_path / "job-server.jar"
+    jar.touch()
+    monkeypatch.setattr(live_options, "JOB_SERVER", jar)
+    made = options()
+    assert made["runner"] == "FlinkRunner"
+    assert made["flink_master"] == "[local]"
+    assert made["flink_job_server_jar"] == str(jar)
+    assert made["environment_type"] == "EXTERNAL"
+    assert made["environment_config"] == "127.0.0.1:5"
+    assert "streaming" in made
+    assert int(made["max_bundle_time_mills"]) <= 100
+    assert options("flink:8081")["flink_master"] == "flink:8081"
+
+
+def test_what_is_typed_wins():
+    made = live_options.live_options(None, "w", ["--job_endpoint=h:1", "--max_bundle_size=7"])
+    assert "--runner=PortableRunner" in made
+    assert [o for o in made if o.startswith("--max_bundle_size")] == ["--max_bundle_size=7"]
+    assert not [o for o in made if o.startswith("--flink")]
+
+
+def test_a_missing_job_server_is_a_line_that_says_how_to_build_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(live_options, "JOB_SERVER", tmp_path / "nowhere.jar")
+    with pytest.raises(OptionError, match="make flink-jar"):
+        options()
+
+
+def start(address, name):
+    with grpc.insecure_channel(address) as channel:
+        service = beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolStub(channel)
+        request = beam_fn_api_pb2.StartWorkerRequest(worker_id=name)
+        # Nobody answers there: the worker waits, or ends and says why in its log.
+        for field in ("control_endpoint", "logging_endpoint", "provision_endpoint"):
+            getattr(request, field).url = f"127.0.0.1:{free_port()}"
+        return service.StartWorker(request)
+
+
+def running(name):
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (folder / "environ").read_bytes()
+            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if f"WORKER_ID={name}".encode() in environment and state != "Z":
+            found.append(folder.name)
+    return found
+
+
+def test_workers_end_with_their_pool(tmp_path):
+    name = f"test-{time.time_ns()}"
+    with pool(tmp_path / "logs") as address:
+        assert not start(address, name).error
+        assert (tmp_path / "logs" / f"worker-{name}.log").exists()
+    assert not running(name)
+
+
+def test_the_pool_listens_to_this_machine_only(tmp_path):
+    with pool(tmp_path / "logs") as address:
+        host, _, port = address.partition(":")
+        assert host == "127.0.0.1"
+        listening = [
+            line.split()[1]
+            for table in ("tcp", "tcp6")
+            for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+            if line.split()[3] == "0A" and line.split()[1].endswith(f":{int(port):04X}")
+        ]
+        # 127.0.0.1, in the byte order of the machine, as itself or inside an IPv6 address.
+        assert [each.partition(":")[0][-8:] for each in listening] == ["0100007F"]
+
+
+def test_a_cluster_that_is_away_is_waited_for_and_then_lost():
+    cluster = FlinkCluster(f"127.0.0.1:{free_port()}")
+    assert cluster.state("job") is None
+    assert cluster.watch("job", patience_s=0.0) == "LOST"
+    assert not cluster.cancel("job", patience_s=0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--brokers", "nowhere"], "is not HOST:PORT"),
+        (["--brokers", "127.0.0.1:1"], "no broker answers"),
+        (["--brokers", "127.0.0.1:1", "--kafka-config", "nowhere.txt"], "nowhere.txt"),
+        (["--brokers", "127.0.0.1:1", "--publish", "a b"], "cannot be the name of a topic"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments, line, capsys, monkeypatch):
+    monkeypatch.setattr("transforms.broker.ensure_topics.__defaults__", (0.5,))
+    assert cli.main(["live", "--topic", "t", *arguments]) == cli.USAGE
+    said = capsys.readouterr().err.strip()
+    assert line in said
+    assert len(said.splitlines()) == 1
+
+
+def test_the_worker_says_what_it_lacks():
+    done = subprocess.run(
+        [sys.executable, "-m", "beam_pipeline.worker"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode
+    assert "WORKER_ID" in done.stderr
