@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms import gps
+from transforms.broker import KafkaConfig
 from transforms.elements import Frame
 from transforms.ingest.client import KafkaError
 from transforms.ingest.kafka import PositionsCoder, PositionsTracker
@@ -186,7 +187,8 @@ def test_the_rest_is_split_off_where_it_is_and_nowhere_else():
     [({"start": "newest"}, "must be latest or earliest"), ({"topics": ()}, "no topics to read")],
 )
 def test_a_source_that_cannot_be_is_refused(change, said):
-    given = {"settings": {}, "topics": ("a",), "group": "g", "decoder": dict, "rewind": Rewind()}
+    kafka = KafkaConfig("localhost:9092")
+    given = {"kafka": kafka, "topics": ("a",), "group": "g", "decoder": dict, "rewind": Rewind()}
     with pytest.raises(KafkaError, match=said):
         Source(**{**given, **change})
     with pytest.raises(ValueError, match="must be more than 0"):
