@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import grpc
@@ -25,12 +26,19 @@ _PATIENCE_S = 10.0
 
 
 class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ignore[misc]
+    """Starts workers; each ends by itself when its TaskManager hangs up.
+
+    TaskManagers do not know of each other: two of them have workers of the same name.
+    """
+
     def __init__(self, logs: Path) -> None:
         self._logs = logs
-        self.workers: dict[str, subprocess.Popen[bytes]] = {}
+        self._lock = Lock()
+        self._workers: list[subprocess.Popen[bytes]] = []
 
     def StartWorker(self, request: Any, context: Any) -> Any:
         """Start one worker."""
+        self.running()
         name = request.worker_id
         try:
             environment = {
@@ -41,7 +49,7 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ign
                 "WAVEFIER_PROVISION": request.provision_endpoint.url,
             }
             with open(self._logs / f"worker-{name}.log", "ab") as log:
-                self.workers[name] = subprocess.Popen(
+                worker = subprocess.Popen(
                     [sys.executable, "-m", "beam_pipeline.worker"],
                     env=environment,
                     stdin=subprocess.DEVNULL,
@@ -49,17 +57,23 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ign
                     stderr=log,
                     start_new_session=True,
                 )
+            with self._lock:
+                self._workers.append(worker)
         except OSError as error:
             _LOG.error("worker %s does not start: %s", name, error)
             return beam_fn_api_pb2.StartWorkerResponse(error=str(error))
         return beam_fn_api_pb2.StartWorkerResponse()
 
     def StopWorker(self, request: Any, context: Any) -> Any:
-        """End one worker."""
-        worker = self.workers.pop(request.worker_id, None)
-        if worker is not None:
-            _end([worker])
+        """Leave it to the worker, whose TaskManager hangs up: its name may be another's too."""
+        self.running()
         return beam_fn_api_pb2.StopWorkerResponse()
+
+    def running(self) -> list[subprocess.Popen[bytes]]:
+        """Give the workers that have not ended; of the others nothing is left."""
+        with self._lock:
+            self._workers = [worker for worker in self._workers if worker.poll() is None]
+            return list(self._workers)
 
 
 @contextmanager
@@ -83,7 +97,7 @@ def pool(logs: Path, port: int = 0) -> Iterator[str]:
         yield f"{HOST}:{found}"
     finally:
         server.stop(0).wait()
-        _end(list(made.workers.values()))
+        _end(made.running())
 
 
 def _end(workers: list[subprocess.Popen[bytes]]) -> None:

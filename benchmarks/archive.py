@@ -39,6 +39,8 @@ class Recipe:
     """Signals put in; none: noise alone."""
     gap: tuple[float, float] = injections.GAP
     """Between signals [s]."""
+    ifo: str = IFO
+    """Detector."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Archive:
     seconds: int
     sample_rate: int
     injections: tuple[Injection, ...]
+    ifo: str = IFO
 
 
 def make(folder: Path, recipe: Recipe, kind: str, file_seconds: int) -> Archive:
@@ -71,11 +74,11 @@ def make(folder: Path, recipe: Recipe, kind: str, file_seconds: int) -> Archive:
         truth += found
         held = np.concatenate([held, piece])
         while len(held) >= file_seconds * rate:
-            files.append(_write(folder, held[: file_seconds * rate], start, rate, kind))
+            files.append(write(folder, held[: file_seconds * rate], start, recipe, kind))
             held, start = held[file_seconds * rate :], start + file_seconds
     if len(held):
-        files.append(_write(folder, held, start, rate, kind))
-    return Archive(tuple(files), FIRST_GPS, recipe.seconds, rate, tuple(truth))
+        files.append(write(folder, held, start, recipe, kind))
+    return Archive(tuple(files), FIRST_GPS, recipe.seconds, rate, tuple(truth), recipe.ifo)
 
 
 def pieces(recipe: Recipe) -> Iterator[tuple[FloatArray, tuple[Injection, ...]]]:
@@ -113,11 +116,23 @@ def _signals(
     )
 
 
-def _write(folder: Path, strain: FloatArray, start: int, rate: int, kind: str) -> Path:
-    stem = folder / f"H-{IFO}_BENCH-{start}-{-(-len(strain) // rate)}"
+def write(
+    folder: Path, strain: FloatArray, start: int, source: Recipe | Archive, kind: str
+) -> Path:
+    """Write one file.
+
+    Args:
+        folder: Where to.
+        strain: Of one channel, [time].
+        start: GPS time of the first sample [s].
+        source: What it is a part of.
+        kind: One of ``FORMATS``.
+    """
+    ifo, rate = source.ifo, source.sample_rate
+    stem = folder / f"{ifo[0]}-{ifo}_BENCH-{start}-{-(-len(strain) // rate)}"
     if kind == "gwf":
         path = stem.with_suffix(".gwf")
-        gwframe.write(str(path), {CHANNEL: strain}, float(start), rate, name=IFO)
+        gwframe.write(str(path), {f"{ifo}:{NAME}": strain}, float(start), rate, name=ifo)
         return path
     path = stem.with_suffix(".hdf5")
     with h5py.File(path, "w") as file:
@@ -125,5 +140,5 @@ def _write(folder: Path, strain: FloatArray, start: int, rate: int, kind: str) -
             "strain/Strain", data=strain, chunks=(2048,), compression="gzip", compression_opts=1
         )
         held.attrs.update(Xstart=start, Xspacing=1 / rate, Npoints=len(strain))
-        file["meta/Detector"] = IFO
+        file["meta/Detector"] = ifo
     return path

@@ -55,6 +55,12 @@ def test_a_missing_job_server_is_a_line_that_says_how_to_build_it(tmp_path, monk
         options()
 
 
+def stop(address, name):
+    with grpc.insecure_channel(address) as channel:
+        service = beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolStub(channel)
+        return service.StopWorker(beam_fn_api_pb2.StopWorkerRequest(worker_id=name))
+
+
 def start(address, name):
     with grpc.insecure_channel(address) as channel:
         service = beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolStub(channel)
@@ -83,6 +89,17 @@ def test_workers_end_with_their_pool(tmp_path):
     with pool(tmp_path / "logs") as address:
         assert not start(address, name).error
         assert (tmp_path / "logs" / f"worker-{name}.log").exists()
+    assert not running(name)
+
+
+def test_workers_of_one_name_are_not_taken_for_one_another(tmp_path):
+    # Two TaskManagers each have a worker of this name, and one of them has ended its own.
+    name = f"test-{time.time_ns()}"
+    with pool(tmp_path / "logs") as address:
+        assert not start(address, name).error
+        assert not start(address, name).error
+        assert not stop(address, name).error
+        assert len(running(name)) == 2
     assert not running(name)
 
 

@@ -1,0 +1,113 @@
+"""A dress rehearsal: a live job on a real cluster and broker, with faults in its data and kills.
+
+What it publishes must be what the archive's job finds in the same data, and every frame must
+be accounted for.
+"""
+
+import argparse
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from beam_pipeline.config import PipelineConfig, parse_config
+from benchmarks import report
+from benchmarks.rehearsals.commands import CommandFailed
+from benchmarks.rehearsals.course import IFOS, Plan, perform
+from benchmarks.rehearsals.servers import KILLS, TASKMANAGER, end_all
+from benchmarks.rehearsals.verdict import judge, lines
+from flink.processes import Problem
+from transforms.broker import BrokerError
+
+SHORT = 600
+"""Up to so many frames, the rehearsal is short: one kill, and a short past for the spectrum."""
+FAULTS = {"duplicate": 0.02, "reorder": 0.02}
+DELAYS = {2.0: 0.02, 8.0: 0.001}
+"""Probabilities of delays [s]: in time, and too late."""
+LOSSES = {"drop": 0.001, "corrupt": 0.001}
+SHORT_LOSS = 0.005
+"""Of each way to lose a frame, where the rehearsal is short."""
+OVERHEAD_S = 300.0
+"""Starts, the last minute's files and the ends of all servers take less [s]."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Rehearse and judge: 0 if nothing was lost, missing, extra, differing or corrupted."""
+    options = _parser().parse_args(arguments)
+    # As Ctrl-C: everything ends in order.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    plan = _plan(options)
+    folder = Path(tempfile.mkdtemp(prefix="rehearsal-"))
+    try:
+        verdict = judge(plan, perform(plan, folder))
+    except (CommandFailed, TimeoutError, Problem, BrokerError, RuntimeError) as error:
+        sys.stderr.write(f"rehearsal: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("rehearsal: interrupted\n")
+        return 130
+    finally:
+        end_all(folder)
+        shutil.rmtree(folder)
+    figures = {**report.provenance(0), "frames": plan.frames, "seed": plan.seed}
+    figures |= {"speed": plan.speed, "good": verdict.good, **verdict.figures}
+    report.print_table(["what", "found"], list(lines(verdict.figures)))
+    report.write_json(options.json, {**figures, "complaints": verdict.complaints})
+    for line in verdict.complaints:
+        print(line)
+    return 0 if verdict.good else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.rehearsal", description=__doc__)
+    parser.add_argument("--frames", type=int, default=14400, metavar="N", help="of a second each")
+    text = "times real time (default: 8)"
+    parser.add_argument("--speed", type=float, default=8.0, metavar="X", help=text)
+    parser.add_argument("--detectors", type=int, choices=range(1, len(IFOS) + 1), default=1)
+    text = "what is killed, in turn (default: all; of a short rehearsal, a TaskManager)"
+    parser.add_argument("--kills", nargs="*", choices=KILLS, default=None, help=text)
+    parser.add_argument("--format", choices=("lldd", "gwf", "row"), default="lldd")
+    report.add_options(parser)
+    # Of 300 frames, it befalls some with each fault.
+    parser.set_defaults(seed=2)
+    return parser
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    short = options.frames <= SHORT
+    kills = options.kills
+    if kills is None:
+        kills = [TASKMANAGER] if short else list(KILLS)
+    return Plan(
+        options.frames,
+        options.seed,
+        options.speed,
+        options.detectors,
+        tuple(kills),
+        options.format,
+        tuple(_faults(SHORT_LOSS if short else None)),
+        _science(short),
+        OVERHEAD_S + 2 * options.frames / options.speed + 120.0 * len(kills),
+    )
+
+
+def _science(short: bool) -> PipelineConfig:
+    science = {"ingest": {"quiet_seconds": 20.0}}
+    if short:
+        science["whiten"] = {"psd_seconds": 32, "update_seconds": 32}
+    return parse_config(science)
+
+
+def _faults(loss: float | None) -> list[str]:
+    """Give the options of the replay."""
+    found = [f"--{kind}={chance}" for kind, chance in FAULTS.items()]
+    found += [f"--{kind}={loss or chance}" for kind, chance in LOSSES.items()]
+    late = max(DELAYS)
+    chances = {**DELAYS, late: loss or DELAYS[late]}
+    return [*found, *(f"--delay={chance}:{seconds}" for seconds, chance in chances.items())]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

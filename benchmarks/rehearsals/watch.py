@@ -1,0 +1,89 @@
+"""Whatever the job publishes, as it comes."""
+
+import json
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import confluent_kafka as kafka
+
+from transforms.elements import Segment
+from transforms.sink.kafka import KINDS, topic_name
+from transforms.sink.messages import DEAD_LETTERS, SEGMENTS, TRIGGERS
+from transforms.sink.tables import SEGMENT_COLUMNS
+
+_POLL_S = 0.2
+_SILENCE_S = 3.0
+"""A broker that is up hands over what it has within this [s]."""
+_FIELDS = [column.name for column in SEGMENT_COLUMNS if column.name[-5:] != "_time"]
+Message = tuple[float, dict[str, Any]]
+"""Kafka's time [Unix s], and what it says."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was read, in its order."""
+
+    triggers: list[Message]
+    segments: list[tuple[float, Segment]]
+    letters: list[Message]
+
+
+class Watch:
+    """Reads the topics of results from their beginning, in a thread of its own."""
+
+    def __init__(self, address: str, prefix: str) -> None:
+        settings = {
+            "bootstrap.servers": address,
+            "group.id": f"{prefix}-watch",
+            "enable.auto.commit": False,
+            "reconnect.backoff.max.ms": 1000,
+            "log_level": 0,
+            "error_cb": lambda _: None,
+        }
+        self._topics = {topic_name(prefix, kind): kind for kind in KINDS}
+        self._consumer = kafka.Consumer(settings)
+        self._lock = threading.Lock()
+        self._found: dict[str, list[Message]] = {kind: [] for kind in KINDS}
+        self._heard = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> "Watch":
+        self._consumer.assign([kafka.TopicPartition(topic, 0, 0) for topic in self._topics])
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._consumer.close()
+
+    @property
+    def published(self) -> Published:
+        """Give what has come so far."""
+        with self._lock:
+            found = {kind: list(messages) for kind, messages in self._found.items()}
+        segments = [(when, _segment(row)) for when, row in found[SEGMENTS]]
+        return Published(found[TRIGGERS], segments, found[DEAD_LETTERS])
+
+    def read_all(self) -> None:
+        """Wait until nothing more comes."""
+        while time.monotonic() - self._heard < _SILENCE_S:
+            time.sleep(_POLL_S)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            message = self._consumer.poll(_POLL_S)
+            if message is None or message.error() is not None:
+                continue
+            row = json.loads(message.value())
+            with self._lock:
+                kind = self._topics[message.topic()]
+                self._found[kind].append((message.timestamp()[1] / 1e3, row))
+            self._heard = time.monotonic()
+
+
+def _segment(row: dict[str, Any]) -> Segment:
+    return Segment(**{name: row[name] for name in _FIELDS})

@@ -1,0 +1,330 @@
+"""The dress rehearsal: what it counts, compares and measures; and a short one, for real."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.rehearsals.account import account
+from benchmarks.rehearsals.compare import analysed_differently, compare, judged, last_messages, same
+from benchmarks.rehearsals.deliveries import Delivery, good, read, stretches
+from benchmarks.rehearsals.timing import (
+    Beats,
+    Expected,
+    Play,
+    Wait,
+    delays,
+    recovered,
+    spread,
+    undisturbed,
+)
+from flink import parts
+from flink.processes import Problem
+from transforms.elements import FINAL, PRELIMINARY, SETTLED, WITHDRAWN, Segment
+from transforms.gps import GPS_EPOCH_UNIX, NANOSECONDS
+from transforms.sink.tables import TRIGGER_COLUMNS
+
+CHANNEL = "H1:STRAIN"
+S = NANOSECONDS
+WAIT = 3 * S
+
+
+def sent(second, at, fault="", copies=1, **fields):
+    """A frame of one message, with its place in the partition."""
+    values = {
+        "channel": CHANNEL,
+        "start_ns": second * S,
+        "fault": fault,
+        "late": 0.0,
+        "topic": "strain.H1",
+        "partition": 0,
+        "offsets": tuple(range(at, at + copies)),
+        "parts": 1,
+        "produced": 1000.0 + second,
+    }
+    return Delivery(**{**values, **fields})
+
+
+def in_order(*seconds):
+    return [sent(second, at) for at, second in enumerate(seconds)]
+
+
+def segment(start, end, reason=""):
+    return Segment("H1", CHANNEL, round(start * S), round(end * S), not reason, reason)
+
+
+def seconds_of(frames):
+    return [one.start_ns // S for one in frames]
+
+
+def test_a_log_is_read_up_to_its_last_whole_line(tmp_path):
+    line = {
+        "gps_ns": 7 * S,
+        "channel": CHANNEL,
+        "topic": "strain.H1",
+        "fault": "duplicate",
+        "late": 0.5,
+        "parts": 2,
+        "partition": 3,
+        "offsets": [4, 5, 6, 7],
+        "produced_ms": 1500,
+    }
+    path = tmp_path / "log"
+    assert read(path) == []
+    path.write_text(json.dumps(line) + "\n" + json.dumps(line)[:20])
+    (one,) = read(path)
+    assert (one.start_ns, one.late, one.produced) == (7 * S, 0.5, 1.5)
+    assert one.arrived == 5
+    assert one.sources == {f"strain.H1/3/{offset}" for offset in (4, 5, 6, 7)}
+
+
+@pytest.mark.parametrize(
+    ("order", "analysed"),
+    [
+        ((10, 11, 12, 13), [10, 11, 12, 13]),
+        ((10, 12, 11, 13), [10, 11, 12, 13]),
+        # Of what follows 11, the job has 3 s when it comes; then 4 s.
+        ((10, 12, 13, 14, 11, 15), [10, 11, 12, 13, 14, 15]),
+        ((10, 12, 13, 14, 15, 11), [10, 12, 13, 14, 15]),
+        # 13 and 14 are missing too: 4 s follow the whole hole when it comes.
+        ((10, 12, 15, 16, 17, 13), [10, 12, 13, 15, 16, 17]),
+        # Nothing before the first frame is waited for.
+        ((11, 10, 12), [11, 12]),
+    ],
+)
+def test_frames_are_good_that_come_in_time(order, analysed):
+    assert seconds_of(good(in_order(*order), WAIT)) == analysed
+
+
+def test_frames_that_were_dropped_or_damaged_are_not_good():
+    frames = [
+        *in_order(10, 11),
+        sent(12, 2, "corrupt"),
+        sent(13, 3, "duplicate", copies=2),
+        sent(14, 0, "drop", offsets=()),
+    ]
+    assert seconds_of(good(frames, WAIT)) == [10, 11, 13]
+
+
+def test_of_a_frame_in_parts_the_last_part_counts():
+    frames = [sent(10, 0), sent(12, 1), sent(11, 2, parts=3, offsets=(2, 6, 7))]
+    frames += [sent(13, 3), sent(14, 4), sent(15, 5)]
+    assert seconds_of(good(frames, WAIT)) == [10, 12, 13, 14, 15]
+
+
+def test_frames_join_into_stretches():
+    assert stretches(in_order(12, 10, 11, 14)) == [(10 * S, 13 * S), (14 * S, 15 * S)]
+
+
+def test_every_frame_is_somewhere():
+    frames = [
+        *in_order(10, 11, 12, 13, 14),
+        sent(15, 5, "corrupt"),
+        sent(16, 6, "corrupt"),
+        sent(17, 0, "drop", offsets=()),
+        sent(18, 7),
+    ]
+    said = [segment(10, 12), segment(12, 12.5), segment(12.5, 14, "too short"), segment(15, 16)]
+    found = account([*frames, sent(19, 8)], [*said, segment(19, 20)], ["strain.H1/0/5"])
+    assert (found.sent, found.dropped, found.damaged) == (9, 1, 2)
+    assert (found.analysed, found.gap, found.dead_lettered) == (3, 2, 1)
+    # 14 and 18 are in no segment; of 17, which was never sent, none says so.
+    assert (found.lost, found.corrupted, found.unsaid) == (2, 1, 1)
+    assert found.received == 7
+
+
+def test_a_gap_that_is_told_of_is_not_lost():
+    frames = [*in_order(10, 12), sent(11, 0, "drop", offsets=())]
+    said = [segment(10, 11), segment(11, 12, "no data"), segment(12, 13)]
+    found = account(frames, said, [])
+    assert (found.analysed, found.lost, found.unsaid) == (2, 0, 0)
+
+
+def row(name, **fields):
+    values = {column.name: "text" for column in TRIGGER_COLUMNS}
+    values |= {"id": name, "channel": CHANNEL, "snr": 7.0, "wdf_value": [1.0, 2.0], "score": None}
+    return {**values, "probabilities": '{"blip": 0.25}', "end_time": 10.0, **fields}
+
+
+def test_the_same_triggers_are_the_same_however_they_are_written():
+    expected = [row("a"), row("b")]
+    received = [
+        row("b", snr=7.0 + 1e-6, emitted_at=1.0, latency=2.0, version="other"),
+        row("a", probabilities={"blip": 0.25 + 1e-8}),
+    ]
+    found = compare(expected, received)
+    assert found.good
+    assert (found.expected, found.received) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"snr": 7.00002},
+        {"wdf_value": [1.0, 2.00001]},
+        {"wdf_value": [1.0]},
+        {"label": "other"},
+        {"score": 0.5},
+        {"probabilities": {"blip": 0.2501}},
+        {"probabilities": {"chirp": 0.25}},
+        {"config": "other"},
+    ],
+)
+def test_each_column_counts(change):
+    found = compare([row("a")], [row("a", **change)])
+    assert not found.good
+    assert found.differing[0].startswith(f"a {next(iter(change))}: ")
+
+
+def test_missing_and_extra_triggers_are_named():
+    found = compare([row("a"), row("b")], [row("b"), row("c")])
+    assert (found.missing, found.extra, found.differing) == (("a",), ("c",), ())
+    assert not found.good
+
+
+def test_numbers_are_the_same_within_a_millionth():
+    assert same(1.0, 1.0 + 9e-7)
+    assert not same(1.0, 1.0 + 2e-6)
+    assert not same(0.5, None)
+    assert not same(1_000_000_000, 1_000_000_001)
+
+
+def test_the_last_message_of_an_id_counts():
+    messages = [
+        row("a", status=PRELIMINARY),
+        row("b", status=PRELIMINARY),
+        row("a", status=FINAL, snr=8.0),
+        row("b", status=WITHDRAWN),
+        row("c", status=SETTLED),
+    ]
+    final, others = last_messages(messages)
+    assert [(one["id"], one["snr"]) for one in final] == [("a", 8.0)]
+    assert [one["id"] for one in others] == ["c"]
+
+
+def test_only_at_the_end_of_the_data_may_a_trigger_be_left_open():
+    messages = [
+        row("a", status=FINAL),
+        row("b", status=SETTLED, end_time=50.0),
+        row("c", status=SETTLED, end_time=99.0),
+    ]
+    received, left = judged(messages, {CHANNEL: 98.0})
+    assert [one["id"] for one in received] == ["a", "c"]
+    assert [one["id"] for one in left] == ["c"]
+
+
+def test_stretches_are_compared_joined():
+    whole = [segment(10, 20), segment(20, 25, "no data")]
+    cut = [segment(10, 15), segment(14, 20), segment(20, 25, "too short")]
+    assert analysed_differently(whole, cut) == 0
+    assert analysed_differently(whole, [segment(10, 19)]) == 2
+
+
+def playing(frames, speed=1.0, end=200):
+    """Data from second 0 on, due from Unix time 1001 on."""
+    return Play.of(frames, 0, end * S, speed)
+
+
+def test_a_replay_began_with_the_frame_that_was_sent_soonest():
+    frames = [sent(second, second, produced=1000.0 + (second + 1) / 2) for second in range(10)]
+    frames[3] = replace(frames[3], produced=1009.0)
+    frames[4] = replace(frames[4], late=4.0, produced=1000.0 + 9 / 2)
+    play = playing(frames, 2.0, 10)
+    assert play.begun == pytest.approx(1000.5)
+    assert play.due_ns(1002.5) == 5 * S
+    assert play.due_ns(2000.0) == 10 * S
+    assert play.ended == pytest.approx(1005.0)
+
+
+def test_analysis_waits_for_the_warm_up_of_a_stretch():
+    frames = [sent(s, s, produced=1001.0 + s) for s in range(200) if s != 100]
+    expected = Expected(frames, playing(frames), Wait(32 * S, WAIT))
+    # Data are due 5 s before: 2 s for the work, 3 s for frames that lack.
+    assert expected.reached_ns(1000 + 5 + 20) == 0
+    assert expected.reached_ns(1000 + 5 + 80) == 78 * S
+    assert expected.reached_ns(1000 + 5 + 120) == 101 * S
+    assert expected.reached_ns(1000 + 5 + 150) == 148 * S
+
+
+def test_recovery_ends_when_analysis_is_at_the_newest_data():
+    frames = [sent(s, s, produced=1001.0 + s) for s in range(200)]
+    expected = Expected(frames, playing(frames), Wait(32 * S, WAIT))
+    # Nothing from 1080 to 1095, then all at once.
+    when = [*range(1003, 1080), *[1095] * 15, *range(1096, 1202)]
+    beats = Beats((time, (1000 + s) * S - 1000 * S) for s, time in enumerate(when, 1))
+    assert beats.reached_ns(1002.9) == 0
+    assert beats.reached_ns(1050.5) == 48 * S
+    back = recovered(expected, beats, 1079.0, 1195.0)
+    assert back == pytest.approx(1095.0, abs=0.2)
+    assert recovered(expected, beats, 1110.0, 1195.0) == 1110.0
+
+
+def message(name, status, arrived_at):
+    return {"id": name, "status": status, "arrived_at": arrived_at}
+
+
+def unix(gps):
+    """Unix time of a GPS time of 2011, when 15 s lay between them and TAI less 19 s."""
+    return gps + GPS_EPOCH_UNIX - 15
+
+
+def test_delays_are_those_of_first_messages():
+    at = 1_000_000_000.0
+    messages = [
+        (unix(at) + 0.5, message("a", PRELIMINARY, at)),
+        (unix(at) + 1.5, message("a", SETTLED, at + 1)),
+        (unix(at) + 2.0, message("a", FINAL, at + 1)),
+        (unix(at) + 9.0, message("a", PRELIMINARY, at)),
+        (unix(at) + 7.0, message("b", SETTLED, at + 5)),
+        (unix(at) + 7.5, message("c", SETTLED, None)),
+    ]
+    found = delays(messages)
+    assert [one.seconds for one in found] == pytest.approx([0.5, 2.0])
+    settled = delays(messages, (SETTLED, FINAL))
+    assert [one.seconds for one in settled] == pytest.approx([1.5, 2.0])
+    assert undisturbed(found, [(unix(at) + 4, unix(at) + 6)]) == pytest.approx([0.5])
+    assert undisturbed(found, []) == pytest.approx([0.5, 2.0])
+
+
+def test_a_spread_of_nothing_is_nothing():
+    assert spread([]) == {"p50": None, "p90": None, "p99": None, "max": None}
+    assert spread([1.0, 3.0])["p50"] == 2.0
+
+
+@pytest.fixture
+def java():
+    try:
+        parts.tools()
+    except Problem as problem:
+        if parts.required():
+            pytest.fail(str(problem))
+        pytest.skip(f"left out: {problem}")
+
+
+# Java machines start, and 300 s of data are played at eight times their speed.
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("java")
+def test_a_short_rehearsal_loses_and_changes_nothing(tmp_path):
+    path, folder = tmp_path / "rehearsal.json", tmp_path / "here"
+    folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.rehearsal", "--frames", "300", "--json", path],
+        cwd=parts.ROOT,
+        env={**os.environ, "TMPDIR": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = json.loads(path.read_text())
+    wrong = ("frames_lost", "frames_corrupted", "frames_unsaid", "stretches_differing")
+    wrong += ("triggers_missing", "triggers_extra", "triggers_differing")
+    assert {name: figures[name] for name in wrong} == dict.fromkeys(wrong, 0)
+    assert figures["frames_sent"] == figures["frames_received"] > 290
+    assert figures["triggers_received"] > 10
+    assert [kill["what"] for kill in figures["kills"]] == ["taskmanager"]
+    assert {"corrupt", "delay", "drop", "duplicate", "reorder"} == set(figures["faults"])
+    assert not list(folder.iterdir())
