@@ -36,6 +36,8 @@ IFOS = ("H1", "L1", "V1", "K1")
 RESULTS, GROUP = "latency", "latency"
 WARM_S = 90
 """Strain handed over at once, for the first spectrum [s]."""
+GAP_S = (1.5, 4.0)
+"""Between signals [s]."""
 SETTLING_S = 10
 """After it, triggers count only from here on [s]."""
 HEADS = ("p50", "p90", "p99", "max")
@@ -124,7 +126,7 @@ def _perform(plan: Plan, folder: Path) -> Seen:
 def _strain(plan: Plan, number: int, folder: Path) -> Archive:
     seconds, classes = WARM_S + plan.seconds, tuple(FAMILIES)
     ifo, seed = plan.ifos[number], plan.seed + number
-    recipe = Recipe("aligo_O4high", seconds, plan.rate, seed, classes, (8.0, 30.0), ifo=ifo)
+    recipe = Recipe("aligo_O4high", seconds, plan.rate, seed, classes, GAP_S, ifo=ifo)
     return archive.make(folder, recipe, "hdf5", archive.PIECE)
 
 
