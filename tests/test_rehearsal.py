@@ -247,6 +247,8 @@ def test_analysis_waits_for_the_warm_up_of_a_stretch():
     assert expected.reached_ns(1000 + 5 + 80) == 78 * S
     assert expected.reached_ns(1000 + 5 + 120) == 101 * S
     assert expected.reached_ns(1000 + 5 + 150) == 148 * S
+    steady = [at for at in range(200) if expected.is_steady(1000 + 5 + at)]
+    assert steady == [*range(32, 101), *range(133, 200)]
 
 
 def test_recovery_ends_when_analysis_is_at_the_newest_data():

@@ -247,20 +247,33 @@ class _Stage:
         self.deadline.until(recovered, f"analysis had recovered without {what}", commands)
 
     def _wait_for(self, gps: float, commands: Sequence[Command]) -> None:
+        """Wait for data, and until each second gives results: else a kill has nothing to stop."""
         due = from_seconds(gps)
-        self.deadline.until(lambda: self._play().due_ns(time.time()) >= due, "a kill", commands)
+
+        def reached() -> bool:
+            self._look()
+            now, play = time.time(), self._play()
+            steady = all(expected.is_steady(now) for expected in self._expected().values())
+            return (steady and play.due_ns(now) >= due) or now >= play.ended
+
+        self.deadline.until(reached, "a kill", commands)
 
     def _behind(self) -> bool:
-        now, known = time.time(), self._read()
-        good = deliveries.good(known, self.plan.wait.missing_ns)
-        segments = self.watch.published.segments
-        for channel in {one.channel for one in good}:
-            own = [one for one in good if one.channel == channel]
+        now, segments = time.time(), self.watch.published.segments
+        for channel, expected in self._expected().items():
             beats = Beats((t, one.end_ns) for t, one in segments if one.channel == channel)
-            expected = Expected(own, self._play(), self.plan.wait)
             if beats.reached_ns(now) < expected.reached_ns(now):
                 return True
         return False
+
+    def _expected(self) -> dict[str, Expected]:
+        """Say how far each channel can be, as far as its frames are known."""
+        known, play = self._read(), self._play()
+        good = deliveries.good(known, self.plan.wait.missing_ns)
+        return {
+            channel: Expected((one for one in good if one.channel == channel), play, self.plan.wait)
+            for channel in {one.channel for one in good}
+        }
 
     def _reached(self, ends: dict[str, int]) -> bool:
         reached = dict.fromkeys(ends, 0)
