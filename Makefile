@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUTPUT ?= demo
+FRAMES ?= 14400
 
 # One thread for each process: Beam parallelises over blocks, not inside numpy.
 export OMP_NUM_THREADS ?= 1
@@ -14,7 +15,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 JAVA_PARTS := $(BIN)/python -m flink.parts
 
 .PHONY: help env demo test lint type check bench peers-env format lock clean
-.PHONY: flink-jar flink-env flink-up flink-down kafka-jars kafka-up kafka-down live-demo
+.PHONY: flink-jar flink-env flink-up flink-down kafka-jars kafka-up kafka-down live-demo rehearsal
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -77,6 +78,9 @@ kafka-down: env  ## stop it, remove its files
 
 live-demo: env flink-jar flink-env kafka-jars  ## find GW150914 live: broker, cluster, job and replay at real time
 	$(BIN)/python -m flink.demo
+
+rehearsal: env flink-jar flink-env kafka-jars  ## play FRAMES s to a live job with faults and kills; compare with the archive's job
+	$(BIN)/python -m benchmarks.rehearsal --frames $(FRAMES) --json rehearsal.json
 
 format: env  ## put the code into shape
 	$(BIN)/ruff format .

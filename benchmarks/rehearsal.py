@@ -15,7 +15,8 @@ from pathlib import Path
 from beam_pipeline.config import PipelineConfig, parse_config
 from benchmarks import report
 from benchmarks.rehearsals.commands import CommandFailed
-from benchmarks.rehearsals.course import IFOS, Plan, perform
+from benchmarks.rehearsals.course import perform
+from benchmarks.rehearsals.plan import IFOS, Plan
 from benchmarks.rehearsals.servers import KILLS, TASKMANAGER, end_all
 from benchmarks.rehearsals.verdict import judge, lines
 from flink.processes import Problem

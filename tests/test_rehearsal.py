@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.rehearsals.account import account
 from benchmarks.rehearsals.compare import analysed_differently, compare, judged, last_messages, same
-from benchmarks.rehearsals.deliveries import Delivery, good, read, stretches
+from benchmarks.rehearsals.deliveries import Delivery, Log, good, stretches
 from benchmarks.rehearsals.timing import (
     Beats,
     Expected,
@@ -73,12 +73,15 @@ def test_a_log_is_read_up_to_its_last_whole_line(tmp_path):
         "produced_ms": 1500,
     }
     path = tmp_path / "log"
-    assert read(path) == []
-    path.write_text(json.dumps(line) + "\n" + json.dumps(line)[:20])
-    (one,) = read(path)
+    log, text = Log(path), json.dumps(line) + "\n"
+    assert log.read() == []
+    path.write_text(text + text[:20])
+    (one,) = log.read()
     assert (one.start_ns, one.late, one.produced) == (7 * S, 0.5, 1.5)
     assert one.arrived == 5
     assert one.sources == {f"strain.H1/3/{offset}" for offset in (4, 5, 6, 7)}
+    path.write_text(text + text)
+    assert log.read() == [one, one]
 
 
 @pytest.mark.parametrize(
@@ -247,6 +250,8 @@ def test_analysis_waits_for_the_warm_up_of_a_stretch():
     assert expected.reached_ns(1000 + 5 + 80) == 78 * S
     assert expected.reached_ns(1000 + 5 + 120) == 101 * S
     assert expected.reached_ns(1000 + 5 + 150) == 148 * S
+    steady = [at for at in range(200) if expected.is_steady(1000 + 5 + at)]
+    assert steady == [*range(32, 101), *range(133, 200)]
 
 
 def test_recovery_ends_when_analysis_is_at_the_newest_data():

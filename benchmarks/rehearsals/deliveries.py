@@ -54,12 +54,23 @@ class Delivery:
         return {f"{self.topic}/{self.partition}/{offset}" for offset in self.offsets}
 
 
-def read(path: Path) -> list[Delivery]:
-    """Read what there is of a log so far, whole lines only."""
-    if not path.exists():
-        return []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    return [_delivery(json.loads(line)) for line in lines if line.endswith("\n")]
+class Log:
+    """The replay's log, which grows."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._known = path, 0
+        self._found: list[Delivery] = []
+
+    def read(self) -> list[Delivery]:
+        """Give all that is there by now, of whole lines."""
+        if self._path.exists():
+            with self._path.open("rb") as file:
+                file.seek(self._known)
+                lines = file.read().splitlines(keepends=True)
+            whole = [line for line in lines if line.endswith(b"\n")]
+            self._known += sum(map(len, whole))
+            self._found += (_delivery(json.loads(line)) for line in whole)
+        return list(self._found)
 
 
 def _delivery(line: dict[str, object]) -> Delivery:

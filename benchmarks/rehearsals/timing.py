@@ -75,9 +75,15 @@ class Expected:
         self._starts = [start for start, _ in self._stretches]
         self._play, self._wait = play, wait
 
+    def is_steady(self, now: float) -> bool:
+        """Tell whether every second should give results at a Unix time [s]."""
+        due_ns = self._due_ns(now)
+        at = bisect_right(self._starts, due_ns) - 1
+        return at >= 0 and due_ns - self._starts[at] >= self._wait.warm_up_ns
+
     def reached_ns(self, now: float) -> int:
         """Give the GPS time up to which all should be settled at a Unix time [s]."""
-        due_ns, wait = self._play.due_ns(now - PROMPT_S) - self._wait.missing_ns, self._wait
+        due_ns, wait = self._due_ns(now), self._wait
         at = bisect_right(self._starts, due_ns) - 1
         if at < 0:
             return 0
@@ -86,6 +92,9 @@ class Expected:
             # All that was said of what is before; before the first stretch is nothing.
             return start if at else 0
         return min(due_ns, end) - wait.certain_ns
+
+    def _due_ns(self, now: float) -> int:
+        return self._play.due_ns(now - PROMPT_S) - self._wait.missing_ns
 
 
 class Beats:

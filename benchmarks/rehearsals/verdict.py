@@ -8,7 +8,7 @@ from benchmarks.archive import FIRST_GPS
 from benchmarks.rehearsals import compare, deliveries
 from benchmarks.rehearsals.account import Frames, account
 from benchmarks.rehearsals.compare import Comparison
-from benchmarks.rehearsals.course import Performance, Plan
+from benchmarks.rehearsals.plan import Performance, Plan
 from benchmarks.rehearsals.timing import (
     LATE,
     Beats,

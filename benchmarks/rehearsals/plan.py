@@ -1,0 +1,66 @@
+"""What is rehearsed, and what came of it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from beam_pipeline.config import PipelineConfig
+from benchmarks.archive import FIRST_GPS
+from benchmarks.rehearsals.deliveries import Delivery
+from benchmarks.rehearsals.timing import Wait
+from benchmarks.rehearsals.watch import Published
+from transforms.gps import NANOSECONDS, from_seconds
+
+IFOS = ("H1", "L1", "V1")
+GROUP, RESULTS = "rehearsal", "rehearsal"
+"""The job's consumer group, and what the names of its topics begin with."""
+JOB = f"wavefier-live-{GROUP}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is rehearsed."""
+
+    frames: int
+    seed: int
+    speed: float
+    """Seconds of data in a second."""
+    detectors: int
+    kills: tuple[str, ...]
+    wire: str
+    """How frames are sent: lldd, gwf or row."""
+    faults: tuple[str, ...]
+    """Options of ``wavefier replay``."""
+    config: PipelineConfig
+    deadline_s: float
+
+    @property
+    def ifos(self) -> tuple[str, ...]:
+        """The detectors."""
+        return IFOS[: self.detectors]
+
+    @property
+    def wait(self) -> Wait:
+        """What the analysis waits for."""
+        warm_up_ns = self.config.whiten.psd_seconds * NANOSECONDS
+        return Wait(warm_up_ns, from_seconds(self.config.ingest.wait_seconds))
+
+    @property
+    def end_ns(self) -> int:
+        """GPS time at which the data end."""
+        return (FIRST_GPS + self.frames) * NANOSECONDS
+
+
+@dataclass
+class Performance:
+    """What came of it."""
+
+    deliveries: list[Delivery] = field(default_factory=list)
+    kills: list[tuple[str, float]] = field(default_factory=list)
+    """What, and when [Unix s]."""
+    published: Published = field(default_factory=lambda: Published([], [], []))
+    checkpoint_bytes: list[int] = field(default_factory=list)
+    """Sizes of checkpoints, as time goes by; the last is the last."""
+    live: Path = Path()
+    """Folder that the live job has written."""
+    archive: Path = Path()
+    """Folder of the archive's job on the good frames."""
