@@ -18,11 +18,10 @@ from typing import Any
 from beam_pipeline.config import PipelineConfig
 from benchmarks import archive, report
 from benchmarks.archive import Archive, Recipe
-from benchmarks.rehearsals import deliveries
 from benchmarks.rehearsals.commands import Command, running
-from benchmarks.rehearsals.course import Deadline
-from benchmarks.rehearsals.deliveries import Delivery
+from benchmarks.rehearsals.deliveries import Delivery, Log
 from benchmarks.rehearsals.servers import Servers, servers
+from benchmarks.rehearsals.stage import Deadline
 from benchmarks.rehearsals.timing import delays, spread
 from benchmarks.rehearsals.watch import Message, Watch
 from benchmarks.signals import FAMILIES
@@ -119,7 +118,7 @@ def _perform(plan: Plan, folder: Path) -> Seen:
         live.interrupt()
         seen.triggers = watch.published.triggers
     for number in range(len(plan.ifos)):
-        seen.frames += deliveries.read(folder / f"real-{number}" / "log")
+        seen.frames += Log(folder / f"real-{number}" / "log").read()
     return seen
 
 
