@@ -111,6 +111,8 @@ def pool(logs: Path, port: int = 0) -> Iterator[str]:
 
 def _end(workers: list[subprocess.Popen[bytes]]) -> None:
     for worker in workers:
+        if worker.stdin is not None:
+            worker.stdin.close()
         worker.terminate()
     for worker in workers:
         try:
