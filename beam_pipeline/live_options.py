@@ -12,6 +12,7 @@ FLINK_SERIES = "1.19"
 _OPENED = ("lang", "nio", "util")
 STREAM = {
     "streaming": "",
+    "parallelism": "2",
     "checkpointing_interval": "10000",
     "max_bundle_time_mills": "100",
     "max_bundle_size": "32",
@@ -20,7 +21,8 @@ STREAM = {
     "environment_type": "EXTERNAL",
     "job_name": "wavefier-live",
 }
-"""Short bundles, as each hop may take one (docs/live.md), and a cache for keyed state."""
+"""Two of each stage, so that what one TaskManager had is known to another; short bundles, as
+each hop may take one (docs/live.md); and a cache for keyed state."""
 
 
 def live_options(master: str | None, workers: str, rest: Sequence[str]) -> list[str]:
