@@ -4,7 +4,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +84,8 @@ def _run(job: LiveJob, config: PipelineConfig, options: Sequence[str], watched: 
             outcome = str(error)
         outcome = watched.until_it_ends(outcome)
     except BaseException:  # most of all Ctrl-C: without its workers the job restarts for ever
-        result.cancel()
+        with suppress(Exception):  # the job server may have ended with the same Ctrl-C
+            result.cancel()
         watched.cancel()
         raise
     raise RuntimeError(f"the job has ended: {outcome}")

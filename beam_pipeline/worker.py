@@ -1,9 +1,11 @@
 """One Python worker: ``python -m beam_pipeline.worker``, started by the pool of workers.
 
-It asks the runner what it needs, as the ``boot`` of Beam's images does, and then is Beam's
-worker. Nothing is staged: pipeline and worker have one environment.
+It imports what it will need and waits for a line of JSON that says where its runner is. Then
+it asks the runner for the rest, as the ``boot`` of Beam's images does, and is Beam's worker.
+Nothing is staged: pipeline and worker have one environment.
 """
 
+import json
 import os
 import sys
 
@@ -13,7 +15,13 @@ from google.protobuf import json_format
 
 
 def main() -> None:
-    """Work until the runner hangs up."""
+    """Wait for an order, and work until the runner hangs up."""
+    import beam_pipeline.live  # noqa: F401  (while nobody waits for it)
+
+    order = sys.stdin.readline()
+    if not order:  # the pool has ended
+        return
+    os.environ.update(json.loads(order))
     name = os.environ["WORKER_ID"]
     with grpc.insecure_channel(os.environ["WAVEFIER_PROVISION"]) as channel:
         service = beam_provision_api_pb2_grpc.ProvisionServiceStub(channel)

@@ -5,8 +5,8 @@ cache, and holds what they print until they hang. This one listens on loopback, 
 is what Beam's own images run, in this environment.
 """
 
+import json
 import logging
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -35,34 +35,43 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ign
         self._logs = logs
         self._lock = Lock()
         self._workers: list[subprocess.Popen[bytes]] = []
+        self._made = 0
+        self._spare = self._make()
 
     def StartWorker(self, request: Any, context: Any) -> Any:
-        """Start one worker."""
+        """Give work to the worker that waits, and make the next one that will."""
         self.running()
-        name = request.worker_id
+        order = {
+            "WORKER_ID": request.worker_id,
+            "WAVEFIER_CONTROL": request.control_endpoint.url,
+            "WAVEFIER_LOGGING": request.logging_endpoint.url,
+            "WAVEFIER_PROVISION": request.provision_endpoint.url,
+        }
         try:
-            environment = {
-                **os.environ,
-                "WORKER_ID": name,
-                "WAVEFIER_CONTROL": request.control_endpoint.url,
-                "WAVEFIER_LOGGING": request.logging_endpoint.url,
-                "WAVEFIER_PROVISION": request.provision_endpoint.url,
-            }
-            with open(self._logs / f"worker-{name}.log", "ab") as log:
-                worker = subprocess.Popen(
-                    [sys.executable, "-m", "beam_pipeline.worker"],
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                )
             with self._lock:
-                self._workers.append(worker)
+                worker, self._spare = self._spare, self._make()
+            if worker.stdin is None:
+                raise RuntimeError("a worker without an input")
+            worker.stdin.write(json.dumps(order).encode() + b"\n")
+            worker.stdin.close()
         except OSError as error:
-            _LOG.error("worker %s does not start: %s", name, error)
+            _LOG.error("worker %s does not start: %s", request.worker_id, error)
             return beam_fn_api_pb2.StartWorkerResponse(error=str(error))
         return beam_fn_api_pb2.StartWorkerResponse()
+
+    def _make(self) -> "subprocess.Popen[bytes]":
+        """Start a worker that waits for its order: what it imports takes seconds."""
+        self._made += 1
+        with open(self._logs / f"worker-{self._made}.log", "ab") as log:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "beam_pipeline.worker"],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._workers.append(worker)
+        return worker
 
     def StopWorker(self, request: Any, context: Any) -> Any:
         """Leave it to the worker, whose TaskManager hangs up: its name may be another's too."""
