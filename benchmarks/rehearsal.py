@@ -11,14 +11,16 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from beam_pipeline.config import PipelineConfig, parse_config
-from benchmarks import report
+from benchmarks import cores, report
 from benchmarks.rehearsals.commands import CommandFailed
 from benchmarks.rehearsals.course import perform
 from benchmarks.rehearsals.plan import IFOS, Plan
 from benchmarks.rehearsals.servers import KILLS, TASKMANAGER, end_all
 from benchmarks.rehearsals.verdict import judge, lines
+from flink import parts
 from flink.processes import Problem
 from transforms.broker import BrokerError
 
@@ -51,14 +53,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     finally:
         end_all(folder)
-        shutil.rmtree(folder)
-    figures = {**report.provenance(0), "frames": plan.frames, "seed": plan.seed}
-    figures |= {"speed": plan.speed, "good": verdict.good, **verdict.figures}
+        if options.keep:
+            sys.stderr.write(f"rehearsal: logs and results are in {folder}\n")
+        else:
+            shutil.rmtree(folder)
     report.print_table(["what", "found"], list(lines(verdict.figures)))
-    report.write_json(options.json, {**figures, "complaints": verdict.complaints})
     for line in verdict.complaints:
         print(line)
+    end = {"good": verdict.good, "complaints": verdict.complaints}
+    report.write_json(options.json, {**_provenance(plan), **verdict.figures, **end})
     return 0 if verdict.good else 1
+
+
+def _provenance(plan: Plan) -> dict[str, Any]:
+    made = report.provenance(cores.pin(0))
+    java = parts.versions()
+    for name in ("flink", "kafka"):
+        made["versions"][name] = java[f"{name}.version"]
+    made["versions"]["beam, java runner"] = java["beam.version"]
+    return {**made, "frames": plan.frames, "seed": plan.seed, "speed": plan.speed}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     text = "what is killed, in turn (default: all; of a short rehearsal, a TaskManager)"
     parser.add_argument("--kills", nargs="*", choices=KILLS, default=None, help=text)
     parser.add_argument("--format", choices=("lldd", "gwf", "row"), default="lldd")
+    parser.add_argument("--keep", action="store_true", help="leave logs and results")
     report.add_options(parser)
     # Of 300 frames, it befalls some with each fault.
     parser.set_defaults(seed=2)
