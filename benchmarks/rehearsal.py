@@ -18,7 +18,7 @@ from benchmarks import cores, report
 from benchmarks.rehearsals.commands import CommandFailed
 from benchmarks.rehearsals.course import perform
 from benchmarks.rehearsals.plan import IFOS, Plan
-from benchmarks.rehearsals.servers import KILLS, TASKMANAGER, end_all
+from benchmarks.rehearsals.servers import KILLS, TASKMANAGER, UPGRADE, end_all
 from benchmarks.rehearsals.verdict import judge, lines
 from flink import parts
 from flink.processes import Problem
@@ -94,7 +94,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     short = options.frames <= SHORT
     kills = options.kills
     if kills is None:
-        kills = [TASKMANAGER] if short else list(KILLS)
+        kills = [TASKMANAGER, UPGRADE] if short else list(KILLS)
     return Plan(
         options.frames,
         options.seed,

@@ -330,6 +330,6 @@ def test_a_short_rehearsal_loses_and_changes_nothing(tmp_path):
     assert {name: figures[name] for name in wrong} == dict.fromkeys(wrong, 0)
     assert figures["frames_sent"] == figures["frames_received"] > 290
     assert figures["triggers_received"] > 10
-    assert [kill["what"] for kill in figures["kills"]] == ["taskmanager"]
+    assert [kill["what"] for kill in figures["kills"]] == ["taskmanager", "upgrade"]
     assert {"corrupt", "delay", "drop", "duplicate", "reorder"} == set(figures["faults"])
     assert not list(folder.iterdir())

@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks import archive, report
 from benchmarks.archive import Archive, Recipe
 from benchmarks.rehearsals.commands import running
-from benchmarks.rehearsals.plan import GROUP, JOB, RESULTS, Performance, Plan
+from benchmarks.rehearsals.plan import GROUP, RESULTS, Performance, Plan
 from benchmarks.rehearsals.servers import Servers, servers
 from benchmarks.rehearsals.stage import Deadline, Stage
 from benchmarks.rehearsals.watch import Watch
@@ -40,9 +40,16 @@ def perform(plan: Plan, folder: Path) -> Performance:
         ensure_topics(broker, {**inputs, **output_topics(RESULTS)})
         watch = stack.enter_context(Watch(there.broker.address, RESULTS))
         log = folder / "live.log"
-        live = stack.enter_context(running(_live(there, list(inputs), folder), log))
-        deadline.until(lambda: there.runs(JOB), "the job ran", [live])
-        stage = Stage(plan, folder, there, watch, live, deadline, done)
+        command = _live(there, list(inputs), folder)
+        stage = Stage(
+            plan,
+            folder,
+            there,
+            watch,
+            lambda: stack.enter_context(running(command, log)),
+            deadline,
+            done,
+        )
         stage.play(archives)
         stage.finish(archives, config)
     return done

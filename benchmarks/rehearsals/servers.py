@@ -15,7 +15,10 @@ from flink.cluster import Cluster
 from flink.processes import HOST
 from flink.settings import BrokerSettings, ClusterSettings
 
-TASKMANAGER, JOBMANAGER, BROKER = KILLS = ("taskmanager", "jobmanager", "broker")
+TASKMANAGER, JOBMANAGER, BROKER = ("taskmanager", "jobmanager", "broker")
+UPGRADE = "upgrade"
+"""The job itself, which ends and begins anew without a checkpoint."""
+KILLS = (TASKMANAGER, JOBMANAGER, BROKER, UPGRADE)
 # Half the processor time of a start goes to compiling code.
 QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 START_S = 300.0

@@ -12,7 +12,7 @@ from benchmarks.rehearsals import clean, deliveries
 from benchmarks.rehearsals.commands import Command, running
 from benchmarks.rehearsals.deliveries import Log
 from benchmarks.rehearsals.plan import GROUP, JOB, Performance, Plan
-from benchmarks.rehearsals.servers import Servers
+from benchmarks.rehearsals.servers import UPGRADE, Servers
 from benchmarks.rehearsals.timing import EFFECT_S, Beats, Expected, Play
 from benchmarks.rehearsals.watch import Watch
 from transforms.elements import FINAL
@@ -58,13 +58,24 @@ class Stage:
     folder: Path
     there: Servers
     watch: Watch
-    live: Command
+    start: Callable[[], Command]
+    """Starts the job."""
     deadline: Deadline
     done: Performance
 
     def __post_init__(self) -> None:
         self._path = self.folder / "faults.jsonl"
         self._log = Log(self._path)
+        self._begin()
+
+    def _begin(self) -> None:
+        self.live = self.start()
+        self.deadline.until(lambda: self.there.runs(JOB), "the job ran", [self.live])
+
+    def _end(self) -> None:
+        code = self.live.interrupt()
+        if code != INTERRUPTED:
+            raise RuntimeError(f"wavefier live ended with {code}:\n{self.live.said}")
 
     def play(self, archives: Sequence[Archive]) -> None:
         """Play all data, and kill meanwhile."""
@@ -79,12 +90,11 @@ class Stage:
             *("--fault-log", self._path),
         ]
         with running(arguments, self.folder / "replay.log") as replay:
-            both = [self.live, replay]
-            self.deadline.until(self._begun, "the replay began", both)
+            self.deadline.until(self._begun, "the replay began", [self.live, replay])
             for number, what in enumerate(plan.kills):
                 part = (number + 1) / (len(plan.kills) + 1)
-                self._wait_for(FIRST_GPS + part * plan.frames, both)
-                self._kill(what, both)
+                self._wait_for(FIRST_GPS + part * plan.frames, [self.live, replay])
+                self._kill(what, replay)
             while replay.runs and self.deadline.left > 0:
                 self._look()
                 self.live.check()
@@ -110,21 +120,23 @@ class Stage:
             run.wait(max(1.0, self.deadline.left))
         self._wait_for_files()
         self._look(anew=True)
-        code = self.live.interrupt()
-        if code != INTERRUPTED:
-            raise RuntimeError(f"wavefier live ended with {code}:\n{self.live.said}")
+        self._end()
         self.watch.read_all()
         done.published = self.watch.published
 
     def _begun(self) -> bool:
         return any(one.sent for one in self._log.read())
 
-    def _kill(self, what: str, commands: Sequence[Command]) -> None:
+    def _kill(self, what: str, replay: Command) -> None:
         report.progress(f"without {what}")
         kill = time.time()
-        self.there.kill(what, JOB)
         self.done.kills.append((what, kill))
-        self.there.replace(what)
+        if what == UPGRADE:
+            self._end()
+            self._begin()
+        else:
+            self.there.kill(what, JOB)
+            self.there.replace(what)
         was_behind = False
 
         def recovered() -> bool:
@@ -133,7 +145,8 @@ class Stage:
             was_behind |= behind
             return not behind and (was_behind or time.time() > kill + EFFECT_S)
 
-        self.deadline.until(recovered, f"analysis had recovered without {what}", commands)
+        both = [self.live, replay]
+        self.deadline.until(recovered, f"analysis had recovered without {what}", both)
 
     def _wait_for(self, gps: float, commands: Sequence[Command]) -> None:
         """Wait for data, and until each second gives results: else a kill has nothing to stop."""

@@ -70,6 +70,8 @@ class Stitcher:
             yield from self._end()
             return
         complaint = self._complaint(frame)
+        if complaint and frame.analysed:
+            return  # it was seen before, and is only the past of what follows
         if complaint:
             yield DeadLetter(frame.source, f"{frame.source}: {frame.channel} {complaint}")
             return
