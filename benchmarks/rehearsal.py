@@ -25,13 +25,15 @@ from flink.processes import Problem
 from transforms.broker import BrokerError
 
 SHORT = 600
-"""Up to so many frames, the rehearsal is short: one kill, and a short past for the spectrum."""
+"""Up to so many frames, the rehearsal is short: fewer kills, and a short past for the spectrum."""
 FAULTS = {"duplicate": 0.02, "reorder": 0.02}
 DELAYS = {2.0: 0.02, 8.0: 0.001}
 """Probabilities of delays [s]: in time, and too late."""
 LOSSES = {"drop": 0.001, "corrupt": 0.001}
 SHORT_LOSS = 0.005
 """Of each way to lose a frame, where the rehearsal is short."""
+SPEED, SHORT_SPEED = 8.0, 4.0
+"""Times real time; a short one must last until it has recovered."""
 OVERHEAD_S = 300.0
 """Starts, the last minute's files and the ends of all servers take less [s]."""
 
@@ -77,10 +79,10 @@ def _provenance(plan: Plan) -> dict[str, Any]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rehearsal", description=__doc__)
     parser.add_argument("--frames", type=int, default=14400, metavar="N", help="of a second each")
-    text = "times real time (default: 8)"
-    parser.add_argument("--speed", type=float, default=8.0, metavar="X", help=text)
+    text = f"times real time (default: {SPEED:g}; of a short rehearsal {SHORT_SPEED:g})"
+    parser.add_argument("--speed", type=float, metavar="X", help=text)
     parser.add_argument("--detectors", type=int, choices=range(1, len(IFOS) + 1), default=1)
-    text = "what is killed, in turn (default: all; of a short rehearsal, a TaskManager)"
+    text = "what is killed, in turn (default: all; of a short rehearsal, a TaskManager and the job)"
     parser.add_argument("--kills", nargs="*", choices=KILLS, default=None, help=text)
     parser.add_argument("--format", choices=("lldd", "gwf", "row"), default="lldd")
     parser.add_argument("--keep", action="store_true", help="leave logs and results")
@@ -93,18 +95,19 @@ def _parser() -> argparse.ArgumentParser:
 def _plan(options: argparse.Namespace) -> Plan:
     short = options.frames <= SHORT
     kills = options.kills
+    speed = options.speed or (SHORT_SPEED if short else SPEED)
     if kills is None:
         kills = [TASKMANAGER, UPGRADE] if short else list(KILLS)
     return Plan(
         options.frames,
         options.seed,
-        options.speed,
+        speed,
         options.detectors,
         tuple(kills),
         options.format,
         tuple(_faults(SHORT_LOSS if short else None)),
         _science(short),
-        OVERHEAD_S + 2 * options.frames / options.speed + 120.0 * len(kills),
+        OVERHEAD_S + 2 * options.frames / speed + 120.0 * len(kills),
     )
 
 
