@@ -30,6 +30,12 @@ def to_seconds(gps_ns: int) -> float:
     return gps_ns / NANOSECONDS
 
 
+def seconds_text(gps_ns: int) -> str:
+    """Write nanoseconds as seconds, exactly, as in 1126259446 or 1126259446.0625."""
+    whole, rest = divmod(gps_ns, NANOSECONDS)
+    return f"{whole}.{rest:09d}".rstrip("0") if rest else str(whole)
+
+
 def to_event_micros(gps_ns: int) -> int:
     """Map GPS [ns] to the microseconds of a Beam timestamp.
 

@@ -172,11 +172,5 @@ def send(
             arrived(Receipt())
             continue
         frame = sending.played.frame
-        headers = {"gps": seconds_text(frame.gps_start_ns)}
+        headers = {"gps": gps.seconds_text(frame.gps_start_ns)}
         sender.send(parcel.topic, frame.channel, headers, parcel.messages * parcel.copies, arrived)
-
-
-def seconds_text(gps_ns: int) -> str:
-    """Write a GPS time in seconds, exactly, as in 1126259446 or 1126259446.0625."""
-    whole, rest = divmod(gps_ns, NANOSECONDS)
-    return f"{whole}.{rest:09d}".rstrip("0") if rest else str(whole)

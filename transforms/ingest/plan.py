@@ -121,7 +121,7 @@ def _without_overlap(spans: Iterable[Span]) -> tuple[list[Span], list[DeadLetter
             kept.append(span)
             continue
         end = min(span.gps_end_ns, covered)
-        stretch = f"{span.channel} {_seconds(span.gps_start_ns)} to {_seconds(end)}"
+        stretch = f"{span.channel} {gps.seconds_text(span.gps_start_ns)} to {gps.seconds_text(end)}"
         reason = f"{stretch} is already covered by {kept[-1].path}, not read again"
         letters.append(DeadLetter(span.path, f"{span.path}: {reason}"))
         if span.gps_end_ns > covered:
@@ -174,7 +174,7 @@ def _judged(span: Span, tile: Interval, minimum_ns: int) -> Segment:
 
 def too_short(length_ns: int, minimum_ns: int) -> str:
     """Say why a stretch is not analysed."""
-    return f"too short: {_seconds(length_ns)} s, {_seconds(minimum_ns)} s needed"
+    return f"too short: {gps.seconds_text(length_ns)} s, {gps.seconds_text(minimum_ns)} s needed"
 
 
 def _blocks(
@@ -237,9 +237,3 @@ def _grid_after(time_ns: int, rate: int) -> int:
     """Give the first sample's time that is not before a time [ns]."""
     index = gps.to_index(time_ns, rate)
     return gps.to_ns(index + (gps.to_ns(index, rate) < time_ns), rate)
-
-
-def _seconds(time_ns: int) -> str:
-    """Write nanoseconds as seconds, exactly, for people."""
-    whole, rest = divmod(time_ns, gps.NANOSECONDS)
-    return f"{whole}.{rest:09d}".rstrip("0") if rest else str(whole)
