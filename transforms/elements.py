@@ -264,7 +264,7 @@ class Open:
     """What is not final yet of a live channel."""
 
     since_ns: int
-    """From here on all candidates are known."""
+    """What was found before is not known here; 0: all is."""
     searched_ns: int
     """Up to here."""
     candidates: tuple[Candidate, ...] = ()

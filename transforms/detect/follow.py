@@ -40,15 +40,13 @@ def follow(
     """
     if before is None:
         goes_on = searched.known_ns < searched.start_ns
-        since = searched.start_ns + sessions.ahead_ns if goes_on else 0
-        before = Open(since, searched.start_ns)
+        before = Open(searched.start_ns if goes_on else 0, searched.start_ns)
     end_ns = max(before.searched_ns, searched.end_ns)
     grouped = sessions.group((*before.candidates, *searched.candidates))
     groups = [
         group
         for group in grouped
-        if group.first_ns - sessions.bin_ns - sessions.gap_ns >= before.since_ns
-        or not before.since_ns
+        if not before.since_ns or sessions.is_whole(group, before.since_ns)
     ]
     published = {trigger.id: trigger for trigger in before.published}
     now: dict[str, Trigger] = {}

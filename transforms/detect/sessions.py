@@ -85,10 +85,13 @@ class Sessions:
         """Tell whether nothing found after a time can join a session that ended before it."""
         return self.is_over(session, searched_ns - self.back_ns)
 
+    def is_whole(self, session: "Session", since_ns: int) -> bool:
+        """Tell whether nothing found before a time can join a session that begins after it."""
+        return session.first_ns - self.bin_ns - self.gap_ns >= since_ns + self.ahead_ns
+
     def is_inside(self, session: "Session", stretch: tuple[int, int]) -> bool:
         """Tell whether nothing found outside a searched stretch can join a session."""
-        starts = session.first_ns - self.bin_ns - self.gap_ns >= stretch[0] + self.ahead_ns
-        return starts and self.is_final(session, stretch[1])
+        return self.is_whole(session, stretch[0]) and self.is_final(session, stretch[1])
 
 
 @dataclass(frozen=True)
