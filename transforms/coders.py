@@ -1,15 +1,24 @@
-"""How elements travel between stages: their fields, in order, in Beam's own primitives.
+"""How elements travel between stages: bytes, event time, and the outputs beside the main one.
 
-Import this module wherever a PCollection of elements is made; it registers the coders.
+An element's bytes are its fields, in order, in Beam's own primitives. Import this module
+wherever a PCollection of elements is made; it registers the coders.
 """
 
 from dataclasses import fields
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import apache_beam as beam
 from apache_beam.coders import Coder, FastPrimitivesCoder
+from apache_beam.pvalue import TaggedOutput
+from apache_beam.transforms.window import TimestampedValue
+from apache_beam.utils.timestamp import Timestamp
 
-from transforms import elements
+from transforms import elements, gps
+
+SEGMENTS = "segments"
+DEAD_LETTERS = "dead_letters"
+TaggedSegment: TypeAlias = TaggedOutput[Literal["segments"], elements.Segment]
+TaggedDeadLetter: TypeAlias = TaggedOutput[Literal["dead_letters"], elements.DeadLetter]
 
 _FIELDS = FastPrimitivesCoder()
 _NESTED = {
@@ -19,6 +28,16 @@ _NESTED = {
     "candidates": elements.Candidate,
     "published": elements.Trigger,
 }
+
+
+def event_time(gps_ns: int) -> Timestamp:
+    """Give Beam's timestamp of a GPS time [ns]."""
+    return Timestamp(micros=gps.to_event_micros(gps_ns))
+
+
+def timed(value: Any, gps_ns: int) -> TimestampedValue:
+    """Give a value at a GPS time [ns]."""
+    return TimestampedValue(value, event_time(gps_ns))
 
 
 class ElementCoder(Coder):  # type: ignore[misc]

@@ -9,9 +9,8 @@ from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 from apache_beam.transforms.window import TimestampedValue
-from apache_beam.utils.timestamp import Timestamp
 
-from transforms.coders import CandidateCoder, OpenCoder
+from transforms.coders import CandidateCoder, OpenCoder, timed
 from transforms.detect.bank import bank_for
 from transforms.detect.cluster import cluster
 from transforms.detect.config import DetectConfig
@@ -19,7 +18,6 @@ from transforms.detect.follow import follow
 from transforms.detect.search import search
 from transforms.detect.sessions import Session, Sessions
 from transforms.elements import Searched, Trigger, Whitened
-from transforms.gps import to_event_micros
 
 EDGES = "edges"
 Edge: TypeAlias = tuple[str, list[bytes]]
@@ -140,9 +138,9 @@ class _Follow(beam.DoFn):  # type: ignore[misc]
         now, triggers = follow(state.read(), element[1], self._sessions, self._config_id)
         state.write(now)
         for trigger in triggers:
-            yield TimestampedValue(trigger, Timestamp(micros=to_event_micros(trigger.time_ns)))
+            yield timed(trigger, trigger.time_ns)
 
 
 def _trigger(session: Session, config_id: str) -> Any:
     trigger = cluster(session.candidates, config_id)
-    return TimestampedValue(trigger, Timestamp(micros=to_event_micros(trigger.time_ns)))
+    return timed(trigger, trigger.time_ns)

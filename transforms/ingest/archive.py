@@ -5,16 +5,21 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
-from apache_beam.transforms.window import TimestampedValue
 from apache_beam.typehints.decorators import no_annotations
-from apache_beam.utils.timestamp import Timestamp
 
-from transforms import coders, gps  # noqa: F401 (coders: they register themselves)
+from transforms import gps
+from transforms.coders import (
+    DEAD_LETTERS,
+    SEGMENTS,
+    TaggedDeadLetter,
+    TaggedSegment,
+    timed,
+)
 from transforms.elements import Block, BlockPlan, DeadLetter, Segment, Span
 from transforms.ingest import formats
 from transforms.ingest.blocks import read_block
@@ -22,10 +27,6 @@ from transforms.ingest.config import IngestConfig
 from transforms.ingest.plan import Plan, Reach, plan
 from transforms.ingest.series import DataError
 
-SEGMENTS = "segments"
-DEAD_LETTERS = "dead_letters"
-TaggedSegment: TypeAlias = TaggedOutput[Literal["segments"], Segment]
-TaggedDeadLetter: TypeAlias = TaggedOutput[Literal["dead_letters"], DeadLetter]
 UNREADABLE = "unreadable"
 
 Planner = Callable[[Iterable[Span]], Plan]
@@ -134,7 +135,7 @@ class PlanChannel(beam.DoFn):  # type: ignore[misc]
         self.dead_letters.inc(len(planned.dead_letters))
         yield from planned.blocks
         for segment in planned.segments:
-            yield TaggedOutput(SEGMENTS, _timed(segment, segment.start_ns))
+            yield TaggedOutput(SEGMENTS, timed(segment, segment.start_ns))
         for letter in planned.dead_letters:
             yield TaggedOutput(DEAD_LETTERS, letter)
 
@@ -154,10 +155,10 @@ class ReadBlock(beam.DoFn):  # type: ignore[misc]
             self.dead_letters.inc()
             yield TaggedOutput(DEAD_LETTERS, DeadLetter(wanted.pieces[0].path, str(error)))
             lost = Segment(wanted.ifo, wanted.channel, start_ns, end_ns, False, UNREADABLE)
-            yield TaggedOutput(SEGMENTS, _timed(lost, start_ns))
+            yield TaggedOutput(SEGMENTS, timed(lost, start_ns))
             return
         self.blocks.inc()
-        yield _timed(block, start_ns)
+        yield timed(block, start_ns)
 
 
 def checksum(path: str) -> str:
@@ -173,7 +174,3 @@ def checksum(path: str) -> str:
 
 def _keyed(span: Span) -> tuple[str, Span]:
     return span.channel, span
-
-
-def _timed(value: Block | Segment, time_ns: int) -> Any:
-    return TimestampedValue(value, Timestamp(micros=gps.to_event_micros(time_ns)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 from apache_beam.coders import Coder
@@ -13,18 +13,14 @@ from apache_beam.pvalue import PBegin, PCollection, TaggedOutput
 from apache_beam.transforms.core import RestrictionProvider
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.typehints.decorators import no_annotations
-from apache_beam.utils.timestamp import Timestamp
 
-from transforms import coders, gps  # noqa: F401 (coders: they register themselves)
 from transforms.broker import KafkaConfig
-from transforms.elements import DeadLetter, Frame
+from transforms.coders import DEAD_LETTERS, TaggedDeadLetter, event_time, timed
+from transforms.elements import Frame
 from transforms.ingest import reader
 from transforms.ingest.progress import Pace, Positions
 from transforms.ingest.rewind import Rewind
 from transforms.ingest.source import Decoder, Source
-
-DEAD_LETTERS = "dead_letters"
-TaggedDeadLetter: TypeAlias = TaggedOutput[Literal["dead_letters"], DeadLetter]
 
 
 class Live(NamedTuple):
@@ -199,17 +195,17 @@ class ReadFrames(beam.DoFn):  # type: ignore[misc]
             return
         self._count(batch)
         for frame in batch.frames:
-            yield TimestampedValue((frame.channel, frame), _time(frame.gps_start_ns))
+            yield timed((frame.channel, frame), frame.gps_start_ns)
         reached = watermark.current_watermark()
         if batch.watermark_ns is not None:
-            time = _time(batch.watermark_ns)
+            time = event_time(batch.watermark_ns)
             if reached is None or time > reached:
                 reached = time
                 watermark.set_watermark(time)
         for letter in batch.dead_letters:
             # It has no time of its own that could be trusted.
-            timed = letter if reached is None else TimestampedValue(letter, reached)
-            yield TaggedOutput(DEAD_LETTERS, timed)
+            placed = letter if reached is None else TimestampedValue(letter, reached)
+            yield TaggedOutput(DEAD_LETTERS, placed)
         tracker.defer_remainder()
 
     def _count(self, batch: reader.Batch) -> None:
@@ -218,7 +214,3 @@ class ReadFrames(beam.DoFn):  # type: ignore[misc]
         self.frames.inc(len(batch.frames))
         self.dead_letters.inc(len(batch.dead_letters))
         self.lag.set(batch.lag)
-
-
-def _time(gps_ns: int) -> Timestamp:
-    return Timestamp(micros=gps.to_event_micros(gps_ns))

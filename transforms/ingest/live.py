@@ -12,27 +12,27 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 from apache_beam.coders import BytesCoder
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
-from apache_beam.transforms.window import TimestampedValue
 from apache_beam.typehints.decorators import no_annotations
-from apache_beam.utils.timestamp import Timestamp
 
 from transforms import gps
-from transforms.coders import FrameCoder
+from transforms.coders import (
+    DEAD_LETTERS,
+    SEGMENTS,
+    FrameCoder,
+    TaggedDeadLetter,
+    TaggedSegment,
+    timed,
+)
 from transforms.elements import Block, DeadLetter, Frame, Segment
 from transforms.ingest.head import Head
 from transforms.ingest.stitch import StitchConfig, Stitcher
-
-SEGMENTS = "segments"
-DEAD_LETTERS = "dead_letters"
-TaggedSegment: TypeAlias = TaggedOutput[Literal["segments"], Segment]
-TaggedDeadLetter: TypeAlias = TaggedOutput[Literal["dead_letters"], DeadLetter]
 
 BAG_SECONDS = 104
 BAGS = 3
@@ -119,7 +119,6 @@ class _Stitch(beam.DoFn):  # type: ignore[misc]
 
     def __init__(self, config: StitchConfig) -> None:
         self._config = config
-        self._frames = Metrics.counter("ingest", "frames")
         self._blocks = Metrics.counter("ingest", "blocks")
         self._repeated = Metrics.counter("ingest", "repeated_frames")
         self._gaps = Metrics.counter("ingest", "gaps")
@@ -143,7 +142,6 @@ class _Stitch(beam.DoFn):  # type: ignore[misc]
         kept.last = _number(was.end_ns - 1) if was and was.kept_ns < was.end_ns else None
         given = list(stitcher.feed(frame))
         _PROCESS.keep(channel, kept.write(before, stitcher), stitcher)
-        self._frames.inc(bool(frame.data))
         self._repeated.inc(bool(frame.data) and stitcher.head == was and not given)
         yield from map(self._out, given)
 
@@ -153,9 +151,9 @@ class _Stitch(beam.DoFn):  # type: ignore[misc]
             return TaggedOutput(DEAD_LETTERS, given)
         if isinstance(given, Segment):
             self._gaps.inc()
-            return TaggedOutput(SEGMENTS, _timed(given, given.start_ns))
+            return TaggedOutput(SEGMENTS, timed(given, given.start_ns))
         self._blocks.inc()
-        return _timed(given, given.analyse_start_ns)
+        return timed(given, given.analyse_start_ns)
 
 
 @dataclass
@@ -217,7 +215,3 @@ def _number(time_ns: int) -> int:
 
 def _start(frame: Frame) -> int:
     return frame.gps_start_ns
-
-
-def _timed(value: Block | Segment, time_ns: int) -> Any:
-    return TimestampedValue(value, Timestamp(micros=gps.to_event_micros(time_ns)))

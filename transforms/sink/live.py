@@ -12,11 +12,10 @@ from apache_beam.metrics import Metrics
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, TimerSpec, on_timer
 from apache_beam.transforms.window import GlobalWindows
-from apache_beam.utils.timestamp import Timestamp
 
 from transforms import coders
 from transforms.elements import FINAL, DeadLetter, Segment, Trigger
-from transforms.gps import from_event_micros, to_event_micros
+from transforms.gps import from_event_micros
 from transforms.sink import minutes
 from transforms.sink.config import SinkConfig
 from transforms.sink.folder import SEGMENTS, resume
@@ -173,7 +172,7 @@ class _Write(beam.DoFn):  # type: ignore[misc]
         waiting.add(encoded)
         self._elements.inc()
         # A timer for each minute: a day's file must not wait for a minute without triggers.
-        over = Timestamp(micros=to_event_micros(closes_ns))
+        over = coders.event_time(closes_ns)
         close.set(over, dynamic_timer_tag=str(closes_ns))
 
     @on_timer(_CLOSE)  # type: ignore[untyped-decorator]

@@ -3,18 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
-from transforms import coders  # noqa: F401  registers the elements
+from transforms.coders import SEGMENTS, TaggedSegment
 from transforms.elements import Block, Segment, Whitened
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import valid_range, whiten
 
 EDGE = "filter edge"
-TaggedSegment: TypeAlias = TaggedOutput[Literal["segments"], Segment]
 
 
 @dataclass
@@ -31,7 +30,7 @@ class Whiten(beam.PTransform):  # type: ignore[misc]
     def expand(self, blocks: Any) -> Any:
         """Wire the stage."""
         return blocks | "Filter" >> beam.ParDo(_Whiten(self.config, self.margin_ns)).with_outputs(
-            "segments", main="whitened", allow_unknown_tags=False
+            SEGMENTS, main="whitened", allow_unknown_tags=False
         )
 
 
@@ -43,7 +42,7 @@ class _Whiten(beam.DoFn):  # type: ignore[misc]
     def process(self, block: Block) -> Iterator[Whitened | TaggedSegment]:
         """Whiten one block and say what of it is analysed."""
         for segment in analysed(block, self._config):
-            yield TaggedOutput("segments", segment)
+            yield TaggedOutput(SEGMENTS, segment)
         yield whiten(block, self._config, self._margin_ns)
 
 
