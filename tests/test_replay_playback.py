@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from transforms import gps
 from transforms.elements import Interval, Span
 from transforms.ingest import formats, playback
-from transforms.ingest.config import IngestConfig
+from transforms.ingest.config import FORMATS, IngestConfig
 from transforms.ingest.decoder import Decoder
-from transforms.ingest.encoder import FORMATS, encode
+from transforms.ingest.encoder import encode
 from transforms.ingest.formats import inspect, read, read_native
 from transforms.ingest.intervals import merged
 from transforms.ingest.playback import READ_NS, Cut, Playback, gather

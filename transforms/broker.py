@@ -26,6 +26,18 @@ broker.address.family client.id client.rack socket.keepalive.enable
 SECURITY = frozenset(_KEYS.split())
 """Keys that a properties file may hold, as librdkafka names them."""
 
+RECONNECT = {"reconnect.backoff.max.ms": 1000}
+"""Back at work a second after the broker, whatever the outage."""
+LOSSLESS = {
+    **RECONNECT,
+    "acks": "all",
+    # No message twice or out of order when one is sent again after a fault.
+    "enable.idempotence": True,
+    # Whoever sends decides how long to wait.
+    "message.timeout.ms": 0,
+}
+"""Of a producer that loses nothing."""
+
 _ADDRESS = re.compile(r"([^\s:,/]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 

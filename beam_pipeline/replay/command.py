@@ -43,7 +43,7 @@ class Wire:
     """How a frame becomes messages, and where they go."""
 
     kind: str
-    """One of `encoder.FORMATS`."""
+    """One of ``FORMATS``."""
     topic: str
     """With ``{ifo}`` where the detector stands."""
     faults: Faults

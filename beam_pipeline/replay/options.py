@@ -4,8 +4,7 @@ import argparse
 from pathlib import Path
 
 from beam_pipeline.replay.faults import DELAY, KINDS
-
-FORMATS = ("lldd", "gwf", "row")
+from transforms.ingest.config import FORMATS
 
 
 def add(parser: argparse.ArgumentParser) -> None:

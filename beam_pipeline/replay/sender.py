@@ -8,6 +8,8 @@ from typing import Any
 
 import confluent_kafka as kafka
 
+from transforms.broker import LOSSLESS
+
 LARGEST_MESSAGE = 10_000_000
 """[bytes]"""
 _HELD_KB = 65536
@@ -17,14 +19,10 @@ _POLL_S = 0.1
 _PARTING_S = 5.0
 """How long an interrupted replay tries to have the frames it began arrive [s]."""
 _SETTINGS = {
-    "enable.idempotence": True,
-    "acks": "all",
-    "message.timeout.ms": 0,
+    **LOSSLESS,
     "message.max.bytes": LARGEST_MESSAGE,
     "queue.buffering.max.kbytes": _HELD_KB,
     "linger.ms": 0,
-    # Back at work a second after the broker, whatever the outage.
-    "reconnect.backoff.max.ms": 1000,
     "log_level": 0,
 }
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import confluent_kafka as kafka
 
+from transforms.broker import RECONNECT
+
 _LOG = logging.getLogger(__name__)
 ASK_S = 2.0
 """How long a question to the broker may take [s]."""
@@ -13,8 +15,7 @@ _REPEAT_S = 30.0
 """An error that goes on is told so often [s]."""
 _DEFAULTS = {
     "log_level": 2,
-    # Back at work a second after the broker, whatever the outage.
-    "reconnect.backoff.max.ms": 1000,
+    **RECONNECT,
     # A request that waits holds up those for other offsets, after each step back.
     "fetch.wait.max.ms": 100,
     # What a reader that catches up may hold in memory, and how soon it asks for more.

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+FORMATS = ("lldd", "gwf", "row")
+"""Of live messages (docs/live.md)."""
+
 
 @dataclass(frozen=True)
 class IngestConfig:

@@ -8,10 +8,10 @@ import numpy as np
 from transforms import gps
 from transforms.elements import Frame, Interval
 from transforms.ingest import lldd, quality, row
+from transforms.ingest.config import FORMATS
 from transforms.ingest.gwf_frames import FASTEST_STATE
 from transforms.ingest.intervals import clipped
 
-FORMATS = ("lldd", "gwf", "row")
 _RATES = tuple(1 << power for power in range(4, FASTEST_STATE.bit_length()))
 """Rates of state vectors and masks [Hz]; 16 Hz is that of the detectors' own."""
 _Masks = dict[str, tuple[np.ndarray, int]]

@@ -12,7 +12,7 @@ from typing import Any
 
 import confluent_kafka as kafka
 
-from transforms.broker import BrokerError, KafkaConfig
+from transforms.broker import LOSSLESS, BrokerError, KafkaConfig
 from transforms.sink.messages import Message
 
 _LOG = logging.getLogger(__name__)
@@ -21,14 +21,8 @@ _SLICE_S = 0.2
 _TELL_S = 10.0
 """Who waits says so this often [s]."""
 _SETTINGS = {
-    "acks": "all",
-    # No message twice or out of order when one is sent again after a fault.
-    "enable.idempotence": True,
-    # Waiting has one limit only, the publisher's.
-    "message.timeout.ms": 0,
+    **LOSSLESS,
     "linger.ms": 5,
-    # Back at work a second after the broker, whatever the outage.
-    "reconnect.backoff.max.ms": 1000,
     "log_level": 2,
 }
 
