@@ -86,7 +86,8 @@ def build_live(pipeline: beam.Pipeline, job: LiveJob, config: PipelineConfig) ->
     """Lay the live graph: topics of frames to topics and files of results.
 
     Raises:
-        ValueError: The configuration cannot be used live.
+        transforms.ingest.live.ReachError: The configuration cannot be used live.
+        models.artefact.ArtefactError: The model is missing or does not fit.
         transforms.sink.folder.OutputError: The output folder cannot be used.
     """
     rewind = Rewind(reach(config).past_ns + 2 * NANOSECONDS, REPEAT_NS)

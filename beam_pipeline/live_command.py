@@ -15,11 +15,14 @@ from beam_pipeline.live import LiveJob, build_live
 from beam_pipeline.live_options import live_options
 from beam_pipeline.options import OptionError
 from beam_pipeline.workers import pool
+from models.artefact import ArtefactError
 from transforms.broker import BrokerError, KafkaConfig, ensure_topics
 from transforms.ingest.client import KafkaError, check_topics
+from transforms.ingest.live import ReachError
 from transforms.sink.folder import OutputError
 from transforms.sink.kafka import output_topics
 
+MISTAKES = (BrokerError, KafkaError, OutputError, OptionError, ArtefactError, ReachError)
 PATIENCE_S = 120.0
 """How long a cluster may not know the job before it is taken to be lost [s]."""
 
@@ -45,7 +48,7 @@ def run_live(options: argparse.Namespace, rest: Sequence[str], config: PipelineC
             given = [f"--job_name={name}", *rest]
             beam_options = live_options(options.flink_master, workers, given)
             _run(job, config, beam_options, _Watched(options.flink_master, name))
-    except (BrokerError, KafkaError, OutputError, OptionError) as error:
+    except MISTAKES as error:
         raise UserError(error) from error
     return DONE
 

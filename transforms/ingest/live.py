@@ -42,6 +42,10 @@ MOST_CHANNELS = 256
 """Channels whose strain a process holds."""
 
 
+class ReachError(ValueError):
+    """A configuration that needs more past than live keeps: one line."""
+
+
 class Stitched(NamedTuple):
     """What comes out of frames."""
 
@@ -56,7 +60,7 @@ class StitchFrames(beam.PTransform):  # type: ignore[misc]
     """Turn (channel, `Frame`) into blocks as far as they can go.
 
     Raises:
-        ValueError: The configuration needs a longer past than the bags hold.
+        ReachError: The configuration needs a longer past than the bags hold.
     """
 
     config: StitchConfig
@@ -65,7 +69,7 @@ class StitchFrames(beam.PTransform):  # type: ignore[misc]
         super().__init__()
         if self.config.reach.past_ns > (BAGS - 1) * BAG_SECONDS * gps.NANOSECONDS:
             most = (BAGS - 1) * BAG_SECONDS
-            raise ValueError(
+            raise ReachError(
                 f"live needs whiten.psd_seconds + update_seconds + 10 s to be at most {most} s"
             )
 
