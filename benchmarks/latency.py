@@ -33,6 +33,7 @@ from transforms.sink.kafka import output_topics
 
 IFOS = ("H1", "L1", "V1", "K1")
 RESULTS, GROUP = "latency", "latency"
+JOB = f"wavefier-live-{GROUP}"
 WARM_S = 90
 """Strain handed over at once, for the first spectrum [s]."""
 GAP_S = (1.5, 4.0)
@@ -107,14 +108,17 @@ def _perform(plan: Plan, folder: Path) -> Seen:
         topics = {f"{GROUP}.{ifo}": Topic() for ifo in plan.ifos}
         ensure_topics(KafkaConfig(there.broker.address), {**topics, **output_topics(RESULTS)})
         watch = stack.enter_context(Watch(there.broker.address, RESULTS))
-        live = stack.enter_context(running(_live(plan, there, folder), folder / "live.log"))
-        deadline.until(lambda: there.runs(f"wavefier-live-{GROUP}"), "the job ran", [live])
+        options = there.live_options(topics, folder)
+        names = ("--publish", RESULTS, "--group", GROUP)
+        command = ["live", *names, *options, f"--parallelism={plan.parallelism}"]
+        live = stack.enter_context(running(command, folder / "live.log"))
+        deadline.until(lambda: there.cluster.runs(JOB), "the job ran", [live])
         for number, archive_ in enumerate(made):
             _replay(there, archive_, folder / f"warm-{number}", (0, WARM_S), 0).wait(300)
         deadline.until(lambda: _reached(plan, watch), "the past was analysed", [live])
         _real_time(plan, there, made, folder, live)
         watch.read_all()
-        seen.checkpoint_bytes = there.checkpoint_bytes(f"wavefier-live-{GROUP}")
+        seen.checkpoint_bytes = there.checkpoint_bytes(JOB)
         live.interrupt()
         seen.triggers = watch.published.triggers
     for number in range(len(plan.ifos)):
@@ -127,20 +131,6 @@ def _strain(plan: Plan, number: int, folder: Path) -> Archive:
     ifo, seed = plan.ifos[number], plan.seed + number
     recipe = Recipe("aligo_O4high", seconds, plan.rate, seed, classes, GAP_S, ifo=ifo)
     return archive.make(folder, recipe, "hdf5", archive.PIECE)
-
-
-def _live(plan: Plan, there: Servers, folder: Path) -> list[str | Path]:
-    settings = there.cluster.settings
-    return [
-        "live",
-        *("--brokers", there.broker.address, "--publish", RESULTS, "--group", GROUP),
-        *(part for ifo in plan.ifos for part in ("--topic", f"{GROUP}.{ifo}")),
-        *("--start", "earliest", "--output", folder / "live", "--logs", folder / "workers"),
-        *("--config", folder / "science.yaml"),
-        *("--flink_master", f"localhost:{settings.port}"),
-        f"--job_endpoint=localhost:{settings.job_port}",
-        f"--parallelism={plan.parallelism}",
-    ]
 
 
 def _replay(

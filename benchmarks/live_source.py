@@ -12,7 +12,6 @@ import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.request import Request
 
 import apache_beam as beam
 import confluent_kafka
@@ -20,9 +19,9 @@ import numpy as np
 from apache_beam.options.pipeline_options import PipelineOptions
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from beam_pipeline.flink_rest import FlinkCluster
 from flink import configuration
 from flink.broker import Broker
-from flink.cluster import LOCAL, Cluster
 from flink.settings import BrokerSettings, ClusterSettings
 from transforms.broker import KafkaConfig
 from transforms.elements import DeadLetter, Frame
@@ -72,20 +71,11 @@ def note(keyed: tuple[str, Frame], path: Path) -> tuple[str, Frame]:
     return keyed
 
 
-def cancel(name: str) -> None:
-    """Cancel a job: the cluster would start it again and again once its worker is gone."""
-    made = Cluster(ClusterSettings.from_environment())
-    jobs = (made.ask("/jobs/overview") or {"jobs": []})["jobs"]
-    for identity in (one["jid"] for one in jobs if one["name"] == name):
-        # The job server's own way says that it is done, and leaves the job to the cluster.
-        url = f"http://localhost:{made.settings.port}/jobs/{identity}?mode=cancel"
-        LOCAL.open(Request(url, method="PATCH"), timeout=10).close()
-
-
 def latency(address: str, topic: str, seconds: int, folder: Path) -> list[list[float]]:
     """Run a job on the cluster; give the latency of each frame [s], at each of two places."""
     here, there = (folder / name for name in WHERE)
-    options = configuration.pipeline_options(ClusterSettings.from_environment())
+    settings = ClusterSettings.from_environment()
+    options = configuration.pipeline_options(settings)
     options += ["--streaming", f"--job_name={topic}"]
     pipeline = beam.Pipeline(options=PipelineOptions(options))
     read = pipeline | "Kafka" >> ReadKafka(
@@ -104,7 +94,8 @@ def latency(address: str, topic: str, seconds: int, folder: Path) -> list[list[f
             send(producer, topic, second)
             time.sleep(1)
     finally:
-        cancel(topic)
+        # Else the cluster starts it again and again, once its worker is gone.
+        FlinkCluster(f"localhost:{settings.port}").cancel(topic)
     return [[float(line) for line in path.read_text().split()] for path in (here, there)]
 
 

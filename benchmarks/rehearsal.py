@@ -23,6 +23,7 @@ from benchmarks.rehearsals.verdict import judge, lines
 from flink import parts
 from flink.processes import Problem
 from transforms.broker import BrokerError
+from transforms.ingest.config import FORMATS
 
 SHORT = 600
 """Up to so many frames, the rehearsal is short: fewer kills, and a short past for the spectrum."""
@@ -84,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--detectors", type=int, choices=range(1, len(IFOS) + 1), default=1)
     text = "what is killed, in turn (default: all; of a short rehearsal, a TaskManager and the job)"
     parser.add_argument("--kills", nargs="*", choices=KILLS, default=None, help=text)
-    parser.add_argument("--format", choices=("lldd", "gwf", "row"), default="lldd")
+    parser.add_argument("--format", choices=FORMATS, default=FORMATS[0])
     parser.add_argument("--keep", action="store_true", help="leave logs and results")
     report.add_options(parser)
     # Of 300 frames, it befalls some with each fault.

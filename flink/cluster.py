@@ -120,6 +120,18 @@ class Cluster:
         except (OSError, ValueError):
             return None
 
+    def job(self, name: str) -> dict[str, Any] | None:
+        """Ask for the newest job of a name; None if there is none, or no answer."""
+        found = (self.ask("/jobs/overview") or {}).get("jobs", [])
+        own = [one for one in found if one["name"] == name]
+        newest = max(own, key=lambda one: int(one["start-time"]), default=None)
+        return self.ask(f"/jobs/{newest['jid']}") if newest else None
+
+    def runs(self, name: str) -> bool:
+        """Tell whether every task of a job runs."""
+        job = self.job(name)
+        return bool(job and all(one["status"] == "RUNNING" for one in job["vertices"]))
+
     def describe(self) -> str:
         """Say in one line what there is."""
         known = self.taskmanagers() or {}

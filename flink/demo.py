@@ -97,9 +97,7 @@ def _live(
 def _wait_until_it_runs(cluster: Cluster, name: str) -> None:
     end = time.monotonic() + START_S
     while time.monotonic() < end:
-        overview = cluster.ask("/jobs/overview") or {"jobs": []}
-        own = [job for job in overview["jobs"] if job["name"] == name]
-        if own and own[0]["tasks"]["running"] == own[0]["tasks"]["total"]:
+        if cluster.runs(name):
             return
         time.sleep(0.5)
     raise Problem(f"the job does not run after {START_S:g} s; see its page on the cluster")

@@ -124,6 +124,15 @@ def refuse_taken(ports: Mapping[str, int]) -> None:
                 raise Problem(f"port {port} is taken: free it, or set {name} to another") from None
 
 
+def free_ports(count: int) -> list[int]:
+    """Give ports that nobody listens on now."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind((HOST, 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
 def listens(port: int) -> bool:
     """Tell whether something accepts connections."""
     with socket.socket() as probe:

@@ -11,6 +11,8 @@ from flink.processes import Problem
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE = "settings.json"
+QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""Java options of servers that live for minutes: half of a start goes to compiling code."""
 BOOLEANS = {"0": False, "false": False, "1": True, "true": True}
 READERS: dict[type, tuple[Callable[[str], Any], str]] = {
     bool: (lambda text: BOOLEANS[text.lower()], "0 or 1"),

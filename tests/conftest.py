@@ -1,4 +1,4 @@
-"""Strain for the tests: simulated noise as blocks, and the real files."""
+"""What tests share: simulated noise as blocks, the real files, Java and a Kafka broker."""
 
 import os
 
@@ -6,12 +6,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 for _pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_pool, "1")
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from flink import parts
+from flink.broker import Broker
+from flink.processes import Problem, free_ports
+from flink.settings import QUICK, BrokerSettings
 from models import noise
 from transforms.elements import Block
 from transforms.gps import NANOSECONDS, to_ns
@@ -57,3 +61,33 @@ def as_block() -> Callable[..., Block]:
         return Block(**{**values, **fields})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def java() -> None:
+    """Leave out what needs Java where there is none, or fail where it must be there."""
+    try:
+        parts.tools()
+    except Problem as problem:
+        if parts.required():
+            pytest.fail(str(problem))
+        pytest.skip(f"left out: {problem}")
+
+
+@pytest.fixture(scope="module")
+def kafka(java: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """Give a broker of the module's own, which does not run yet; nothing is left of it."""
+    port, controller = free_ports(2)
+    folder = tmp_path_factory.mktemp("kafka") / "broker"
+    made = Broker(BrokerSettings(folder, 240.0, QUICK, port=port, controller_port=controller))
+    try:
+        yield made
+    finally:
+        made.down()
+
+
+@pytest.fixture(scope="module")
+def broker(kafka: Broker) -> Broker:
+    """Give a broker that runs."""
+    kafka.up()
+    return kafka

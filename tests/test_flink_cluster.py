@@ -1,7 +1,6 @@
 """A real Flink cluster and a real Kafka broker: up, killed in part, and gone without a trace."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,37 +13,14 @@ from apache_beam.testing.util import assert_that, equal_to
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from flink import configuration, parts
-from flink.broker import Broker
 from flink.cluster import Cluster
-from flink.processes import Problem
-from flink.settings import BrokerSettings, ClusterSettings
+from flink.processes import Problem, free_ports
+from flink.settings import QUICK, ClusterSettings
 
 # The start of five Java machines on a busy core takes longer than any other test may.
 pytestmark = pytest.mark.timeout(400)
 
 RECORDS = 1000
-# Half the processor time of a start goes to compiling code that a test runs once.
-QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-
-
-@pytest.fixture(scope="module")
-def java():
-    try:
-        parts.tools()
-    except Problem as problem:
-        if parts.required():
-            pytest.fail(str(problem))
-        pytest.skip(f"left out: {problem}")
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def processes_of(folder):
@@ -171,23 +147,6 @@ def test_down_leaves_nothing_even_after_a_crash(flink):
     assert not folder.exists()
     assert not processes_of(folder)
     assert flink.down() == "the cluster is down already"
-
-
-@pytest.fixture(scope="module")
-def kafka(java, tmp_path_factory):
-    port, controller = free_ports(2)
-    settings = BrokerSettings(
-        folder=tmp_path_factory.mktemp("kafka") / "broker",
-        timeout_s=300.0,
-        java_options=QUICK,
-        port=port,
-        controller_port=controller,
-    )
-    made = Broker(settings)
-    try:
-        yield made
-    finally:
-        made.down()
 
 
 def test_records_outlive_the_broker(kafka):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -23,10 +22,9 @@ from apache_beam.runners.sdf_utils import RestrictionTrackerView, ThreadsafeRest
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from flink import configuration, parts
-from flink.broker import Broker
 from flink.cluster import LOCAL, Cluster
-from flink.processes import Problem
-from flink.settings import BrokerSettings, ClusterSettings
+from flink.processes import free_ports
+from flink.settings import QUICK, ClusterSettings
 from transforms import gps
 from transforms.broker import KafkaConfig
 from transforms.elements import DeadLetter, Frame
@@ -41,7 +39,6 @@ from transforms.ingest.source import Source
 S = gps.NANOSECONDS
 START = 1_000_000_007
 RATE = 16
-QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 BRISK = Pace(quiet_seconds=0.8, idle_seconds=1.6, commit_seconds=0.2)
 PATIENT = Pace(quiet_seconds=60, idle_seconds=60, commit_seconds=0.2)
 
@@ -98,44 +95,6 @@ def seconds(frames, channel):
 
 
 # A real broker.
-
-
-@pytest.fixture(scope="module")
-def java():
-    try:
-        parts.tools()
-    except Problem as problem:
-        if parts.required():
-            pytest.fail(str(problem))
-        pytest.skip(f"left out: {problem}")
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
-@pytest.fixture(scope="module")
-def broker(java, tmp_path_factory):
-    port, controller = free_ports(2)
-    settings = BrokerSettings(
-        folder=tmp_path_factory.mktemp("kafka") / "broker",
-        timeout_s=300.0,
-        java_options=QUICK,
-        port=port,
-        controller_port=controller,
-    )
-    made = Broker(settings)
-    try:
-        made.up()
-        yield made
-    finally:
-        made.down()
 
 
 @pytest.fixture(scope="module")

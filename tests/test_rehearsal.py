@@ -22,7 +22,6 @@ from benchmarks.rehearsals.timing import (
     undisturbed,
 )
 from flink import parts
-from flink.processes import Problem
 from transforms.elements import FINAL, PRELIMINARY, SETTLED, WITHDRAWN, Segment
 from transforms.gps import GPS_EPOCH_UNIX, NANOSECONDS
 from transforms.sink.tables import TRIGGER_COLUMNS
@@ -297,16 +296,6 @@ def test_delays_are_those_of_first_messages():
 def test_a_spread_of_nothing_is_nothing():
     assert spread([]) == {"p50": None, "p90": None, "p99": None, "max": None}
     assert spread([1.0, 3.0])["p50"] == 2.0
-
-
-@pytest.fixture
-def java():
-    try:
-        parts.tools()
-    except Problem as problem:
-        if parts.required():
-            pytest.fail(str(problem))
-        pytest.skip(f"left out: {problem}")
 
 
 # Java machines start, and 300 s of data are played at eight times their speed.

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,15 +21,10 @@ from beam_pipeline.replay import command, sender
 from beam_pipeline.replay.faults import Faults
 from beam_pipeline.replay.schedule import Sending
 from beam_pipeline.replay.sender import Sender, SendError
-from flink import parts
-from flink.broker import Broker
-from flink.processes import Problem
-from flink.settings import BrokerSettings
 from transforms.elements import DeadLetter, Interval
 from transforms.gps import NANOSECONDS as S
-from transforms.ingest.config import IngestConfig
+from transforms.ingest.config import FORMATS, IngestConfig
 from transforms.ingest.decoder import Decoder
-from transforms.ingest.encoder import FORMATS
 from transforms.ingest.playback import Cut, Playback, Played, gather
 from transforms.sink.utc import gps_now
 
@@ -40,38 +34,6 @@ pytestmark = pytest.mark.timeout(300)
 DATA = Path(__file__).parent / "data"
 GWOSC = [str(path) for path in sorted(DATA.glob("*LOSC_4_V2*.hdf5"))]
 CHANNELS = ["H1:GWOSC-4KHZ_STRAIN", "L1:GWOSC-4KHZ_STRAIN"]
-QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory):
-    try:
-        parts.java()
-        parts.broker()
-    except Problem as problem:
-        if parts.required():
-            pytest.fail(str(problem))
-        pytest.skip(f"left out: {problem}")
-    sockets = [socket.socket() for _ in range(2)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    folder = tmp_path_factory.mktemp("kafka") / "broker"
-    settings = BrokerSettings(
-        folder=folder,
-        timeout_s=240.0,
-        java_options=QUICK,
-        port=ports[0],
-        controller_port=ports[1],
-    )
-    made = Broker(settings)
-    try:
-        made.up()
-        yield made
-    finally:
-        made.down()
 
 
 def replayed(broker, topic, *arguments, files=GWOSC):

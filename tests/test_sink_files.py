@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.time import Time
 
-from transforms.elements import DeadLetter, Segment, Trigger
+from tests.samples import TRIGGER, UNLABELLED
+from transforms.elements import DeadLetter, Segment
 from transforms.gps import from_seconds
 from transforms.sink import writers
 from transforms.sink.folder import OutputError, partition, prepare, whole_file
@@ -23,45 +24,6 @@ from transforms.sink.utc import gps_now, utc_day, utc_text
 pytestmark = pytest.mark.filterwarnings("ignore:COPY_IF_NEEDED")
 
 MADE = writers.Provenance(config="c0ffee", version="0.1.0")
-TRIGGER = Trigger(
-    id="a1b2",
-    ifo="H1",
-    channel="H1:GDS-CALIB_STRAIN",
-    time_ns=1126259462_421875000,
-    start_ns=1126259462_250000000,
-    end_ns=1126259462_500000000,
-    frequency=120.0,
-    low_frequency=60.0,
-    high_frequency=240.0,
-    bandwidth=180.0,
-    duration=0.25,
-    q=8.0,
-    snr=12.0,
-    rank=11.0,
-    amplitude=1e-22,
-    phase=0.5,
-    wavelet="sine-gaussian",
-    tiles=7,
-    dq=("CAT2", "INJ"),
-    config="c0ffee",
-    data_time_ns=1126259463_000000000,
-    snippet=np.arange(256, dtype=np.float32).tobytes(),
-    snippet_rate=128,
-    snippet_start_ns=1126259461_000000000,
-    label="chirp",
-    score=0.75,
-    probabilities=(("blip", 0.25), ("chirp", 0.75)),
-    model="small",
-    wdf_basis="sym8",
-    enwdf=5.0,
-    wdf_rate=128,
-    wdf_index=np.array([17, 40], np.uint16).tobytes(),
-    wdf_value=np.array([3, -4], np.float32).tobytes(),
-)
-UNLABELLED = replace(
-    TRIGGER, id="00ff", snippet=b"", label="", score=float("nan"), probabilities=(), model="",
-    dq=(), wdf_basis="", enwdf=0.0, wdf_rate=0, wdf_index=b"", wdf_value=b"",
-)  # fmt: skip
 
 
 def written(folder, *triggers):

@@ -1,7 +1,6 @@
 """Publishing on a real broker, which is killed in the middle; and what is refused before."""
 
 import json
-import socket
 import threading
 import time
 from dataclasses import replace
@@ -11,10 +10,8 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
-from flink import parts
-from flink.broker import Broker
-from flink.processes import Problem
-from flink.settings import BrokerSettings
+from flink.processes import free_ports
+from tests.samples import UNLABELLED
 from transforms.broker import SECURITY, BrokerError, KafkaConfig, Topic, ensure_topics
 from transforms.elements import (
     FINAL,
@@ -34,68 +31,11 @@ from transforms.sink.publisher import Batch, Publisher, PublishError, publisher
 pytestmark = pytest.mark.timeout(400)
 
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
-# Half the processor time of a start goes to compiling code that a test runs once.
-QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-TRIGGER = Trigger(
-    id="a1b2",
-    ifo="H1",
-    channel="H1:GDS-CALIB_STRAIN",
-    time_ns=1126259462_421875000,
-    start_ns=1126259462_250000000,
-    end_ns=1126259462_500000000,
-    frequency=120.0,
-    low_frequency=60.0,
-    high_frequency=240.0,
-    bandwidth=180.0,
-    duration=0.25,
-    q=8.0,
-    snr=12.0,
-    rank=11.0,
-    amplitude=1e-22,
-    phase=0.5,
-    wavelet="morlet",
-    tiles=7,
-    dq=(),
-    config="c0ffee",
-    data_time_ns=1126259463_000000000,
-)
+TRIGGER = replace(
+    UNLABELLED, id="a1b2", wavelet="morlet", snippet_rate=0, snippet_start_ns=0
+)  # fmt: skip
 SEGMENT = Segment("H1", "H1:GDS-CALIB_STRAIN", 1126259462_000000000, 1126259463_000000000, True)
 LETTER = DeadLetter("frames/0/17", "truncated; send it again", "00ff")
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory):
-    try:
-        parts.tools()
-    except Problem as problem:
-        if parts.required():
-            pytest.fail(str(problem))
-        pytest.skip(f"left out: {problem}")
-    port, controller = free_ports(2)
-    made = Broker(
-        BrokerSettings(
-            folder=tmp_path_factory.mktemp("kafka") / "broker",
-            timeout_s=300.0,
-            java_options=QUICK,
-            port=port,
-            controller_port=controller,
-        )
-    )
-    try:
-        made.up()
-        yield made
-    finally:
-        made.down()
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import jsonschema
-import numpy as np
 import pytest
 
-from transforms.elements import STATUSES, WITHDRAWN, DeadLetter, Segment, Trigger
+from tests import samples
+from transforms.elements import STATUSES, WITHDRAWN, DeadLetter, Segment
 from transforms.sink.messages import (
     DEAD_LETTERS,
     MESSAGE_COLUMNS,
@@ -26,39 +26,8 @@ from transforms.sink.utc import from_unix
 
 UNIX_NS = 1_442_224_247_250_000_000
 """1126259464.25 GPS: 17 leap seconds since 1980."""
-TRIGGER = Trigger(
-    id="a1b2",
-    ifo="H1",
-    channel="H1:GDS-CALIB_STRAIN",
-    time_ns=1126259462_421875000,
-    start_ns=1126259462_250000000,
-    end_ns=1126259462_500000000,
-    frequency=120.0,
-    low_frequency=60.0,
-    high_frequency=240.0,
-    bandwidth=180.0,
-    duration=0.25,
-    q=8.0,
-    snr=12.0,
-    rank=11.0,
-    amplitude=1e-22,
-    phase=0.5,
-    wavelet="morlet",
-    tiles=7,
-    dq=("CAT2", "INJ"),
-    config="c0ffee",
-    data_time_ns=1126259463_000000000,
-    label="chirp",
-    score=0.75,
-    probabilities=(("blip", 0.25), ("chirp", 0.75)),
-    model="small",
-    wdf_basis="sym8",
-    enwdf=5.0,
-    wdf_rate=128,
-    wdf_index=np.array([17, 40], np.uint16).tobytes(),
-    wdf_value=np.array([3, -4], np.float32).tobytes(),
-    arrived_ns=UNIX_NS,
-)
+BARE = {"snippet": b"", "snippet_rate": 0, "snippet_start_ns": 0}
+TRIGGER = replace(samples.TRIGGER, wavelet="morlet", arrived_ns=UNIX_NS, **BARE)
 UNLABELLED = replace(
     TRIGGER, label="", score=float("nan"), probabilities=(), model="", dq=(), wdf_basis="",
     wdf_rate=0, wdf_index=b"", wdf_value=b"", status=WITHDRAWN, arrived_ns=0,

@@ -1,6 +1,5 @@
 """The course of a rehearsal: servers and job start, the stage is played, all ends."""
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -8,7 +7,7 @@ from benchmarks import archive, report
 from benchmarks.archive import Archive, Recipe
 from benchmarks.rehearsals.commands import running
 from benchmarks.rehearsals.plan import GROUP, RESULTS, Performance, Plan
-from benchmarks.rehearsals.servers import Servers, servers
+from benchmarks.rehearsals.servers import servers
 from benchmarks.rehearsals.stage import Deadline, Stage
 from benchmarks.rehearsals.watch import Watch
 from benchmarks.signals import FAMILIES
@@ -40,7 +39,8 @@ def perform(plan: Plan, folder: Path) -> Performance:
         ensure_topics(broker, {**inputs, **output_topics(RESULTS)})
         watch = stack.enter_context(Watch(there.broker.address, RESULTS))
         log = folder / "live.log"
-        command = _live(there, list(inputs), folder)
+        names = ("--publish", RESULTS, "--group", GROUP)
+        command = ["live", *names, *there.live_options(inputs, folder)]
         stage = Stage(
             plan,
             folder,
@@ -60,17 +60,3 @@ def _archive(plan: Plan, number: int, folder: Path) -> Archive:
     ifo, seed = plan.ifos[number], plan.seed + number
     recipe = Recipe("aligo_O4high", plan.frames, 4096, seed, classes, ifo=ifo)
     return archive.make(folder, recipe, "hdf5", archive.PIECE)
-
-
-def _live(there: Servers, topics: Sequence[str], folder: Path) -> list[str | Path]:
-    settings = there.cluster.settings
-    return [
-        "live",
-        *("--brokers", there.broker.address),
-        *(part for topic in topics for part in ("--topic", topic)),
-        *("--publish", RESULTS, "--group", GROUP, "--start", "earliest"),
-        *("--output", folder / "live", "--logs", folder / "workers"),
-        *("--config", folder / "science.yaml"),
-        *("--flink_master", f"localhost:{settings.port}"),
-        f"--job_endpoint=localhost:{settings.job_port}",
-    ]

@@ -2,25 +2,21 @@
 
 import os
 import signal
-import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from flink.broker import Broker
 from flink.cluster import Cluster
-from flink.processes import HOST
-from flink.settings import BrokerSettings, ClusterSettings
+from flink.processes import free_ports
+from flink.settings import QUICK, BrokerSettings, ClusterSettings
 
 TASKMANAGER, JOBMANAGER, BROKER = ("taskmanager", "jobmanager", "broker")
 UPGRADE = "upgrade"
 """The job itself, which ends and begins anew without a checkpoint."""
 KILLS = (TASKMANAGER, JOBMANAGER, BROKER, UPGRADE)
-# Half the processor time of a start goes to compiling code.
-QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 START_S = 300.0
 """How long a server may take to start [s]."""
 
@@ -32,22 +28,21 @@ class Servers:
     broker: Broker
     cluster: Cluster
 
-    def job(self, name: str) -> dict[str, Any] | None:
-        """Give what the cluster says of the newest job of a name; None if it says nothing."""
-        found = (self.cluster.ask("/jobs/overview") or {}).get("jobs", [])
-        own = sorted(
-            (one for one in found if one["name"] == name), key=lambda one: one["start-time"]
-        )
-        return self.cluster.ask(f"/jobs/{own[-1]['jid']}") if own else None
-
-    def runs(self, name: str) -> bool:
-        """Tell whether every task of a job runs."""
-        job = self.job(name)
-        return bool(job and all(one["status"] == "RUNNING" for one in job["vertices"]))
+    def live_options(self, topics: Iterable[str], folder: Path) -> list[str | Path]:
+        """Give the options of a live job on both, whose ``science.yaml`` is in its folder."""
+        settings = self.cluster.settings
+        return [
+            *("--brokers", self.broker.address),
+            *(part for topic in topics for part in ("--topic", topic)),
+            *("--start", "earliest", "--output", folder / "live", "--logs", folder / "workers"),
+            *("--config", folder / "science.yaml"),
+            *("--flink_master", f"localhost:{settings.port}"),
+            f"--job_endpoint=localhost:{settings.job_port}",
+        ]
 
     def checkpoint_bytes(self, name: str) -> int | None:
         """Give the size of a job's last checkpoint."""
-        job = self.job(name)
+        job = self.cluster.job(name)
         found = self.cluster.ask(f"/jobs/{job['jid']}/checkpoints") if job else None
         last = ((found or {}).get("latest") or {}).get("completed")
         return int(last["state_size"]) if last else None
@@ -67,7 +62,7 @@ class Servers:
             self.cluster.start(JOBMANAGER if what == JOBMANAGER else "tm")
 
     def _working(self, name: str) -> str:
-        job = self.job(name)
+        job = self.cluster.job(name)
         if job is None:
             raise RuntimeError(f"the cluster does not know {name}")
         vertex = self.cluster.ask(f"/jobs/{job['jid']}/vertices/{job['vertices'][0]['id']}")
@@ -77,7 +72,7 @@ class Servers:
 @contextmanager
 def servers(folder: Path) -> Iterator[Servers]:
     """Run both while the block does; none of their processes and files is left."""
-    kafka, controller, *flink = _free_ports(7)
+    kafka, controller, *flink = free_ports(7)
     broker = Broker(
         BrokerSettings(folder / "broker", START_S, QUICK, port=kafka, controller_port=controller)
     )
@@ -100,14 +95,6 @@ def servers(folder: Path) -> Iterator[Servers]:
         stack.callback(cluster.down)
         cluster.up()
         yield Servers(broker, cluster)
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind((HOST, 0))
-        return [probe.getsockname()[1] for probe in probes]
 
 
 def end_all(folder: Path, patience_s: float = 10.0) -> list[int]:

@@ -70,7 +70,7 @@ class Stage:
 
     def _begin(self) -> None:
         self.live = self.start()
-        self.deadline.until(lambda: self.there.runs(JOB), "the job ran", [self.live])
+        self.deadline.until(lambda: self.there.cluster.runs(JOB), "the job ran", [self.live])
 
     def _end(self) -> None:
         code = self.live.interrupt()

@@ -1,0 +1,47 @@
+"""A trigger with every field, and one that no model has looked at."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from transforms.elements import Trigger
+
+TRIGGER = Trigger(
+    id="a1b2",
+    ifo="H1",
+    channel="H1:GDS-CALIB_STRAIN",
+    time_ns=1126259462_421875000,
+    start_ns=1126259462_250000000,
+    end_ns=1126259462_500000000,
+    frequency=120.0,
+    low_frequency=60.0,
+    high_frequency=240.0,
+    bandwidth=180.0,
+    duration=0.25,
+    q=8.0,
+    snr=12.0,
+    rank=11.0,
+    amplitude=1e-22,
+    phase=0.5,
+    wavelet="sine-gaussian",
+    tiles=7,
+    dq=("CAT2", "INJ"),
+    config="c0ffee",
+    data_time_ns=1126259463_000000000,
+    snippet=np.arange(256, dtype=np.float32).tobytes(),
+    snippet_rate=128,
+    snippet_start_ns=1126259461_000000000,
+    label="chirp",
+    score=0.75,
+    probabilities=(("blip", 0.25), ("chirp", 0.75)),
+    model="small",
+    wdf_basis="sym8",
+    enwdf=5.0,
+    wdf_rate=128,
+    wdf_index=np.array([17, 40], np.uint16).tobytes(),
+    wdf_value=np.array([3, -4], np.float32).tobytes(),
+)
+UNLABELLED = replace(
+    TRIGGER, id="00ff", snippet=b"", label="", score=float("nan"), probabilities=(), model="",
+    dq=(), wdf_basis="", enwdf=0.0, wdf_rate=0, wdf_index=b"", wdf_value=b"",
+)  # fmt: skip
