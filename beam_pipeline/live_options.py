@@ -1,5 +1,6 @@
 """Where a live job runs: Beam's options for a stream on Flink."""
 
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,8 @@ JOB_SERVER = Path("flink/job-server/target/job-server.jar")
 EMBEDDED = "[local]"
 FLINK_SERIES = "1.19"
 _OPENED = ("lang", "nio", "util")
+_PATIENCE_S = 5.0
+"""How long a cluster may take to accept a connection [s]."""
 STREAM = {
     "streaming": "",
     "parallelism": "2",
@@ -35,9 +38,12 @@ def live_options(master: str | None, workers: str, rest: Sequence[str]) -> list[
         rest: Options of Beam as typed; they come last and win.
 
     Raises:
-        OptionError: The job server is missing.
+        OptionError: The job server is missing, or nobody answers where one is named.
     """
-    given = {name[2:].partition("=")[0] for name in rest if name.startswith("--")}
+    typed = dict(name[2:].partition("=")[::2] for name in rest if name.startswith("--"))
+    given = set(typed)
+    _see("--flink_master", master)
+    _see("--job_endpoint", typed.get("job_endpoint"))
     own = {**STREAM, "environment_config": workers}
     if "job_endpoint" in given:
         own["runner"] = "PortableRunner"
@@ -49,6 +55,20 @@ def live_options(master: str | None, workers: str, rest: Sequence[str]) -> list[
         if name not in given
     ]
     return [*made, *rest]
+
+
+def _see(option: str, address: str | None) -> None:
+    """See that somebody answers at an address; Beam would wait for ever."""
+    host, _, port = (address or "").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), _PATIENCE_S).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OptionError(
+            f"nobody answers at {option} {address} ({reason}): start it, or correct the address"
+        ) from error
 
 
 def _flink(master: str, given: set[str]) -> dict[str, str]:

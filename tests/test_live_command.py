@@ -14,17 +14,12 @@ from beam_pipeline import cli, live_options
 from beam_pipeline.flink_rest import FlinkCluster
 from beam_pipeline.options import OptionError
 from beam_pipeline.workers import pool
+from flink.processes import free_ports
 
 
 def options(master=None, rest=()):
     made = live_options.live_options(master, "127.0.0.1:5", list(rest))
     return dict(option[2:].partition("=")[::2] for option in made)
-
-
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 def test_a_job_is_a_stream_with_short_bundles_on_our_workers(tmp_path, monkeypatch):
@@ -39,11 +34,15 @@ def test_a_job_is_a_stream_with_short_bundles_on_our_workers(tmp_path, monkeypat
     assert made["environment_config"] == "127.0.0.1:5"
     assert "streaming" in made
     assert int(made["max_bundle_time_mills"]) <= 100
-    assert options("flink:8081")["flink_master"] == "flink:8081"
+    with socket.create_server(("127.0.0.1", 0)) as cluster:
+        master = f"127.0.0.1:{cluster.getsockname()[1]}"
+        assert options(master)["flink_master"] == master
 
 
 def test_what_is_typed_wins():
-    made = live_options.live_options(None, "w", ["--job_endpoint=h:1", "--max_bundle_size=7"])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        endpoint = f"--job_endpoint=127.0.0.1:{server.getsockname()[1]}"
+        made = live_options.live_options(None, "w", [endpoint, "--max_bundle_size=7"])
     assert "--runner=PortableRunner" in made
     assert [o for o in made if o.startswith("--max_bundle_size")] == ["--max_bundle_size=7"]
     assert not [o for o in made if o.startswith("--flink")]
@@ -61,13 +60,21 @@ def stop(address, name):
         return service.StopWorker(beam_fn_api_pb2.StopWorkerRequest(worker_id=name))
 
 
+@pytest.mark.parametrize("option", ["--flink_master", "--job_endpoint"])
+def test_a_cluster_that_does_not_answer_is_a_line_and_not_a_wait(option):
+    address = f"127.0.0.1:{free_ports(1)[0]}"
+    given = (address, []) if option == "--flink_master" else (None, [f"{option}={address}"])
+    with pytest.raises(OptionError, match=f"nobody answers at {option} {address}.*start it"):
+        live_options.live_options(given[0], "w", given[1])
+
+
 def start(address, name):
     with grpc.insecure_channel(address) as channel:
         service = beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolStub(channel)
         request = beam_fn_api_pb2.StartWorkerRequest(worker_id=name)
         # Nobody answers there: the worker waits, or ends and says why in its log.
         for field in ("control_endpoint", "logging_endpoint", "provision_endpoint"):
-            getattr(request, field).url = f"127.0.0.1:{free_port()}"
+            getattr(request, field).url = f"127.0.0.1:{free_ports(1)[0]}"
         return service.StartWorker(request)
 
 
@@ -120,7 +127,7 @@ def test_the_pool_listens_to_this_machine_only(tmp_path):
 
 
 def test_a_cluster_that_is_away_is_waited_for_and_then_lost():
-    cluster = FlinkCluster(f"127.0.0.1:{free_port()}")
+    cluster = FlinkCluster(f"127.0.0.1:{free_ports(1)[0]}")
     assert cluster.state("job") is None
     assert cluster.watch("job", patience_s=0.0) == "LOST"
     assert not cluster.cancel("job", patience_s=0.1)
