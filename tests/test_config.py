@@ -32,6 +32,7 @@ def test_an_empty_file_is_the_default(tmp_path):
         ({"ingest": {"channels": "H1:X"}}, "ingest.channels must be a list of str"),
         ({"ingest": []}, "ingest must hold keys and values"),
         ([], "the file must hold keys and values"),
+        ({"classify": {"backend": "onnx"}}, "classify: backend must be native or tfx_bsl"),
         ({"detect": {"low_frequency": 10}}, "detect.low_frequency 10.0 must lie above"),
     ],
 )
