@@ -30,7 +30,7 @@ def check_backend(card: artefact.Card, backend: str) -> None:
     if _ENDPOINTS[backend] not in card.endpoints:
         raise artefact.ArtefactError(
             f"model {card.label} has no endpoint {_ENDPOINTS[backend]}, which classify.backend: "
-            f"{backend} needs: set the other one, or train again"
+            f"{backend} needs: set native, or train again"
         )
 
 
