@@ -18,6 +18,16 @@ from transforms.whiten.config import WhitenConfig
 CARD = "card.json"
 _REQUIRED = ("name", "id", "classes", "features", "settings", "data", "accuracy", "files")
 
+SERVE = "serve(image, parameters)"
+"""Endpoint that takes arrays."""
+SERVE_EXAMPLES = "serving_default(examples)"
+"""Endpoint that takes serialised ``tf.train.Example``, as tfx-bsl wants it."""
+_PLACEHOLDERS = {
+    SERVE: ("serve_image", "serve_parameters"),
+    SERVE_EXAMPLES: ("serving_default_examples",),
+}
+"""What TensorFlow calls the inputs of an endpoint in the graph."""
+
 
 class ArtefactError(ValueError):
     """A model that cannot be used; the message is one line that says what to do."""
@@ -36,6 +46,11 @@ class Card:
     """Labels in the order of the probabilities."""
     contents: Mapping[str, Any]
     """The whole card."""
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Say how the model can be asked; cards that do not tell are of models with one way."""
+        return tuple(self.contents.get("endpoints", (SERVE,)))
 
     @property
     def label(self) -> str:
@@ -122,6 +137,21 @@ def fits(
             )
 
 
+def endpoints(folder: Path) -> list[str]:
+    """Say which of our endpoints a SavedModel has, by the nodes of its graph."""
+    graph = (folder / "saved_model.pb").read_bytes()
+    return [
+        endpoint
+        for endpoint, names in _PLACEHOLDERS.items()
+        if all(_name_field(name) in graph for name in names)
+    ]
+
+
+def _name_field(name: str) -> bytes:
+    """Give a ``NodeDef``'s name as protobuf writes it: field 1, its length, its text."""
+    return bytes((0x0A, len(name))) + name.encode()
+
+
 def checksums(folder: Path) -> dict[str, str]:
     """Give the SHA-256 of each of a model's files but the card, by path below its folder."""
     return {
@@ -149,7 +179,7 @@ def verify(card: Card) -> None:
 
 
 def write_card(folder: Path, name: str, classes: tuple[str, ...], about: Mapping[str, Any]) -> Card:
-    """Write the card of the SavedModel in ``folder``.
+    """Write the card of the SavedModel in ``folder``; which endpoints it has is seen there.
 
     Args:
         folder: The model's folder, with its SavedModel.
@@ -164,6 +194,7 @@ def write_card(folder: Path, name: str, classes: tuple[str, ...], about: Mapping
         "classes": list(classes),
         "features": feature_spec(),
         **about,
+        "endpoints": endpoints(folder),
         "files": files,
     }
     (folder / CARD).write_text(json.dumps(contents, indent=1) + "\n", "utf-8")

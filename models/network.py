@@ -4,7 +4,6 @@ TensorFlow and Keras are imported where they are used: the command line reads th
 package's configuration without them.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,26 +64,3 @@ def fit_temperature(logits: npt.NDArray[np.floating], truth: npt.NDArray[np.inte
         return float(np.mean(logsumexp(scaled, axis=1) - right))
 
     return float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded").x))
-
-
-def export(model: Any, temperature: float, folder: Path) -> None:
-    """Write a SavedModel whose ``serve(image, parameters)`` gives float32 probabilities."""
-    tf = runtime.tensorflow()
-    import keras
-
-    def serve(image: Any, parameters: Any) -> Any:
-        logits = model([image, parameters], training=False)
-        return tf.nn.softmax(logits / temperature)
-
-    shape = (None, len(features.FREQUENCIES), features.COLUMNS, len(features.SPANS))
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint(
-        name="serve",
-        fn=serve,
-        input_signature=[
-            tf.TensorSpec(shape, tf.float32, name="image"),
-            tf.TensorSpec((None, len(features.PARAMETERS)), tf.float32, name="parameters"),
-        ],
-    )
-    archive.write_out(str(folder), verbose=False)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from models import artefact, network, runtime, score, waveforms
 from models.examples import Examples, collect
+from models.export import export
 from models.served import ServedModel
 from models.settings import TrainConfig
 from models.simulate import Progress, simulate
@@ -63,7 +64,7 @@ def train(
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent) as folder:
         draft = Path(folder) / "model"
-        network.export(model, temperature, draft)
+        export(model, temperature, draft)
         about = {
             "settings": artefact.settings(whitening, detection),
             "data": _data(config, sets),

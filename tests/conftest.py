@@ -6,6 +6,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 for _pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_pool, "1")
 
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,9 +17,13 @@ from flink import parts
 from flink.broker import Broker
 from flink.processes import Problem, free_ports
 from flink.settings import QUICK, BrokerSettings
-from models import noise
+from models import artefact, network, noise
+from models.artefact import Card
+from models.export import export
+from transforms.detect.config import DetectConfig
 from transforms.elements import Block
 from transforms.gps import NANOSECONDS, to_ns
+from transforms.whiten.config import WhitenConfig
 
 START = 1_000_000_007
 
@@ -61,6 +66,20 @@ def as_block() -> Callable[..., Block]:
         return Block(**{**values, **fields})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Card:
+    """Give a model that fits the pipeline, knows three classes and has learnt nothing."""
+    classes = ("gaussian", "noise", "unknown")
+    folder = tmp_path_factory.mktemp("models") / "untrained"
+    with warnings.catch_warnings():
+        # Keras 3.15 reads its variables in a way that numpy 2 deprecates.
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        export(network.build(len(classes)), 1.5, folder)
+    fitting = artefact.settings(WhitenConfig(), DetectConfig())
+    about = {"settings": fitting, "data": {}, "accuracy": {}}
+    return artefact.write_card(folder, "untrained", classes, about)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """The stage: labels on, everything else kept, one trigger never depends on another."""
 
+import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,10 +13,12 @@ from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.window import FixedWindows, GlobalWindows, Sessions, TimestampedValue
 
 from models import artefact
-from transforms.classify.config import ClassifyConfig
+from models.served import ServedModel
+from models.served_by_tfx import TfxModel
+from transforms.classify.config import BACKENDS, ClassifyConfig
 from transforms.classify.features import model_input
 from transforms.classify.handler import SavedModelHandler
-from transforms.classify.stage import Classify
+from transforms.classify.stage import Classify, _Label
 from transforms.detect.config import DetectConfig
 from transforms.elements import Trigger
 from transforms.whiten.config import WhitenConfig
@@ -55,14 +59,14 @@ def trigger(number, samples=None):
     )
 
 
-def run(triggers, check, window=None, stamps=None):
+def run(triggers, check, window=None, stamps=None, backend="native"):
     stamps = stamps or range(len(triggers))
     stamped = [TimestampedValue(t, s) for t, s in zip(triggers, stamps, strict=True)]
     with beam.Pipeline(runner=RUNNER) as pipeline:
         made = pipeline | beam.Create(stamped) | beam.Map(lambda value: value)
         if window is not None:
             made |= beam.WindowInto(window)
-        check(made | Classify(ClassifyConfig()))
+        check(made | Classify(ClassifyConfig(backend=backend)))
 
 
 class _Times(beam.DoFn):
@@ -70,8 +74,9 @@ class _Times(beam.DoFn):
         yield element.id, float(timestamp), float(window.end)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("window", [GlobalWindows(), FixedWindows(4), Sessions(3)])
-def test_times_and_windows_are_kept(window):
+def test_times_and_windows_are_kept(window, backend):
     stamps = [1, 2.5, 9]
     expected = []
     for number, stamp in enumerate(stamps):
@@ -82,6 +87,7 @@ def test_times_and_windows_are_kept(window):
         lambda out: assert_that(out | beam.ParDo(_Times()), equal_to(expected)),
         window,
         stamps,
+        backend,
     )
 
 
@@ -89,10 +95,15 @@ def _unlabelled(one):
     return replace(one, label="", score=0.0, probabilities=(), model="")
 
 
-def test_only_the_model_s_answer_is_added():
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_only_the_model_s_answer_is_added(backend):
     triggers = [trigger(0), trigger(1)]
     expected = [_unlabelled(one) for one in triggers]
-    run(triggers, lambda out: assert_that(out | beam.Map(_unlabelled), equal_to(expected)))
+    run(
+        triggers,
+        lambda out: assert_that(out | beam.Map(_unlabelled), equal_to(expected)),
+        backend=backend,
+    )
 
 
 def _sane(labelled):
@@ -111,6 +122,7 @@ def test_probabilities_are_honest_and_in_the_card_s_order():
     run([trigger(0), trigger(1)], lambda out: assert_that(out, _sane))
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
     "broken",
     [
@@ -120,14 +132,15 @@ def test_probabilities_are_honest_and_in_the_card_s_order():
         {"snr": float("nan"), "frequency": float("inf"), "q": -1.0},
     ],
 )
-def test_a_broken_trigger_is_labelled_and_stops_nothing(broken):
-    run([replace(trigger(0), **broken), trigger(1)], lambda out: assert_that(out, _sane))
+def test_a_broken_trigger_is_labelled_and_stops_nothing(broken, backend):
+    triggers = [replace(trigger(0), **broken), trigger(1)]
+    run(triggers, lambda out: assert_that(out, _sane), backend=backend)
 
 
-@pytest.fixture(scope="module")
-def served():
+@pytest.fixture(scope="module", params=BACKENDS)
+def served(request):
     card = artefact.load_card(artefact.default_artefact())
-    handler = SavedModelHandler("", card.id)
+    handler = SavedModelHandler("", card.id, request.param)
     return handler, handler.load_model()
 
 
@@ -143,7 +156,36 @@ def test_a_trigger_does_not_depend_on_its_neighbours(served, count):
     for one in triggers:
         answer = next(iter(handler.run_inference([model_input(one)], model)))
         alone.append((one.id, tuple(float(value) for value in answer)))
-    run(triggers, lambda out: assert_that(out | beam.Map(_probabilities), equal_to(alone)))
+    run(
+        triggers,
+        lambda out: assert_that(out | beam.Map(_probabilities), equal_to(alone)),
+        backend=handler.backend,
+    )
+
+
+def _close_to(expected):
+    def check(answers):
+        assert {name for name, _ in answers} == set(expected)
+        for name, values in answers:
+            assert np.allclose(values, expected[name], rtol=0, atol=1e-6)
+
+    return check
+
+
+def test_both_back_ends_label_alike():
+    card = artefact.load_card(artefact.default_artefact())
+    handler = SavedModelHandler("", card.id)
+    model = handler.load_model()
+    triggers = [trigger(i) for i in range(60)]
+    expected = {}
+    for one in triggers:
+        (expected[one.id],) = handler.run_inference([model_input(one)], model)
+    for backend in BACKENDS:
+        run(
+            triggers,
+            lambda out: assert_that(out | beam.Map(_probabilities), _close_to(expected)),
+            backend=backend,
+        )
 
 
 def test_the_handler_keeps_the_order_of_a_batch(served):
@@ -154,9 +196,44 @@ def test_the_handler_keeps_the_order_of_a_batch(served):
     assert np.allclose(batch, single, atol=1e-5)
 
 
-def test_a_worker_with_another_model_refuses():
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_worker_with_another_model_refuses(backend):
     with pytest.raises(artefact.ArtefactError, match="install the same version"):
-        SavedModelHandler("", "0" * 16).load_model()
+        SavedModelHandler("", "0" * 16, backend).load_model()
+
+
+@pytest.mark.parametrize(
+    ("backend", "kind"), [("native", ServedModel), ("tfx_bsl", TfxModel)], ids=BACKENDS
+)
+def test_the_first_inference_is_made_while_loading(backend, kind, monkeypatch):
+    asked, ask = [], kind.__call__
+
+    def listening(self, image, parameters):
+        asked.append(len(image))
+        return ask(self, image, parameters)
+
+    monkeypatch.setattr(kind, "__call__", listening)
+    card = artefact.load_card(artefact.default_artefact())
+    SavedModelHandler("", card.id, backend).load_model()
+    assert asked == [1]
+
+
+def test_a_back_end_without_its_endpoint_is_told_when_the_graph_is_built(untrained, tmp_path):
+    shutil.copytree(untrained.folder, tmp_path, dirs_exist_ok=True)
+    contents = {key: value for key, value in untrained.contents.items() if key != "endpoints"}
+    (tmp_path / artefact.CARD).write_text(json.dumps(contents))
+    Classify(ClassifyConfig(str(tmp_path)))
+    with pytest.raises(artefact.ArtefactError, match="train again") as refused:
+        Classify(ClassifyConfig(str(tmp_path), "tfx_bsl"))
+    assert "serving_default(examples)" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_label_unknown_is_one_of_the_classes(untrained):
+    sure = np.array([0.1, 0.2, 0.7], np.float32)
+    (labelled,) = _Label(untrained.classes, "m").process((trigger(0), sure))
+    assert labelled.label == "unknown"
+    assert labelled.score == labelled.probabilities[-1][1] == float(sure[2])
 
 
 def test_a_missing_model_is_told_when_the_graph_is_built(tmp_path):
@@ -169,7 +246,8 @@ def test_a_model_of_other_whitening_is_told_when_the_graph_is_built():
         Classify(ClassifyConfig(), WhitenConfig(low_frequency=30.0), DetectConfig())
 
 
-def test_building_the_graph_loads_no_tensorflow():
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_building_the_graph_loads_no_tensorflow(backend):
     code = (
         "import sys, apache_beam as beam\n"
         "from transforms.classify.stage import Classify\n"
@@ -177,10 +255,10 @@ def test_building_the_graph_loads_no_tensorflow():
         f"p = beam.Pipeline(runner={RUNNER!r})\n"
         "from transforms.elements import Trigger\n"
         "made = p | beam.Create([1]) | beam.Map(lambda _: None).with_output_types(Trigger)\n"
-        "made | Classify(ClassifyConfig())\n"
+        f"made | Classify(ClassifyConfig(backend={backend!r}))\n"
         "from models import served\n"
         "assert not served._library.cache_info().currsize\n"
-        "found = [m for m in ('tensorflow', 'keras') if m in sys.modules]\n"
+        "found = [m for m in ('tensorflow', 'keras', 'tfx_bsl') if m in sys.modules]\n"
         "sys.exit(', '.join(found) or 0)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

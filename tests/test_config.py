@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 import pytest
 
 from beam_pipeline.config import ConfigError, PipelineConfig, load_config, parse_config
+from transforms.classify.config import ClassifyConfig
 
 
 def test_written_configuration_reads_back_the_same(tmp_path):
@@ -32,6 +33,7 @@ def test_an_empty_file_is_the_default(tmp_path):
         ({"ingest": {"channels": "H1:X"}}, "ingest.channels must be a list of str"),
         ({"ingest": []}, "ingest must hold keys and values"),
         ([], "the file must hold keys and values"),
+        ({"classify": {"backend": "onnx"}}, "classify: backend must be native or tfx_bsl"),
         ({"detect": {"low_frequency": 10}}, "detect.low_frequency 10.0 must lie above"),
     ],
 )
@@ -55,8 +57,9 @@ def test_the_id_changes_with_the_science_and_with_nothing_else():
     wider = replace(default, whiten=replace(default.whiten, psd_seconds=32))
     longer = replace(default, ingest=replace(default.ingest, block_seconds=64))
     more = replace(default, sink=replace(default.sink, loudest=3))
+    other = replace(default, classify=ClassifyConfig("folder", "tfx_bsl"))
     assert len({default.id, louder.id, wider.id}) == 3
-    assert default.id == longer.id == more.id
+    assert default.id == longer.id == more.id == other.id
 
 
 def test_every_setting_says_its_unit_or_meaning():

@@ -1,6 +1,7 @@
 """Beam's handle on the SavedModel: load once per worker, one thread, warmed up."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,27 +10,47 @@ from apache_beam.ml.inference.base import ModelHandler
 
 from models import artefact
 from models.served import ServedModel
+from models.served_by_tfx import TfxModel
 from transforms.classify import features
+from transforms.classify.config import NATIVE, TFX_BSL
 from transforms.classify.features import ModelInput
 
 Probabilities = npt.NDArray[np.float32]
 
+_MODELS: dict[str, Callable[[Path], Any]] = {NATIVE: ServedModel, TFX_BSL: TfxModel}
+_ENDPOINTS = {NATIVE: artefact.SERVE, TFX_BSL: artefact.SERVE_EXAMPLES}
+
+
+def check_backend(card: artefact.Card, backend: str) -> None:
+    """Check that a model can be asked by a back end.
+
+    Raises:
+        models.artefact.ArtefactError: It lacks the endpoint.
+    """
+    if _ENDPOINTS[backend] not in card.endpoints:
+        raise artefact.ArtefactError(
+            f"model {card.label} has no endpoint {_ENDPOINTS[backend]}, which classify.backend: "
+            f"{backend} needs: set native, or train again"
+        )
+
 
 class SavedModelHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: ignore[misc]
-    """Serve a SavedModel with an endpoint ``serve(image, parameters)``.
+    """Serve a SavedModel by one of the back ends.
 
-    TensorFlow's library is loaded with the model, by the worker: the graph is built without.
+    TensorFlow is loaded with the model, by the worker: the graph is built without.
     """
 
-    def __init__(self, folder: str, model_id: str) -> None:
+    def __init__(self, folder: str, model_id: str, backend: str = NATIVE) -> None:
         """Say which model to load; nothing is read yet.
 
         Args:
             folder: The model's folder on the worker; empty for the packaged one, which
                 may lie elsewhere there than where the graph is built.
             model_id: Content hash that the worker's model must have.
+            backend: One of ``transforms.classify.config.BACKENDS``.
         """
         super().__init__()
+        self.backend = backend
         self._folder = folder
         self._id = model_id
 
@@ -45,7 +66,7 @@ class SavedModelHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: 
                 f"the worker's model is {card.label}, the graph was built with {self._id}: "
                 "install the same version on both"
             )
-        model = ServedModel(card.folder)
+        model = _MODELS[self.backend](card.folder)
         self.run_inference([_silence()], model)
         return model
 

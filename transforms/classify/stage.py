@@ -1,18 +1,23 @@
 """The PTransform that labels triggers."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import apache_beam as beam
+from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import KeyedModelHandler, RunInference
 
 import transforms.coders  # noqa: F401  (registers how triggers travel)
 from models import artefact
 from transforms.classify.config import ClassifyConfig
 from transforms.classify.features import ModelInput, model_input
-from transforms.classify.handler import Probabilities, SavedModelHandler
+from transforms.classify.handler import Probabilities, SavedModelHandler, check_backend
 from transforms.detect.config import DetectConfig
-from transforms.elements import Trigger
+from transforms.elements import FINAL, Trigger
 from transforms.whiten.config import WhitenConfig
+
+LOW_SCORE = 0.5
+"""A label with less is less likely than all others together."""
 
 
 @dataclass
@@ -23,8 +28,8 @@ class Classify(beam.PTransform):  # type: ignore[misc]
     of the window, and let a neighbour change the last digits of its probabilities.
 
     Raises:
-        models.artefact.ArtefactError: The model is missing or does not fit, when the graph
-            is built.
+        models.artefact.ArtefactError: The model is missing or does not fit, or cannot be
+            asked by the back end, when the graph is built.
     """
 
     config: ClassifyConfig
@@ -36,15 +41,16 @@ class Classify(beam.PTransform):  # type: ignore[misc]
         super().__init__()
         self._card = artefact.load_card(self.config.model or artefact.default_artefact())
         artefact.fits(self._card, self.whitening, self.detection)
+        check_backend(self._card, self.config.backend)
 
     def expand(self, triggers: beam.PCollection) -> beam.PCollection:
         """Make the inputs, ask the model, write its answer on the triggers."""
-        handler = KeyedModelHandler(SavedModelHandler(self.config.model, self._card.id))
-        label = beam.Map(_label, self._card.classes, self._card.label)
+        model = SavedModelHandler(self.config.model, self._card.id, self.config.backend)
+        label = beam.ParDo(_Label(self._card.classes, self._card.label))
         return (
             triggers
             | "Features" >> beam.Map(_with_input)
-            | "Model" >> RunInference(handler.with_no_batching())
+            | "Model" >> RunInference(KeyedModelHandler(model).with_no_batching())
             | "Label" >> label.with_output_types(Trigger)
         )
 
@@ -53,14 +59,45 @@ def _with_input(trigger: Trigger) -> list[tuple[Trigger, ModelInput]]:
     return [(trigger, model_input(trigger))]
 
 
-def _label(answer: tuple[Trigger, Probabilities], classes: tuple[str, ...], model: str) -> Trigger:
-    trigger, probabilities = answer
-    values = [float(value) for value in probabilities]
-    best = max(range(len(values)), key=values.__getitem__)
-    return replace(
-        trigger,
-        label=classes[best],
-        score=values[best],
-        probabilities=tuple(zip(classes, values, strict=True)),
-        model=model,
-    )
+class _Label(beam.DoFn):  # type: ignore[misc]
+    """Write the model's answer on the trigger, and count what shows a drift."""
+
+    def __init__(self, classes: tuple[str, ...], model: str) -> None:
+        self._classes = classes
+        self._model = model
+        self._counts = tuple(_Counts(label) for label in classes)
+        self._low = Metrics.counter("classify", "low_score")
+
+    def process(self, answer: tuple[Trigger, Probabilities]) -> Iterator[Trigger]:
+        """Label one trigger."""
+        trigger, probabilities = answer
+        values = [float(value) for value in probabilities]
+        best = max(range(len(values)), key=values.__getitem__)
+        # Live, a trigger comes several times, and one that is withdrawn has no snippet.
+        if trigger.status == FINAL:
+            self._counts[best].add(values[best])
+            if values[best] < LOW_SCORE:
+                self._low.inc()
+        yield replace(
+            trigger,
+            label=self._classes[best],
+            score=values[best],
+            probabilities=tuple(zip(self._classes, values, strict=True)),
+            model=self._model,
+        )
+
+
+class _Counts:
+    """What is counted of one label; scores in per mille, since Beam counts in whole numbers."""
+
+    def __init__(self, label: str) -> None:
+        self._triggers = Metrics.counter("classify", f"triggers_{label}")
+        # A sum as well: distributions do not leave every runner.
+        self._sum = Metrics.counter("classify", f"score_sum_{label}")
+        self._scores = Metrics.distribution("classify", f"score_{label}")
+
+    def add(self, score: float) -> None:
+        per_mille = round(1000 * score)
+        self._triggers.inc()
+        self._sum.inc(per_mille)
+        self._scores.update(per_mille)

@@ -1,0 +1,80 @@
+"""The written model: two endpoints, one answer."""
+
+import numpy as np
+import pytest
+
+from models import artefact, runtime
+from models.served import ServedModel
+
+
+def inputs(count):
+    rng = np.random.default_rng(3)
+    spec = artefact.feature_spec()
+    return (
+        rng.exponential(0.3, (count, *spec["image"])).astype(np.float32),
+        rng.normal(3, 2, (count, len(spec["parameters"]))).astype(np.float32),
+    )
+
+
+def example(**values):
+    tf = runtime.tensorflow()
+    held = {
+        name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.tobytes()]))
+        for name, value in values.items()
+    }
+    return tf.train.Example(features=tf.train.Features(feature=held)).SerializeToString()
+
+
+@pytest.fixture(scope="module")
+def loaded(untrained):
+    return runtime.tensorflow().saved_model.load(str(untrained.folder))
+
+
+def test_both_endpoints_give_the_same_probabilities(untrained, loaded):
+    image, parameters = inputs(50)
+    examples = [example(image=i, parameters=p) for i, p in zip(image, parameters, strict=True)]
+    answers = loaded.serving_default(runtime.tensorflow().constant(examples)).numpy()
+    assert answers.dtype == np.float32
+    assert answers.sum(axis=1) == pytest.approx(np.ones(50), abs=1e-6)
+    assert np.allclose(answers, loaded.serve(image, parameters).numpy(), rtol=0, atol=1e-6)
+    native = ServedModel(untrained.folder)(image, parameters)
+    assert np.allclose(answers, native, rtol=0, atol=1e-6)
+
+
+def test_the_card_names_both(untrained):
+    assert untrained.endpoints == (artefact.SERVE, artefact.SERVE_EXAMPLES)
+    artefact.verify(untrained)
+
+
+@pytest.mark.parametrize("lost", ["image", "parameters"])
+def test_an_example_that_lacks_something_is_refused(loaded, lost):
+    tf = runtime.tensorflow()
+    image, parameters = inputs(1)
+    values = {"image": image[0], "parameters": parameters[0]}
+    del values[lost]
+    with pytest.raises(tf.errors.InvalidArgumentError, match=lost):
+        loaded.serving_default(tf.constant([example(**values)]))
+
+
+def test_the_temperature_softens(untrained, tmp_path):
+    """Half the temperature squares the odds."""
+    tf = runtime.tensorflow()
+    from models.export import export
+
+    class Logits(tf.Module):
+        """Give logits that are known."""
+
+        def __init__(self):
+            self.weight = tf.Variable([[1.0, 0.0, -1.0]])
+
+        def __call__(self, given, training):
+            return given[1][:, :1] * self.weight
+
+    image, parameters = inputs(4)
+    answers = []
+    for temperature in (2.0, 1.0):
+        folder = tmp_path / str(temperature)
+        export(Logits(), temperature, folder)
+        answers.append(ServedModel(folder)(image, parameters))
+    soft, hard = (a[:, 0] / a[:, 1] for a in answers)
+    assert hard == pytest.approx(soft**2, rel=1e-5)
