@@ -4,13 +4,11 @@ TensorFlow and Keras are imported where they are used: the command line reads th
 package's configuration without them.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from models import runtime
+from models import calibration, runtime
 from transforms.classify import features
 
 FILTERS = (16, 24, 48, 64)
@@ -46,35 +44,24 @@ def build(classes: int) -> Any:
     return keras.Model([image, parameters], layers.Dense(classes)(joined))
 
 
-def fit_temperature(logits: npt.NDArray[np.floating], truth: npt.NDArray[np.integer]) -> float:
-    """Find the one scalar that makes the probabilities honest.
-
-    Dividing logits by it minimises the cross-entropy on data kept from training, Guo et
-    al. 2017, arXiv:1706.04599.
+def export(model: Any, temperature: tuple[float, float], folder: Path) -> None:
+    """Write a SavedModel whose ``serve(image, parameters)`` gives float32 probabilities.
 
     Args:
-        logits: [example, class].
-        truth: Index of the right class, [example].
+        model: Gives logits.
+        temperature: What they are divided by, as :mod:`models.calibration` means it.
+        folder: Of the SavedModel.
     """
-    from scipy.optimize import minimize_scalar
-    from scipy.special import logsumexp
-
-    def loss(log_temperature: float) -> float:
-        scaled = logits / np.exp(log_temperature)
-        right = scaled[np.arange(len(truth)), truth]
-        return float(np.mean(logsumexp(scaled, axis=1) - right))
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded").x))
-
-
-def export(model: Any, temperature: float, folder: Path) -> None:
-    """Write a SavedModel whose ``serve(image, parameters)`` gives float32 probabilities."""
     tf = runtime.tensorflow()
     import keras
 
+    (a, b), snr = temperature, features.PARAMETERS.index("snr")
+
     def serve(image: Any, parameters: Any) -> Any:
         logits = model([image, parameters], training=False)
-        return tf.nn.softmax(logits / temperature)
+        loudness = parameters[:, snr : snr + 1] - math.log(calibration.REFERENCE)
+        divisor = tf.clip_by_value(tf.exp(a + b * loudness), *calibration.LIMITS)
+        return tf.nn.softmax(logits / divisor)
 
     shape = (None, len(features.FREQUENCIES), features.COLUMNS, len(features.SPANS))
     archive = keras.export.ExportArchive()
