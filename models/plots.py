@@ -84,6 +84,7 @@ def roc(axes: Axes, curves: Mapping[str, Curve]) -> None:
         left = np.maximum(false, 1e-4)
         axes.step(left, true, where="post", color=colour, ls=dash, lw=1.2, label=label)
     axes.set(xscale="log", xlim=(1e-4, 1), ylim=(0, 1.02))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set(xlabel="false positive rate", ylabel="true positive rate")
     axes.grid(visible=True)
     if len(curves) > 1:

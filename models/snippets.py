@@ -31,7 +31,7 @@ FloatArray = npt.NDArray[np.float64]
 
 NEAR_NS = NANOSECONDS // 2
 """How far from the time told a trigger may lie [ns]."""
-AROUND = 3
+AROUND = 1
 """Seconds searched before and after it."""
 SEGMENTS = 16
 """Segments of 1 s of a snippet that enter the spectrum at most, so that a long one is not all."""

@@ -5,7 +5,6 @@ needs (no detector in it or its name, samples off the GPS grid) is taken too: it
 told beside it, and a part of a sample is nothing to a label.
 """
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -88,14 +87,14 @@ def _by_hand(path: Path, ifo: str, error: DataError) -> Strain:
     """Read HDF5 that says when it starts and how fast it is, however it says so."""
     try:
         with h5py.File(path, "r", locking=False) as file:
-            series = [item for item in _series(file) if _start(item) is not None and _rate(item)]
-            named = [item for item in series if ifo in item.name]
-            if len(named or series) != 1:
+            known = [(item, *_said(item)) for item in _series(file)]
+            series = [each for each in known if each[1] is not None and each[2] > 0]
+            chosen = [each for each in series if ifo in each[0].name] or series
+            if len(chosen) != 1:
                 raise error
-            (item,) = named or series
-            rate, start = _rate(item), _start(item)
+            item, start, rate = chosen[0]
             rate = rate_of(str(path), 1 / rate)
-            first = to_index(from_seconds(start or 0.0), rate)
+            first = to_index(from_seconds(start), rate)
             return Strain(ifo, rate, first, np.asarray(item[:], np.float64))
     except OSError:
         raise error from None
@@ -112,31 +111,31 @@ def _series(file: h5py.File) -> list[Any]:
     return found
 
 
-def _start(item: Any) -> float | None:
-    return next(_said(item, _START), None)
+def _said(item: Any) -> tuple[float | None, float]:
+    """Give a series' start [GPS s] and sample rate [Hz], None and 0 where nothing says them.
+
+    They are looked for among its attributes, scalars beside it, its group's attributes and
+    the file's.
+    """
+    known: dict[str, float] = {}
+    for place in (item.file.attrs, item.parent.attrs, _scalars(item.parent), item.attrs):
+        for key, value in place.items():
+            number = np.asarray(value)
+            if number.size == 1 and number.dtype.kind in "fiu" and np.isfinite(number).all():
+                known[str(key).lower()] = float(number.reshape(-1)[0])
+    start = next((known[name] for name in _START if name in known), None)
+    spacing = next((known[name] for name in _SPACING if name in known), 0.0)
+    rate = next((known[name] for name in _RATE if name in known), 0.0)
+    return start, rate or (1 / spacing if spacing > 0 else 0.0)
 
 
-def _rate(item: Any) -> float:
-    """Give a series' sample rate [Hz]; 0 where nothing says."""
-    rate = next(_said(item, _RATE), 0.0)
-    spacing = next(_said(item, _SPACING), 0.0)
-    return rate or (1 / spacing if spacing > 0 else 0.0)
-
-
-def _said(item: Any, names: Sequence[str]) -> Iterator[float]:
-    """Look for a number beside a series: its attributes, its group's, the file's, and scalars."""
-    group = item.parent
-    scalars = {
+def _scalars(group: Any) -> dict[str, Any]:
+    values = group.items()
+    return {
         key: value[()]
-        for key, value in group.items()
+        for key, value in values
         if isinstance(value, h5py.Dataset) and value.shape == ()
     }
-    for place in (item.attrs, group.attrs, item.file.attrs, scalars):
-        known = {str(key).lower(): value for key, value in place.items()}
-        for name in names:
-            value = np.asarray(known.get(name, np.nan))
-            if value.size == 1 and value.dtype.kind in "fiu" and np.isfinite(value).all():
-                yield float(value.reshape(-1)[0])
 
 
 def _usable(path: Path, found: Strain, time_ns: int) -> Strain:
