@@ -88,7 +88,9 @@ def _by_hand(path: Path, ifo: str, error: DataError) -> Strain:
     try:
         with h5py.File(path, "r", locking=False) as file:
             known = [(item, *_said(item)) for item in _series(file)]
-            series = [each for each in known if each[1] is not None and each[2] > 0]
+            series = [
+                (item, start, rate) for item, start, rate in known if start is not None and rate > 0
+            ]
             chosen = [each for each in series if ifo in each[0].name] or series
             if len(chosen) != 1:
                 raise error
