@@ -83,6 +83,7 @@ def fit(
             epochs=config.epochs,
             initial_epoch=len(state.history),
             callbacks=_callbacks((stop, state), (train_set, config), place, progress, note),
+            shuffle=False,  # the batches shuffle by themselves, in an order that is known
             verbose=0,
         )
     elif stop.best_weights is not None:

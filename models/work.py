@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from models import artefact, waveforms
+from models import artefact, machine, waveforms
 from models.settings import TrainConfig
 from transforms.detect.config import DetectConfig
 from transforms.sink.folder import whole_file
@@ -47,6 +47,7 @@ def keys(config: TrainConfig, whitening: WhitenConfig, detection: DetectConfig) 
         "detect": asdict(detection),
         "features": artefact.feature_spec(),
         "classes": waveforms.CLASSES,
+        "versions": machine.versions(),
         "sources": _sources(_DATA_SOURCES),
     }
     data_key = _hash(data)
