@@ -1,4 +1,4 @@
-"""The command line: ``wavefier run``, ``live``, ``replay``, ``train``, ``report``, ``doctor``.
+"""The command line: ``wavefier run``, ``live``, ``replay``, ``train``, ``evaluate``, and more.
 
 Exit codes: 0 done, 1 a problem with the data, 2 a mistake in the call.
 """
@@ -50,10 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_live(commands)
     replay_options.add(_add(commands, "replay", "send files to Kafka as a detector would"))
-    train = _add(commands, "train", "make a model from simulated transients")
-    train.add_argument("--config", type=Path, help="YAML of the training; default: the package's")
-    train.add_argument("--seed", type=int, help="seed, in place of the configuration's")
-    train.add_argument("--output", type=Path, required=True, help="folder of the new model")
+    _add_train(commands)
+    _add_evaluate(commands)
     report = _add(commands, "report", "write the page of a finished run again")
     report.add_argument("output", metavar="DIR", help="output folder of a run")
     _add(commands, "doctor", "say what is installed, reachable and missing")
@@ -99,6 +97,38 @@ def _add_live(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     live.add_argument("--start", choices=("latest", "earliest"), default="latest")
     live.add_argument("--flink_master", metavar="HOST:PORT", help="a cluster's REST interface")
     live.add_argument("--logs", type=Path, metavar="DIR", help="keep the workers' logs here")
+
+
+def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    train = _add(commands, "train", "make a model from simulated transients")
+    train.epilog = "Interrupted, the same command goes on where it was."
+    train.add_argument("--output", type=Path, required=True, metavar="DIR", help="the new model's")
+    train.add_argument("--work", type=Path, metavar="DIR", help="default: the output's with .work")
+    train.add_argument("--keep-work", action="store_true", help="keep the examples at the end")
+    train.add_argument("--logs", type=Path, metavar="DIR", help="TensorBoard's; default: in --work")
+    _add_simulation(train)
+
+
+def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    evaluate = _add(commands, "evaluate", "say how good a model is")
+    evaluate.add_argument(
+        "data",
+        nargs="?",
+        type=Path,
+        metavar="DATA",
+        help="folder of strain (HDF5) and a CSV: file,time,ifo,label; default: a simulated set",
+    )
+    evaluate.add_argument("--output", type=Path, required=True, metavar="DIR", help="of the report")
+    evaluate.add_argument("--model", type=Path, metavar="DIR", help="default: the packaged one")
+    _add_simulation(evaluate)
+
+
+def _add_simulation(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--config", type=Path, metavar="YAML", help="training's; default: built in"
+    )
+    command.add_argument("--seed", type=int, help="in place of the configuration's")
+    command.add_argument("--processes", type=int, metavar="N", help="that simulate; default: CPUs")
 
 
 def _add(

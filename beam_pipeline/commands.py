@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from beam_pipeline import progress
 from beam_pipeline.config import ConfigError, PipelineConfig, load_config
@@ -165,30 +164,14 @@ def doctor(_options: argparse.Namespace, _rest: Sequence[str]) -> int:
 
 def train(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     """Make a model from simulated transients."""
-    from models import settings
-    from models.train import train as train_model
+    # Only now: no other command needs what simulates and draws.
+    from beam_pipeline import model_commands
 
-    try:
-        config = settings.read(options.config)
-        if options.seed is not None:
-            config = replace(config, seed=options.seed)
-        card = train_model(config, options.output, _training_progress())
-    except ValueError as error:
-        raise UserError(error) from error
-    sys.stdout.write(f"model: {card.label} in {options.output}\n")
-    return DONE
+    return model_commands.train(options)
 
 
-def _training_progress() -> Any:
-    from tqdm import tqdm
+def evaluate(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+    """Say how good a model is."""
+    from beam_pipeline import model_commands
 
-    bars: dict[str, Any] = {}
-
-    def show(step: str, done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            bar = bars.setdefault(step, tqdm(desc=step, total=total, file=sys.stderr))
-            bar.update(done - bar.n)
-        else:
-            sys.stderr.write(f"{step}: {done} of {total}\n")
-
-    return show
+    return model_commands.evaluate(options)

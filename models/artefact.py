@@ -16,6 +16,12 @@ from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 
 CARD = "card.json"
+PLOTS = "plots"
+"""Folder of the card's figures."""
+LARGEST = 10_000_000
+"""What a model should take at most, with all that lies beside it [bytes]."""
+_SAVED_MODEL = ("*.pb", "variables/*", "assets/*")
+"""Files of a SavedModel: what is served. Nothing else of a folder enters the model's id."""
 _REQUIRED = ("name", "id", "classes", "features", "settings", "data", "accuracy", "files")
 
 SERVE = "serve(image, parameters)"
@@ -153,12 +159,18 @@ def _name_field(name: str) -> bytes:
 
 
 def checksums(folder: Path) -> dict[str, str]:
-    """Give the SHA-256 of each of a model's files but the card, by path below its folder."""
+    """Give the SHA-256 of each of the SavedModel's files, by path below the model's folder."""
+    paths = (path for pattern in _SAVED_MODEL for path in folder.glob(pattern))
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != CARD
+        for path in sorted(paths)
+        if path.is_file()
     }
+
+
+def size(folder: Path) -> int:
+    """Give how much a model's folder holds [bytes]."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def content_id(files: Mapping[str, str], classes: tuple[str, ...]) -> str:

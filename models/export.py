@@ -3,14 +3,15 @@
 TensorFlow and Keras are imported where they are used.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
-from models import runtime
+from models import calibration, runtime
 from transforms.classify import features
 
 
-def export(model: Any, temperature: float, folder: Path) -> None:
+def export(model: Any, temperature: calibration.Temperature, folder: Path) -> None:
     """Write a SavedModel that gives float32 probabilities, [example, class].
 
     It has two endpoints:
@@ -22,7 +23,7 @@ def export(model: Any, temperature: float, folder: Path) -> None:
 
     Args:
         model: The network; its output are logits.
-        temperature: What the logits are divided by.
+        temperature: What the logits are divided by, as :mod:`models.calibration` means it.
         folder: Where to write.
     """
     tf = runtime.tensorflow()
@@ -30,10 +31,13 @@ def export(model: Any, temperature: float, folder: Path) -> None:
 
     image_shape = (len(features.FREQUENCIES), features.COLUMNS, len(features.SPANS))
     parameters_shape = (len(features.PARAMETERS),)
+    (a, b), snr = temperature, features.PARAMETERS.index("snr")
 
     def serve(image: Any, parameters: Any) -> Any:
         logits = model([image, parameters], training=False)
-        return tf.nn.softmax(logits / temperature)
+        loudness = parameters[:, snr : snr + 1] - math.log(calibration.REFERENCE)
+        divisor = tf.clip_by_value(tf.exp(a + b * loudness), *calibration.LIMITS)
+        return tf.nn.softmax(logits / divisor)
 
     def parse(examples: Any) -> Any:
         # Bytes, not lists of floats: those take 1.2 ms to write instead of 0.02, and as many bytes.

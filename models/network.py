@@ -6,9 +6,6 @@ package's configuration without them.
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from models import runtime
 from transforms.classify import features
 
@@ -43,24 +40,3 @@ def build(classes: int) -> Any:
     joined = layers.Concatenate()([layers.Dense(HIDDEN, activation="relu")(flow), beside])
     joined = layers.Dense(HIDDEN, activation="relu")(layers.Dropout(0.3)(joined))
     return keras.Model([image, parameters], layers.Dense(classes)(joined))
-
-
-def fit_temperature(logits: npt.NDArray[np.floating], truth: npt.NDArray[np.integer]) -> float:
-    """Find the one scalar that makes the probabilities honest.
-
-    Dividing logits by it minimises the cross-entropy on data kept from training, Guo et
-    al. 2017, arXiv:1706.04599.
-
-    Args:
-        logits: [example, class].
-        truth: Index of the right class, [example].
-    """
-    from scipy.optimize import minimize_scalar
-    from scipy.special import logsumexp
-
-    def loss(log_temperature: float) -> float:
-        scaled = logits / np.exp(log_temperature)
-        right = scaled[np.arange(len(truth)), truth]
-        return float(np.mean(logsumexp(scaled, axis=1) - right))
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded").x))

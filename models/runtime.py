@@ -1,4 +1,4 @@
-"""TensorFlow, imported when it is needed: one thread, and quiet about what it lacks."""
+"""TensorFlow, imported when it is needed: serving on one thread, and quiet about what it lacks."""
 
 import os
 import sys
@@ -18,30 +18,34 @@ _NOTICES = (
 """What TensorFlow says on a machine without a graphics card; no news to anybody."""
 
 
-def tensorflow() -> Any:
-    """Import TensorFlow and keep it to one thread; give the module.
+def tensorflow(threads: int = 1, *, onednn: bool = False) -> Any:
+    """Import TensorFlow and keep it to some threads; give the module, as it is if it is there.
 
-    The runner's workers are the parallelism, and one thread always sums in one order.
+    Args:
+        threads: One for serving: the runner's workers are the parallelism, and one thread
+            always sums in one order. Training takes what there is.
+        onednn: Whether to compute with oneDNN's kernels, unless the environment says.
     """
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
-    prepare_environment()
+    prepare_environment(onednn=onednn)
     with without_notices():
         import tensorflow as tf
 
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
         tf.constant(0) + 1  # starts the devices, which is when it looks for a card
     return tf
 
 
-def prepare_environment() -> None:
+def prepare_environment(*, onednn: bool = False) -> None:
     """Set what TensorFlow's library reads as it starts; what the user has set stays."""
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     # Its own switch for the level of the log comes too late for what it says at import.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # oneDNN's kernels differ from the others in the last digits, and are not everywhere.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    # In training they halve the time.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", str(int(onednn)))
 
 
 @contextmanager

@@ -1,12 +1,25 @@
-"""How good a classifier is: the figures that go on a model's card."""
+"""How good a classifier is: the figures of a model's card and of an evaluation."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import rankdata
 
 IntArray = npt.NDArray[np.integer]
+FloatArray = npt.NDArray[np.floating]
+BoolArray = npt.NDArray[np.bool_]
+
+BINS = 15
+"""Bins of the calibration curve, as many as Guo et al. 2017 take."""
+LOUD = 8.0
+"""SNR of a trigger from which on its shape can be told [matched-filter units]."""
+SNR_EDGES = (0.0, 6.0, 7.0, 8.0, 10.0, 14.0, 20.0, 30.0, 50.0, 100.0, np.inf)
+"""Bins in which accuracy is told; the last one has no end."""
+LOSS = 0.01
+"""Share of true signals that may be lost where the gain against false ones is told."""
 
 
 def confusion(truth: IntArray, guess: IntArray, classes: int) -> IntArray:
@@ -17,7 +30,7 @@ def confusion(truth: IntArray, guess: IntArray, classes: int) -> IntArray:
 
 
 def per_class(table: IntArray, classes: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Give each class's precision, recall and F1 from a confusion table; 0 where undefined."""
+    """Give each class's precision, recall, F1 and count; 0 where undefined."""
     right = np.diag(table)
     precision = right / np.maximum(table.sum(axis=0), 1)
     recall = right / np.maximum(table.sum(axis=1), 1)
@@ -27,32 +40,128 @@ def per_class(table: IntArray, classes: Sequence[str]) -> dict[str, dict[str, fl
             "precision": round(float(precision[i]), 4),
             "recall": round(float(recall[i]), 4),
             "f1": round(float(f1[i]), 4),
+            "count": int(table[i].sum()),
         }
         for i, name in enumerate(classes)
     }
 
 
-def calibration_error(
-    probabilities: npt.NDArray[np.floating], truth: IntArray, bins: int = 15
-) -> float:
+def calibration_curve(
+    probabilities: FloatArray, truth: IntArray, bins: int = BINS
+) -> list[dict[str, float]]:
+    """Give mean score, accuracy and count of the best class in bins of equal width.
+
+    Bins without an example are left out.
+    """
+    score = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == truth
+    index = np.minimum((score * bins).astype(int), bins - 1)
+    return [
+        {
+            "score": float(score[index == b].mean()),
+            "accuracy": float(right[index == b].mean()),
+            "count": int(np.sum(index == b)),
+        }
+        for b in np.unique(index)
+    ]
+
+
+def calibration_error(probabilities: FloatArray, truth: IntArray, bins: int = BINS) -> float:
     """Give the expected calibration error of the best class, Guo et al. 2017, eq. 3.
 
     The mean distance between score and accuracy over bins of equal width
     (arXiv:1706.04599); 0 for honest probabilities.
     """
-    score = probabilities.max(axis=1)
+    curve = calibration_curve(probabilities, truth, bins)
+    gaps = [abs(each["score"] - each["accuracy"]) * each["count"] for each in curve]
+    return float(np.sum(gaps) / max(len(truth), 1))
+
+
+def auc(statistic: FloatArray, positive: BoolArray) -> float | None:
+    """Give the area under the ROC curve: how often a positive ranks over a negative.
+
+    It is Mann and Whitney's U over the number of pairs; ties count half. None where one of
+    the two kinds is missing.
+    """
+    few, many = int(positive.sum()), int((~positive).sum())
+    if not few or not many:
+        return None
+    ranks = rankdata(statistic)[positive].sum()
+    return round(float((ranks - few * (few + 1) / 2) / (few * many)), 5)
+
+
+def roc(statistic: FloatArray, positive: BoolArray, points: int = 200) -> tuple[Any, Any]:
+    """Give a ROC curve: false and true positive rate, [point] each, from (0, 0) to (1, 1)."""
+    order = np.argsort(-statistic, kind="stable")
+    found = positive[order]
+    # A step's end: what ranks alike is taken together.
+    last = np.append(np.flatnonzero(np.diff(statistic[order])), len(found) - 1)
+    true = np.concatenate([[0], np.cumsum(found)[last] / max(int(found.sum()), 1)])
+    false = np.concatenate([[0], np.cumsum(~found)[last] / max(int((~found).sum()), 1)])
+    # Even in both rates together, so that corners stay.
+    way = true + false
+    kept = np.unique(np.searchsorted(way, np.linspace(0, way[-1], points)))
+    return false[kept], true[kept]
+
+
+def removed_at_loss(signals: FloatArray, false: FloatArray, loss: float = LOSS) -> float | None:
+    """Give the share of false triggers below a threshold that ``loss`` of the signals miss.
+
+    Args:
+        signals: Statistic of true signals, large for signals, [signal].
+        false: Statistic of false triggers, [trigger].
+        loss: Largest share of the signals below the threshold.
+
+    Returns:
+        None where there are no signals or no false triggers.
+    """
+    if not len(signals) or not len(false):
+        return None
+    # A hair more: 1 % of 100 is one, whatever the product's last digit.
+    threshold = np.sort(signals)[int(loss * len(signals) + 1e-9)]
+    return round(float(np.mean(false < threshold)), 4)
+
+
+def binary(
+    probabilities: FloatArray, truth: IntArray, snr: FloatArray, noise: int
+) -> dict[str, float | None]:
+    """Tell transients from noise by the probability of noise alone.
+
+    Args:
+        probabilities: [example, class].
+        truth: [example].
+        snr: Of the triggers, [example].
+        noise: Index of the class of false triggers.
+    """
+    statistic, real = -probabilities[:, noise], truth != noise
+    return {
+        "auc": auc(statistic, real),
+        "removed_at_1_percent_loss": removed_at_loss(
+            statistic[real & (snr >= LOUD)], statistic[~real]
+        ),
+    }
+
+
+def by_snr(probabilities: FloatArray, truth: IntArray, snr: FloatArray) -> list[dict[str, Any]]:
+    """Give the accuracy in each bin of SNR that holds an example; the last has no ``high``."""
     right = probabilities.argmax(axis=1) == truth
-    index = np.minimum((score * bins).astype(int), bins - 1)
-    gaps = [
-        abs(score[index == b].mean() - right[index == b].mean()) * np.mean(index == b)
-        for b in np.unique(index)
-    ]
-    return float(np.sum(gaps))
+    rows = []
+    for low, high in pairwise(SNR_EDGES):
+        own = (snr >= low) & (snr < high)
+        if own.any():
+            end = high if np.isfinite(high) else None
+            accuracy = round(float(right[own].mean()), 4)
+            rows.append({"low": low, "high": end, "count": int(own.sum()), "accuracy": accuracy})
+    return rows
 
 
-def summary(
-    probabilities: npt.NDArray[np.floating], truth: IntArray, classes: Sequence[str]
-) -> dict[str, Any]:
+def macro_f1(figures: dict[str, dict[str, float]]) -> float:
+    """Give the mean F1 of the classes that occur; 0 where none does."""
+    present = [each["f1"] for each in figures.values() if each["count"]]
+    return round(float(np.mean(present or [0.0])), 4)
+
+
+def summary(probabilities: FloatArray, truth: IntArray, classes: Sequence[str]) -> dict[str, Any]:
     """Give accuracy, macro F1, the figures by class and the confusion table.
 
     Args:
@@ -61,13 +170,12 @@ def summary(
         classes: Labels in order.
     """
     table = confusion(truth, probabilities.argmax(axis=1), len(classes))
-    by_class = per_class(table, classes)
-    present = [name for i, name in enumerate(classes) if table[i].any()]
+    figures = per_class(table, classes)
     return {
         "examples": len(truth),
         "overall": round(float(np.trace(table) / max(len(truth), 1)), 4),
-        "macro_f1": round(float(np.mean([by_class[n]["f1"] for n in present] or [0.0])), 4),
+        "macro_f1": macro_f1(figures),
         "calibration_error": round(calibration_error(probabilities, truth), 4),
-        "by_class": {name: by_class[name] for name in present},
+        "by_class": {name: each for name, each in figures.items() if each["count"]},
         "confusion": table.tolist(),
     }

@@ -241,10 +241,29 @@ def simulate(
         progress: Told after each stretch.
     """
     total = config.stretches + config.noise_stretches
-    eager = DetectConfig(**{**vars(detection), "threshold": config.noise_threshold})
     for number in range(total):
-        rng = np.random.default_rng((*seed, number))
-        made = stretch(config, number, whitening, rng)
-        chosen = detection if made.injections else eager
-        yield from match(find(made.block, whitening, chosen), made.injections)
+        yield from stretch_examples(config, number, whitening, detection, seed)
         progress("simulating", number + 1, total)
+
+
+def stretch_examples(
+    config: SimulationConfig,
+    number: int,
+    whitening: WhitenConfig,
+    detection: DetectConfig,
+    seed: tuple[int, ...],
+) -> list[Example]:
+    """Simulate the stretch of a number and give the examples found in it.
+
+    Args:
+        config: How much, in what noise.
+        number: Of the stretch, which has a random stream of its own.
+        whitening: The pipeline's whitening.
+        detection: The pipeline's detection; its threshold is ``config.noise_threshold``
+            where there is no transient.
+        seed: Of the set.
+    """
+    made = stretch(config, number, whitening, np.random.default_rng((*seed, number)))
+    eager = DetectConfig(**{**vars(detection), "threshold": config.noise_threshold})
+    chosen = detection if made.injections else eager
+    return match(find(made.block, whitening, chosen), made.injections)

@@ -1,48 +1,71 @@
 """Training: simulate, fit, calibrate, measure, and write the model with its card."""
 
-import sys
+import shutil
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict
-from importlib import metadata
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from models import artefact, network, runtime, score, waveforms
-from models.examples import Examples, collect
+from models import artefact, calibration, card, dataset, machine, plots, waveforms, work
+from models.examples import Examples
 from models.export import export
+from models.fit import FitPlace, Note, fit, logits
 from models.served import ServedModel
 from models.settings import TrainConfig
-from models.simulate import Progress, simulate
+from models.simulate import Progress
+from transforms.classify.features import PARAMETERS
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 
-SETS = ("train", "validation", "test")
-"""Their order is part of the seeds."""
-LOUD = 8.0
-"""SNR of a trigger from which on its shape can be told [matched-filter units]."""
+SERVED = 256
+"""Examples asked for at once."""
 
 
-def _silent(step: str, done: int, total: int) -> None:
-    """Take progress and tell nobody."""
+@dataclass(frozen=True)
+class Run:
+    """Where a training works and with how much; the model does not depend on it."""
+
+    work: Path | None = None
+    """Kept while it lasts, to go on from; None: the output's name with ``.work``."""
+    processes: int = 1
+    """That simulate."""
+    threads: int = 1
+    """That fit; more than one sum in an order of their own."""
+    logs: Path | None = None
+    """Of TensorBoard; None: ``logs`` in the work folder."""
+    keep_work: bool = False
+    command: str = ""
+    """As typed, for the card."""
+
+
+@dataclass(frozen=True)
+class Tell:
+    """Who is told how far it is."""
+
+    progress: Progress = lambda *_: None
+    """Told the step's name, how much of it is done and how much there is."""
+    note: Note = lambda _: None
+    """Told a line."""
 
 
 def train(
     config: TrainConfig,
     output: Path,
-    progress: Progress = _silent,
+    run: Run | None = None,
+    tell: Tell | None = None,
     whitening: WhitenConfig | None = None,
     detection: DetectConfig | None = None,
 ) -> artefact.Card:
-    """Train a model and write it.
+    """Train a model and write it; go on where the same training was interrupted.
 
     Args:
         config: What to train on, and how.
         output: Folder of the model; made if missing, must be empty. It appears whole.
-        progress: Told the step's name, how much of it is done and how much there is.
+        run: Where to work, and with how much.
+        tell: Who is told.
         whitening: The pipeline's whitening.
         detection: The pipeline's detection; its threshold is ``config.threshold`` here.
 
@@ -51,146 +74,105 @@ def train(
 
     Raises:
         models.artefact.ArtefactError: The output folder is not empty.
-        ValueError: Nothing was found to train on.
+        models.work.WorkError: The work folder is of another training.
+        models.pool.PoolError: A process was killed.
+        ValueError: Nothing was found to train on, or logs were asked for that cannot be.
     """
+    run, tell = run or Run(), tell or Tell()
     if output.exists() and any(output.iterdir()):
         raise artefact.ArtefactError(f"{output} is not empty: give a new folder")
     whitening = whitening or WhitenConfig()
     detection = DetectConfig(**{**vars(detection or DetectConfig()), "threshold": config.threshold})
-    sets = {key: _examples(config, key, whitening, detection, progress) for key in SETS}
-    model, epochs = _fit(config, sets["train"], sets["validation"], progress)
-    logits = _logits(model, sets["validation"])
-    temperature = network.fit_temperature(logits, sets["validation"].truth)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent) as folder:
-        draft = Path(folder) / "model"
-        export(model, temperature, draft)
-        about = {
-            "settings": artefact.settings(whitening, detection),
-            "data": _data(config, sets),
-            "accuracy": accuracy(served(draft, sets["test"]), sets["test"]),
-            "training": {
-                **asdict(config),
-                "epochs_run": epochs,
-                "temperature": round(temperature, 4),
-                "weights": int(model.count_params()),
-            },
-            "whiten": asdict(whitening),
-            "detect": asdict(detection),
-            "versions": _versions(),
-        }
-        artefact.write_card(draft, config.name, waveforms.CLASSES, about)
-        draft.replace(output)
-    return artefact.load_card(output)
+    place = run.work or output.with_name(f"{output.name}.work")
+    logs = _logs(run, place, tell.note)
+    with work.opened(place, work.keys(config, whitening, detection)):
+        where = FitPlace(place, run.threads, logs)
+        made = _Training(config, output, run, where, tell, (whitening, detection)).made()
+        if not run.keep_work:
+            shutil.rmtree(place)
+    return made
 
 
-def _examples(
-    config: TrainConfig,
-    key: str,
-    whitening: WhitenConfig,
-    detection: DetectConfig,
-    progress: Progress,
-) -> Examples:
-    def told(step: str, done: int, total: int) -> None:
-        progress(f"{step} {key}", done, total)
-
-    seed = (config.seed, SETS.index(key))
-    return collect(simulate(getattr(config, key), whitening, detection, seed, told))
+def _logs(run: Run, place: Path, note: Note) -> Path | None:
+    """Say where TensorBoard's logs go, and that they cannot where it is missing."""
+    if machine.has_tensorboard():
+        return run.logs or place / "logs"
+    advice = "tensorboard is missing: pip install 'wavefier[train]'"
+    if run.logs:
+        raise ValueError(f"no logs can be written, {advice}, or leave --logs out")
+    note(f"no logs are written, {advice}")
+    return None
 
 
-def _fit(
-    config: TrainConfig, train_set: Examples, validation: Examples, progress: Progress
-) -> tuple[Any, int]:
-    """Fit the network; give the one with the least validation loss, and the epochs run."""
-    runtime.tensorflow()
-    import keras
+@dataclass
+class _Training:
+    """One training, from its configuration to the model's folder."""
 
-    keras.utils.set_random_seed(config.seed % 2**32)
-    model = network.build(len(waveforms.CLASSES))
-    model.compile(
-        keras.optimizers.Adam(config.learning_rate),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=False,
-    )
-    stop = keras.callbacks.EarlyStopping(patience=config.patience, restore_best_weights=True)
-    slow = keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=max(1, config.patience // 3))
-    tell = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, _: progress("training", epoch + 1, config.epochs)
-    )
-    history = model.fit(
-        [train_set.image, train_set.parameters],
-        train_set.truth,
-        sample_weight=train_set.weights(),
-        validation_data=(
-            [validation.image, validation.parameters],
-            validation.truth,
-            validation.weights(),
-        ),
-        epochs=config.epochs,
-        batch_size=config.batch_size,
-        callbacks=[stop, slow, tell],
-        verbose=0,
-    )
-    return model, len(history.epoch)
+    config: TrainConfig
+    output: Path
+    run: Run
+    place: FitPlace
+    tell: Tell
+    pipeline: tuple[WhitenConfig, DetectConfig]
+
+    def __post_init__(self) -> None:
+        self.clock = machine.Clock(self.place.work / "seconds.json")
+
+    def made(self) -> artefact.Card:
+        """Make the model."""
+        sets = {key: self._set(key) for key in card.SETS}
+        pair = sets["train"], sets["validation"]
+        with self.clock.step("training"):
+            model, history = fit(self.config, pair, self.place, self.tell.progress, self.tell.note)
+        with self.clock.step("calibrating"):
+            temperature = calibrate(model, sets["validation"])
+        self.output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.output.parent) as folder:
+            draft = Path(folder) / "model"
+            export(model, temperature, draft)
+            with self.clock.step("measuring"):
+                answers = served(draft, sets["test"])
+            self._describe(
+                draft,
+                card.Made(
+                    *(sets, history, temperature, answers, int(model.count_params())),
+                    {"threads": self.run.threads, "processes": self.run.processes},
+                    self.run.command,
+                    self.clock.seconds,
+                ),
+            )
+            if self.output.exists():
+                self.output.rmdir()
+            draft.replace(self.output)
+        return artefact.load_card(self.output)
+
+    def _set(self, key: str) -> Examples:
+        config, seed = getattr(self.config, key), card.set_seed(self.config, key)
+        plan = dataset.SetPlan(key, config, *self.pipeline, seed)
+        with self.clock.step(f"simulating {key}"):
+            return dataset.make(plan, self.place.work, self.run.processes, self.tell.progress)
+
+    def _describe(self, draft: Path, made: card.Made) -> None:
+        """Write card and figures beside a SavedModel, and say if it is large."""
+        about = card.about(self.config, made, self.pipeline)
+        written = artefact.write_card(draft, self.config.name, waveforms.CLASSES, about)
+        plots.write(written, draft / artefact.PLOTS)
+        size = artefact.size(draft)
+        if size > artefact.LARGEST:
+            self.tell.note(
+                f"the model takes {size / 1e6:.1f} MB, more than the {artefact.LARGEST / 1e6:.0f} "
+                "MB that one should: make the network smaller"
+            )
 
 
-def _logits(model: Any, examples: Examples) -> npt.NDArray[np.float32]:
-    inputs = [examples.image, examples.parameters]
-    return np.asarray(model.predict(inputs, batch_size=256, verbose=0))
+def calibrate(model: Any, validation: Examples) -> calibration.Temperature:
+    """Fit the temperature to a validation set; whole stretches decide on its form."""
+    log_snr = validation.parameters[:, PARAMETERS.index("snr")].astype(np.float64)
+    second = validation.stretch % 2 == 1
+    return calibration.fit(logits(model, validation), validation.truth, log_snr, second)
 
 
 def served(folder: Path, examples: Examples) -> npt.NDArray[np.float32]:
     """Give the probabilities as the written model serves them, [example, class]."""
     model = ServedModel(folder)
-    parts = [
-        model(examples.image[i : i + 256], examples.parameters[i : i + 256])
-        for i in range(0, len(examples), 256)
-    ]
-    return np.concatenate(parts)
-
-
-def accuracy(
-    probabilities: npt.NDArray[np.floating], examples: Examples
-) -> dict[str, Mapping[str, Any]]:
-    """Measure on all triggers, on the quiet and on the loud, and on each signal's loudest.
-
-    The SNR is the trigger's own: what its reader sees.
-    """
-    loud = examples.snr >= LOUD
-    parts = {
-        "all": np.ones(len(examples), bool),
-        "snr_below_8": ~loud,
-        "snr_from_8": loud,
-        "snr_from_8_loudest_of_its_signal": loud & examples.loudest,
-    }
-    return {
-        name: score.summary(probabilities[part], examples.truth[part], waveforms.CLASSES)
-        for name, part in parts.items()
-        if part.any()
-    }
-
-
-def _data(config: TrainConfig, sets: Mapping[str, Examples]) -> dict[str, Any]:
-    return {
-        "sets": {
-            key: {
-                "seed": [config.seed, SETS.index(key)],
-                "curves": list(getattr(config, key).curves),
-                "examples": found.counts(),
-            }
-            for key, found in sets.items()
-        },
-        "ranges": {
-            label: {
-                "source": family.source,
-                **{name: [span.low, span.high] for name, span in family.ranges.items()},
-            }
-            for label, family in waveforms.FAMILIES.items()
-        },
-    }
-
-
-def _versions() -> dict[str, str]:
-    packages = ("keras", "numpy", "scipy", "tensorflow")
-    python = ".".join(map(str, sys.version_info[:3]))
-    return {"python": python, **{name: metadata.version(name) for name in packages}}
+    return np.concatenate([model(*inputs) for inputs in examples.batches(SERVED)])

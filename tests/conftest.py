@@ -76,7 +76,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Card:
     with warnings.catch_warnings():
         # Keras 3.15 reads its variables in a way that numpy 2 deprecates.
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
-        export(network.build(len(classes)), 1.5, folder)
+        export(network.build(len(classes)), (0.4, 0.0), folder)
     fitting = artefact.settings(WhitenConfig(), DetectConfig())
     about = {"settings": fitting, "data": {}, "accuracy": {}}
     return artefact.write_card(folder, "untrained", classes, about)

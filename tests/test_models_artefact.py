@@ -57,7 +57,7 @@ def test_it_is_as_good_on_a_new_simulation(card):
     found = examples.collect(
         simulate.simulate(config, WhitenConfig(), DetectConfig(threshold=5.0), (987_654_321,))
     )
-    loud = found.snr >= train.LOUD
+    loud = found.snr >= score.LOUD
     figures = score.summary(train.served(card.folder, found)[loud], found.truth[loud], card.classes)
     assert figures["examples"] > 50
     assert figures["overall"] >= 0.85

@@ -1,5 +1,7 @@
 """The written model: two endpoints, one answer."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -74,7 +76,7 @@ def test_the_temperature_softens(untrained, tmp_path):
     answers = []
     for temperature in (2.0, 1.0):
         folder = tmp_path / str(temperature)
-        export(Logits(), temperature, folder)
+        export(Logits(), (math.log(temperature), 0.0), folder)
         answers.append(ServedModel(folder)(image, parameters))
     soft, hard = (a[:, 0] / a[:, 1] for a in answers)
     assert hard == pytest.approx(soft**2, rel=1e-5)

@@ -3,24 +3,20 @@
 What grows with the run is drawn as pixels: no figure is larger for having more to show.
 """
 
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from html import escape
-from io import StringIO
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, LogNorm, Normalize
-from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerLine2D
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
 from transforms.elements import Segment
 from transforms.gps import to_seconds
+from transforms.sink.report.drawing import COLOURS, drawing, svg
 from transforms.sink.report.qscan import scan
 from transforms.sink.report.results import Results
 from transforms.sink.writers import Event
@@ -30,61 +26,14 @@ POINTS = 20_000
 SHOWN_CHANNELS = 8
 SPANS = (0.5, 2.0)
 """Lengths of the two views of an event [s]."""
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1", "#7f7f7f")
-"""Distinct in any common form of colour vision (Okabe and Ito)."""
-
 _REASONS = ("#d55e00", "#e69f00", "#cc79a7", "#b5a642", "#8c564b")
 """Warm, for what was not analysed; analysed is blue."""
 
-_INK, _LINE = "#0a0b0c", "#0d0e0f"
-"""Stand for the page's own colours of text and of faint lines."""
 _PANEL = "#170b2b"
 _OTHER = "#8a8794"
 _VIRIDIS = mpl.colormaps["viridis"]
 _BRIGHT = ListedColormap(_VIRIDIS(np.linspace(0.28, 1.0, 256)))
 """Viridis without its darkest part, so that quiet triggers stand out from the panel."""
-_STYLE: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "wavefier",
-    "text.parse_math": False,
-    "font.size": 9.5,
-    "axes.titlesize": 10.5,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.7,
-    "hatch.linewidth": 0.5,
-    "legend.frameon": False,
-    "figure.constrained_layout.use": True,
-    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor"), _INK),
-    **dict.fromkeys(("xtick.color", "ytick.color"), _INK),
-    "grid.color": _LINE,
-    "grid.linewidth": 0.6,
-}
-
-
-@contextmanager
-def _drawing(width: float, height: float) -> Iterator[Figure]:
-    with mpl.rc_context():
-        mpl.rcdefaults()  # whoever imported gwpy has its style, and others have theirs
-        mpl.rcParams.update(_STYLE)
-        yield Figure(figsize=(width, height))
-
-
-def _svg(figure: Figure, name: str, description: str) -> str:
-    """Give the figure as an element of a page, with identifiers of its own."""
-    stream = StringIO()
-    metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    figure.savefig(stream, format="svg", transparent=True, dpi=144, metadata=metadata)
-    text = stream.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
-    text = re.sub(r'(?<=\bid=")|(?<=url\(#)|(?<=xlink:href="#)', f"{name}-", text)
-    text = text.replace(_INK, "currentColor").replace(_LINE, "var(--line)")
-    view = re.search(r'viewBox="[^"]*"', text)
-    opening = f'<svg role="img" aria-label="{escape(description)}" {view[0] if view else ""}>'
-    return opening + text[text.index(">") + 1 :]
 
 
 def time_frequency_map(results: Results, channel: str, name: str) -> str:
@@ -95,7 +44,7 @@ def time_frequency_map(results: Results, channel: str, name: str) -> str:
     snr, chosen = snr[order], chosen[order]
     origin, end = results.span or (0.0, 1.0)
     unit, seconds = _time_unit(end - origin)
-    with _drawing(9.6, 3.0) as figure:
+    with drawing(9.6, 3.0) as figure:
         axes = figure.subplots()
         _shade_idle(axes, results.segments, channel, origin, seconds)
         points = axes.scatter(
@@ -114,7 +63,7 @@ def time_frequency_map(results: Results, channel: str, name: str) -> str:
             axes.text(0.5, 0.5, "no triggers", color="white", ha="center", transform=axes.transAxes)
         bar = figure.colorbar(points, ax=axes, pad=0.01, aspect=18, extend="max", label="SNR")
         _plain_ticks(bar.ax.yaxis, (5, 10, 20, 50, 100))
-        return _svg(figure, name, f"Triggers of {channel} in time and frequency")
+        return svg(figure, name, f"Triggers of {channel} in time and frequency")
 
 
 def _marker_scale(count: int) -> float:
@@ -172,7 +121,7 @@ def segment_bars(results: Results, name: str) -> str:
     unit, seconds = _time_unit(end - origin)
     kinds = _kinds(results.segments)
     legend_rows = -(-len(kinds) // 4)
-    with _drawing(9.6, 0.5 + 0.25 * legend_rows + 0.34 * len(channels)) as figure:
+    with drawing(9.6, 0.5 + 0.25 * legend_rows + 0.34 * len(channels)) as figure:
         axes = figure.subplots()
         for kind, (colour, members) in kinds.items():
             for row, channel in enumerate(channels):
@@ -186,7 +135,7 @@ def segment_bars(results: Results, name: str) -> str:
         axes.tick_params(axis="y", length=0)
         if kinds:
             figure.legend(loc="outside upper left", ncols=4, handlelength=1, handleheight=1)
-        return _svg(figure, name, "Stretches analysed and not analysed of each channel")
+        return svg(figure, name, "Stretches analysed and not analysed of each channel")
 
 
 def _kinds(segments: list[Segment]) -> dict[str, tuple[str, list[Segment]]]:
@@ -211,7 +160,7 @@ def snr_distribution(results: Results, name: str) -> str:
     top = max(float(snr.max()), 20.0) if len(snr) else 20.0
     bottom = min(float(snr.min()), top / 2) if len(snr) else 5.0
     grid = np.geomspace(bottom, top, 300)
-    with _drawing(5.2, 3.3) as figure:
+    with drawing(5.2, 3.3) as figure:
         axes = figure.subplots()
         for number, channel in enumerate(results.channels[:SHOWN_CHANNELS]):
             own = np.sort(snr[results.of_channel(channel)])
@@ -233,7 +182,7 @@ def snr_distribution(results: Results, name: str) -> str:
         if axes.lines:
             # gwpy replaces the handler that all legends share.
             axes.legend(handler_map={Line2D: HandlerLine2D()})
-        return _svg(figure, name, "Rate of triggers above each signal-to-noise ratio")
+        return svg(figure, name, "Rate of triggers above each signal-to-noise ratio")
 
 
 def event_scan(event: Event, name: str) -> str:
@@ -244,7 +193,7 @@ def event_scan(event: Event, name: str) -> str:
     band = (event.low_frequency / 1.5, event.high_frequency * 1.5)
     plane = scan(event.samples, event.sample_rate, near, band)
     views = (near, _within(times, times[-1] - SPANS[1], times[-1]))
-    with _drawing(5.4, 2.5) as figure:
+    with drawing(5.4, 2.5) as figure:
         panels = figure.subplots(1, 2, sharey=True)
         edges = np.log2(plane.frequencies[[0, -1]])
         for axes, view in zip(panels, views, strict=True):
@@ -264,7 +213,7 @@ def event_scan(event: Event, name: str) -> str:
         figure.colorbar(
             image, ax=panels, pad=0.02, aspect=22, extend="max", label="normalised energy"
         )
-        return _svg(figure, name, f"Time-frequency image, Q = {plane.q:g}")
+        return svg(figure, name, f"Time-frequency image, Q = {plane.q:g}")
 
 
 def _within(times: Any, start: float, end: float) -> slice:

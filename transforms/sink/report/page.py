@@ -1,6 +1,6 @@
 """The report's page: results to HTML, with every text escaped."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from transforms.sink.report import figures
+from transforms.sink.report.html import figure, none, style, table
 from transforms.sink.report.results import Results
 from transforms.sink.utc import utc_text
 
@@ -24,6 +25,7 @@ def render(results: Results) -> str:
     template = Template(files("transforms.sink").joinpath("report.html").read_text("utf-8"))
     ifos = sorted(set(results.texts("ifo").tolist()) | {each.ifo for each in results.segments})
     return template.substitute(
+        style=style(),
         title=f"Transients in {_listed(ifos)}" if ifos else "Transients",
         span=_span(results),
         facts=_facts(results),
@@ -71,8 +73,8 @@ def _facts(results: Results) -> str:
 
 def _segments(results: Results) -> str:
     if not results.channels:
-        return _none("No channel was looked at.")
-    return _figure(
+        return none("No channel was looked at.")
+    return figure(
         figures.segment_bars(results, "segments"),
         f"What is blank was not handed over.{_beyond(results)}",
     )
@@ -100,26 +102,26 @@ def _channels(results: Results) -> str:
             ]
         )
     heads = ["channel", "analysed", "of the span", "triggers", "triggers an hour", "loudest SNR"]
-    return _table(heads, rows, "tnnnnn") if rows else ""
+    return table(heads, rows, "tnnnnn") if rows else ""
 
 
 def _maps(results: Results) -> str:
     if not results.channels:
-        return _none("No channel was looked at.")
+        return none("No channel was looked at.")
     maps = []
     for number, channel in enumerate(results.channels[: figures.SHOWN_CHANNELS]):
         count = int(np.count_nonzero(results.of_channel(channel)))
         cut = f"; the loudest {figures.POINTS:,} are drawn" if count > figures.POINTS else ""
         found = f"{count:,} trigger{'' if count == 1 else 's'}{cut}"
         caption = f"<b>{escape(channel)}</b>: {found}. Hatched: not analysed."
-        maps.append(_figure(figures.time_frequency_map(results, channel, f"map{number}"), caption))
+        maps.append(figure(figures.time_frequency_map(results, channel, f"map{number}"), caption))
     return "".join(maps)
 
 
 def _loudness(results: Results) -> str:
     if not len(results.numbers("snr")):
-        return _none("No triggers.")
-    return _figure(
+        return none("No triggers.")
+    return figure(
         figures.snr_distribution(results, "loudness"),
         "Triggers at least so loud, for each hour analysed.",
         wide=False,
@@ -130,7 +132,7 @@ def _labels(results: Results) -> str:
     labels, counts = np.unique(results.texts("label"), return_counts=True)
     order = np.argsort(-counts, kind="stable")[:LABELS]
     if not len(order):
-        return _none("No triggers.")
+        return none("No triggers.")
     rows = [
         [
             escape(str(labels[each])) or "<span class=dim>not classified</span>",
@@ -139,13 +141,13 @@ def _labels(results: Results) -> str:
         ]
         for each in order
     ]
-    return _table(["label", "triggers", ""], rows, "-ns")
+    return table(["label", "triggers", ""], rows, "-ns")
 
 
 def _loudest(results: Results) -> str:
     rows = results.loudest(LOUDEST)
     if not rows:
-        return _none("No triggers.")
+        return none("No triggers.")
     shown = {row["id"] for row in results.loudest_events(EVENTS)}
     heads = ["GPS time", "UTC", "channel", "SNR", "frequency [Hz]", "Q", "duration [s]"]
     cells = [
@@ -163,7 +165,7 @@ def _loudest(results: Results) -> str:
         ]
         for row in rows
     ]
-    return _table([*heads, "label", "score", "data quality"], cells, "nttnnnntnt")
+    return table([*heads, "label", "score", "data quality"], cells, "nttnnnntnt")
 
 
 def _linked(row: dict[str, Any], shown: set[str]) -> str:
@@ -178,7 +180,7 @@ def _flags(dq: str) -> str:
 def _events(results: Results) -> str:
     rows = results.loudest_events(EVENTS)
     if not rows:
-        return _none("No strain was kept.")
+        return none("No strain was kept.")
     images = [_event(results, row, number) for number, row in enumerate(rows)]
     return f'<div class="events">{"".join(images)}</div>'
 
@@ -199,40 +201,13 @@ def _event(results: Results, row: dict[str, Any], number: int) -> str:
 def _dead_letters(results: Results) -> str:
     letters = results.dead_letters
     if not letters:
-        return _none("None: every input could be used.")
+        return none("None: every input could be used.")
     rows = [
         [f"<code>{escape(each.source)}</code>", escape(each.reason)] for each in letters[:LETTERS]
     ]
     more = len(letters) - len(rows)
     note = f"<p class=dim>{more:,} more in dead_letters/dead_letters.jsonl.</p>" if more else ""
-    return _table(["source", "what is wrong, and what to do"], rows, "--") + note
-
-
-def _figure(image: str, caption: str, *, wide: bool = True) -> str:
-    kind = ' class="wide"' if wide else ""
-    return (
-        f'<figure{kind}><div class="plot">{image}</div><figcaption>{caption}</figcaption></figure>'
-    )
-
-
-def _none(text: str) -> str:
-    return f'<p class="none">{text}</p>'
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], kinds: str) -> str:
-    """Give a table; each column's kind is n(umber), t(ext on one line), s(hare) or - (text)."""
-    classes = ["" if kind == "-" else f' class="{kind}"' for kind in kinds]
-    head = "".join(f"<th{kind}>{text}</th>" for kind, text in zip(classes, heads, strict=True))
-    body = "".join(
-        "<tr>"
-        + "".join(f"<td{kind}>{text}</td>" for kind, text in zip(classes, row, strict=True))
-        + "</tr>"
-        for row in rows
-    )
-    return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
+    return table(["source", "what is wrong, and what to do"], rows, "--") + note
 
 
 def _gps(gps: float) -> str:

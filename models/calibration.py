@@ -1,0 +1,70 @@
+"""Honest scores: a temperature that depends on how loud a trigger is.
+
+Logits are divided by T = exp(a + b ln(snr / 8)): temperature scaling (Guo et al. 2017,
+arXiv:1706.04599), whose one scalar cannot suit quiet and loud triggers alike.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+from scipy.special import logsumexp
+
+FloatArray = npt.NDArray[np.floating]
+Temperature = tuple[float, float]
+"""a and b."""
+
+REFERENCE = 8.0
+"""SNR at which the temperature is exp(a)."""
+LIMITS = (0.2, 5.0)
+"""Where the temperature is held, so that no SNR makes scores absurd."""
+
+
+def temperatures(log_snr: FloatArray, temperature: Temperature) -> FloatArray:
+    """Give each trigger's temperature, [example], for the logarithm of its SNR."""
+    a, b = temperature
+    return np.asarray(np.clip(np.exp(a + b * (log_snr - np.log(REFERENCE))), *LIMITS))
+
+
+def loss(
+    logits: FloatArray, truth: npt.NDArray[np.integer], log_snr: FloatArray, t: Temperature
+) -> float:
+    """Give the mean cross-entropy of logits divided by a temperature."""
+    scaled = logits / temperatures(log_snr, t)[:, None]
+    return float(np.mean(logsumexp(scaled, axis=1) - scaled[np.arange(len(truth)), truth]))
+
+
+def fit(
+    logits: FloatArray,
+    truth: npt.NDArray[np.integer],
+    log_snr: FloatArray,
+    second: npt.NDArray[np.bool_],
+) -> Temperature:
+    """Find the temperature that makes probabilities honest, by likelihood.
+
+    Args:
+        logits: Of data kept from training, [example, class].
+        truth: Index of the right class, [example].
+        log_snr: Natural logarithm of the trigger's SNR, [example].
+        second: The examples on which it is decided whether the SNR enters, [example]: it
+            does where a fit to the others is better for it. Examples of one simulated
+            transient must lie on one side.
+
+    Returns:
+        a and b, fitted to all examples; b is 0 where the SNR does not enter.
+    """
+
+    def fitted(chosen: npt.NDArray[np.bool_], with_snr: bool) -> Temperature:
+        own = logits[chosen], truth[chosen], log_snr[chosen]
+        start = np.zeros(2 if with_snr else 1)
+        found = minimize(lambda x: loss(*own, _pair(x)), start, method="Nelder-Mead")
+        return _pair(found.x)
+
+    with_snr = False
+    if second.any() and not second.all():
+        part = logits[second], truth[second], log_snr[second]
+        with_snr = loss(*part, fitted(~second, True)) < loss(*part, fitted(~second, False))
+    return fitted(np.ones(len(truth), bool), with_snr)
+
+
+def _pair(values: FloatArray) -> Temperature:
+    return float(values[0]), float(values[1]) if len(values) > 1 else 0.0
