@@ -5,6 +5,7 @@ needs (no detector in it or its name, samples off the GPS grid) is taken too: it
 told beside it, and a part of a sample is nothing to a label.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from transforms.elements import Span
 from transforms.gps import from_seconds, to_index, to_ns
 from transforms.ingest import formats, resample
 from transforms.ingest.config import IngestConfig
@@ -62,14 +64,15 @@ def read(path: Path, ifo: str, time_ns: int) -> Strain:
         DataError: There is no finite strain of the detector at the time.
     """
     try:
-        found = _by_pipeline(path, ifo, time_ns)
+        spans = formats.describe(str(path), IngestConfig())
     except DataError as error:
         found = _by_hand(path, ifo, error)
+    else:
+        found = _by_pipeline(path, spans, ifo, time_ns)
     return _usable(path, found, time_ns)
 
 
-def _by_pipeline(path: Path, ifo: str, time_ns: int) -> Strain:
-    spans = formats.describe(str(path), IngestConfig())
+def _by_pipeline(path: Path, spans: Sequence[Span], ifo: str, time_ns: int) -> Strain:
     own = [span for span in spans if span.ifo == ifo]
     if not own:
         held = ", ".join(sorted({span.ifo for span in spans})) or "no strain"

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import calibration, network
@@ -36,6 +36,7 @@ def test_without_a_second_half_the_snr_does_not_enter():
     assert calibration.fit(*data, np.zeros_like(second))[1] == 0
 
 
+@settings(deadline=None)
 @given(st.floats(-50, 50), st.floats(-50, 50), st.floats(0, 7))
 def test_temperatures_stay_in_their_limits(a, b, log_snr):
     low, high = calibration.LIMITS

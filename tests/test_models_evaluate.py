@@ -124,7 +124,7 @@ def test_what_no_detector_finds_is_labelled_at_its_time(card, coloured, tmp_path
     noise = coloured("avirgo_O4high", 64)
     with h5py.File(tmp_path / "a.hdf5", "w") as file:
         _gwpy(file, noise, 1e9)
-    _table(tmp_path, [["a.hdf5", 1e9 + 30.25, "V1", "noise"]])
+    _table(tmp_path, [["a.hdf5", 1e9 + 20.25, "V1", "noise"]])
     made = evaluate.on_folder(card, tmp_path, _silent)
     assert made.rows[0]["detected"] is False
     assert 0 < made.rows[0]["snr"] < 5.5

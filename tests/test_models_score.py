@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
@@ -57,6 +57,7 @@ def test_calibration_error_by_hand():
 SAMPLES = st.lists(st.tuples(st.integers(-4, 4), st.booleans()), min_size=2, max_size=60)
 
 
+@settings(deadline=None)
 @given(SAMPLES)
 def test_auc_is_that_of_mann_and_whitney(samples):
     statistic = np.array([float(value) for value, _ in samples])
@@ -69,6 +70,7 @@ def test_auc_is_that_of_mann_and_whitney(samples):
     assert score.auc(statistic, positive) == pytest.approx(expected, abs=1e-5)
 
 
+@settings(deadline=None)
 @given(SAMPLES)
 def test_a_roc_curve_rises_and_has_its_auc_below_it(samples):
     statistic = np.array([float(value) for value, _ in samples])
@@ -92,6 +94,7 @@ def test_what_is_removed_at_a_loss_by_hand():
     assert score.removed_at_loss(np.array([]), signals) is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=80), st.floats(0, 0.5))
 def test_no_more_is_lost_than_may_be(values, loss):
     signals = np.array(values)
