@@ -30,6 +30,8 @@ JOB = f"wavefier-live-{GROUP}"
 START_S = 120.0
 CATCH_UP = 50.0
 """Seconds of channels that a job analyses at least in a second of its past."""
+METRICS_S = 15.0
+"""Flink asks its TaskManagers for metrics every 10 s, once somebody wants them [s]."""
 GRACE_S = 30.0
 """How long what is late at the end is waited for [s]."""
 
@@ -140,13 +142,23 @@ def _reached(load: Load, watch: Watch, second: int) -> bool:
 def _state(there: Servers) -> dict[str, Any]:
     """Say how large the state is, what the heaps can hold and how often the job began again."""
     job = (there.cluster.job(JOB) or {"jid": ""})["jid"]
-    heap = [f"Status.JVM.Memory.Heap.{what}" for what in ("Max", "Used")]
-    managers = sorted(there.cluster.taskmanagers() or ())
     return {
         "checkpoint_bytes": there.checkpoint_bytes(JOB),
-        "heaps_bytes": [_metrics(there, f"/taskmanagers/{each}", *heap) for each in managers],
+        "heaps_bytes": _heaps(there),
         "restarts": _metrics(there, f"/jobs/{job}", "numRestarts").get("numRestarts"),
     }
+
+
+def _heaps(there: Servers) -> list[dict[str, float]]:
+    """Give ``Max`` and ``Used`` [bytes] of each TaskManager, once Flink has asked it."""
+    names = [f"Status.JVM.Memory.Heap.{what}" for what in ("Max", "Used")]
+    managers = sorted(there.cluster.taskmanagers() or ())
+    end = time.monotonic() + METRICS_S
+    while True:
+        found = [_metrics(there, f"/taskmanagers/{each}", *names) for each in managers]
+        if all(found) or time.monotonic() > end:
+            return found
+        time.sleep(1)
 
 
 def _metrics(there: Servers, path: str, *names: str) -> dict[str, float]:
