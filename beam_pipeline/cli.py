@@ -1,6 +1,6 @@
 """The command line: ``wavefier run``, ``live``, ``replay``, ``train``, ``evaluate``, and more.
 
-Exit codes: 0 done, 1 a problem with the data, 2 a mistake in the call.
+Exit codes: 0 done, 1 a problem with the data, 2 a mistake in the call, 130 Ctrl-C, 143 SIGTERM.
 """
 
 import argparse
@@ -10,12 +10,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from beam_pipeline.exits import DATA_PROBLEM, DONE, INTERRUPTED, USAGE, UserError
+from beam_pipeline import loopback, temporary
+from beam_pipeline.exits import DATA_PROBLEM, DONE, USAGE, UserError
 from beam_pipeline.interrupt import Interrupted, stoppable
 from beam_pipeline.replay import options as replay_options
 from beam_pipeline.version import own_version
 
-__all__ = ["DATA_PROBLEM", "DONE", "INTERRUPTED", "USAGE", "main"]
+__all__ = ["DATA_PROBLEM", "DONE", "USAGE", "main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
     _quiet(options.verbose)
+    loopback.spare()
+    temporary.gather()
     # Only now: what it imports reads the environment that was just set.
     from beam_pipeline import commands
 
@@ -34,9 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         sys.stderr.write(f"wavefier: {error}\n")
         return USAGE
-    except Interrupted:
+    except Interrupted as stop:
         sys.stderr.write("wavefier: interrupted; what was written is whole\n")
-        return INTERRUPTED
+        return stop.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,7 +1,8 @@
 """How a command ends."""
 
 DONE, DATA_PROBLEM, USAGE = 0, 1, 2
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
+"""By Ctrl-C, and by SIGTERM, as a shell gives them."""
 
 
 class UserError(ValueError):

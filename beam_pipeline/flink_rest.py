@@ -6,6 +6,8 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+from beam_pipeline import loopback
+
 _ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
 _POLL_S = 1.0
 _TIMEOUT_S = 5.0
@@ -17,6 +19,7 @@ class FlinkCluster:
     def __init__(self, address: str) -> None:
         """Talk to the REST interface at ``HOST:PORT``."""
         self._address = address
+        self._open = loopback.opener(address.rpartition(":")[0]).open
 
     def state(self, name: str) -> str | None:
         """Give the state of the newest job of a name; None without an answer or a job."""
@@ -59,7 +62,7 @@ class FlinkCluster:
     def _ask(self, path: str, method: str) -> dict[str, Any] | None:
         request = urllib.request.Request(f"http://{self._address}{path}", method=method)
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
+            with self._open(request, timeout=_TIMEOUT_S) as answer:
                 found: dict[str, Any] = json.loads(answer.read() or b"{}")
                 return found
         except (OSError, ValueError, urllib.error.URLError):

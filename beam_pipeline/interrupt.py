@@ -1,41 +1,76 @@
-"""Ctrl-C: one line and no traceback, whatever is running."""
+"""Ctrl-C, and a supervisor's SIGTERM: one line and no traceback, whatever is running."""
 
 import logging
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 class Interrupted(Exception):
-    """The user asked to stop."""
+    """The user, or a supervisor, asked to stop."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
+        """As a shell gives it."""
 
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Turn Ctrl-C inside the context into ``Interrupted``.
+    """Turn Ctrl-C and SIGTERM inside the context into ``Interrupted``.
 
     Beam runs in this thread and wraps what it meets into errors of its own, with a page
-    of log; what was asked is remembered here.
+    of log; what was asked is remembered here. A second signal stops what the first one
+    lets end in order.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    asked = []
+    asked: list[int] = []
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        asked.append(True)
+    def stop(number: int, _frame: FrameType | None) -> None:
+        asked.append(number)
         logging.disable(logging.CRITICAL)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, stop)
     try:
-        yield
+        with _handled(stop):
+            yield
     except (KeyboardInterrupt, RuntimeError) as error:
         if asked:
-            raise Interrupted from error
+            raise Interrupted(asked[0]) from error
         raise
     finally:
-        signal.signal(signal.SIGINT, before)
         logging.disable(logging.NOTSET)
+
+
+@contextmanager
+def whole() -> Iterator[None]:
+    """Let what is inside come to its end before a signal counts; a second one counts at once."""
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    heard: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
+        known = before[signal.Signals(number)]
+        if len(heard) > 1 and callable(known):
+            known(number, frame)
+
+    with _handled(note):
+        yield
+    for number in heard[:1]:
+        signal.raise_signal(number)
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, known in before.items():
+            signal.signal(number, known)

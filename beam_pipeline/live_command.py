@@ -7,22 +7,23 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from beam_pipeline.config import PipelineConfig
 from beam_pipeline.exits import DONE, UserError
 from beam_pipeline.flink_rest import FlinkCluster
+from beam_pipeline.interrupt import whole
 from beam_pipeline.live import LiveJob, build_live
 from beam_pipeline.live_options import live_options
 from beam_pipeline.options import OptionError
 from beam_pipeline.workers import pool
 from models.artefact import ArtefactError
-from transforms.broker import BrokerError, KafkaConfig, ensure_topics
-from transforms.ingest.client import KafkaError, check_topics
+from transforms.broker import BrokerError, KafkaConfig, check_topics, ensure_topics
 from transforms.ingest.live import ReachError
 from transforms.sink.folder import OutputError
 from transforms.sink.kafka import output_topics
 
-MISTAKES = (BrokerError, KafkaError, OutputError, OptionError, ArtefactError, ReachError)
+MISTAKES = (BrokerError, OutputError, OptionError, ArtefactError, ReachError)
 PATIENCE_S = 120.0
 """How long a cluster may not know the job before it is taken to be lost [s]."""
 
@@ -40,7 +41,7 @@ def run_live(options: argparse.Namespace, rest: Sequence[str], config: PipelineC
             kafka, topics, options.group, options.start, options.publish, options.output or ""
         )
         ensure_topics(kafka, output_topics(options.publish))
-        check_topics(kafka.client_settings(), topics)
+        check_topics(kafka, topics)
         with ExitStack() as stack:
             logs = options.logs or Path(stack.enter_context(tempfile.TemporaryDirectory()))
             workers = stack.enter_context(pool(logs))
@@ -66,10 +67,18 @@ class _Watched:
             return outcome
         return FlinkCluster(self.master).watch(self.name, PATIENCE_S)
 
-    def cancel(self) -> None:
-        """End the job: the job server only stops to watch it."""
-        if self.master is not None and not FlinkCluster(self.master).cancel(self.name):
-            sys.stderr.write(f"wavefier: {self.name} is left on {self.master}: cancel it there\n")
+    def cancel(self, result: Any) -> None:
+        """End the job, there too: the job server only stops to watch it."""
+        ended = self.master is None
+        try:
+            with suppress(Exception):  # the job server may have ended with the same Ctrl-C
+                result.cancel()
+            if self.master is not None:
+                ended = FlinkCluster(self.master).cancel(self.name)
+        finally:  # a second signal waits for nobody
+            if not ended:
+                where = f"{self.name} is left on {self.master}: cancel it there"
+                sys.stderr.write(f"wavefier: {where}\n")
 
 
 def _run(job: LiveJob, config: PipelineConfig, options: Sequence[str], watched: _Watched) -> None:
@@ -78,17 +87,18 @@ def _run(job: LiveJob, config: PipelineConfig, options: Sequence[str], watched: 
 
     pipeline = beam.Pipeline(options=PipelineOptions(list(options)))
     build_live(pipeline, job, config)
-    result = pipeline.run()
-    sys.stderr.write(f"wavefier: live from {', '.join(job.topics)}; Ctrl-C ends it\n")
+    result = None
     try:
+        with whole():  # what is half handed over could not be cancelled
+            result = pipeline.run()
+        sys.stderr.write(f"wavefier: live from {', '.join(job.topics)}; Ctrl-C ends it\n")
         try:
             outcome = str(result.wait_until_finish())
         except RuntimeError as error:
             outcome = str(error)
         outcome = watched.until_it_ends(outcome)
-    except BaseException:  # most of all Ctrl-C: without its workers the job restarts for ever
-        with suppress(Exception):  # the job server may have ended with the same Ctrl-C
-            result.cancel()
-        watched.cancel()
+    except BaseException:  # most of all a signal: without its workers the job restarts for ever
+        if result is not None:
+            watched.cancel(result)
         raise
     raise RuntimeError(f"the job has ended: {outcome}")

@@ -1,6 +1,7 @@
 """Where a live job runs: Beam's options for a stream on Flink."""
 
 import socket
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,15 +45,13 @@ def live_options(master: str | None, workers: str, rest: Sequence[str]) -> list[
     given = set(typed)
     _see("--flink_master", master)
     _see("--job_endpoint", typed.get("job_endpoint"))
-    own = {**STREAM, "environment_config": workers}
+    own = [*STREAM.items(), ("environment_config", workers)]
     if "job_endpoint" in given:
-        own["runner"] = "PortableRunner"
+        own.append(("runner", "PortableRunner"))
     elif "runner" not in given:
-        own.update(_flink(master or EMBEDDED, given))
+        own += _flink(master or EMBEDDED, given)
     made = [
-        f"--{name}={value}" if value else f"--{name}"
-        for name, value in own.items()
-        if name not in given
+        f"--{name}={value}" if value else f"--{name}" for name, value in own if name not in given
     ]
     return [*made, *rest]
 
@@ -71,17 +70,21 @@ def _see(option: str, address: str | None) -> None:
         ) from error
 
 
-def _flink(master: str, given: set[str]) -> dict[str, str]:
+def _flink(master: str, given: set[str]) -> list[tuple[str, str]]:
     if "flink_job_server_jar" not in given and not JOB_SERVER.is_file():
         raise OptionError(
             f"no job server at {JOB_SERVER}: build it with make flink-jar, or name one with"
             " --flink_job_server_jar or a running one with --job_endpoint"
         )
-    opened = " ".join(f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in _OPENED)
-    return {
-        "runner": "FlinkRunner",
-        "flink_master": master,
-        "flink_version": FLINK_SERIES,
-        "flink_job_server_jar": str(JOB_SERVER),
-        "job_server_jvm_properties": opened,
-    }
+    opened = [f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in _OPENED]
+    return [
+        ("runner", "FlinkRunner"),
+        ("flink_master", master),
+        ("flink_version", FLINK_SERIES),
+        ("flink_job_server_jar", str(JOB_SERVER)),
+        # Each for itself: Java takes two in one word for one, and opens nothing.
+        *(
+            ("job_server_jvm_properties", each)
+            for each in (*opened, f"-Djava.io.tmpdir={tempfile.gettempdir()}")
+        ),
+    ]

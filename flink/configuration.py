@@ -18,6 +18,10 @@ ZOOKEEPER_TICK_MS = 2_000
 # are off the heap.
 MANAGED_MB, NETWORK_MB, OFF_HEAP_MB = 64, 64, 128
 
+# Where a thread of gRPC finds no memory, its request is never answered and the job stands still
+# for ever; where the process ends, Flink knows, and begins again from the checkpoint.
+OUT_OF_MEMORY = "-XX:+ExitOnOutOfMemoryError"
+
 
 def write_cluster(settings: ClusterSettings, distribution: Path) -> Path:
     """Write Flink's configuration.
@@ -37,7 +41,7 @@ def write_cluster(settings: ClusterSettings, distribution: Path) -> Path:
     values = _cluster(settings)
     # The log files turn over; what is printed besides would grow for ever.
     own = f"-Dconsole.log.level=OFF -Djava.io.tmpdir={settings.folder / 'tmp'}"
-    options = [opened[1] if opened else "", own, settings.java_options]
+    options = [opened[1] if opened else "", own, OUT_OF_MEMORY, settings.java_options]
     values["env.java.opts.all"] = " ".join(options).strip()
     (settings.folder / "tmp").mkdir(exist_ok=True)
     if settings.high_availability:

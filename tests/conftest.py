@@ -1,6 +1,7 @@
 """What tests share: simulated noise as blocks, the real files, Java and a Kafka broker."""
 
 import os
+import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 for _pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -26,6 +27,18 @@ from transforms.gps import NANOSECONDS, to_ns
 from transforms.whiten.config import WhitenConfig
 
 START = 1_000_000_007
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Have what Beam leaves in the folder of temporary files go with the tests' own."""
+    folder, before = str(tmp_path_factory.mktemp("temporary")), os.environ.get("TMPDIR")
+    tempfile.tempdir = os.environ["TMPDIR"] = folder
+    yield
+    tempfile.tempdir = None
+    os.environ.pop("TMPDIR")
+    if before is not None:
+        os.environ["TMPDIR"] = before
 
 
 @pytest.fixture(scope="session")

@@ -85,6 +85,12 @@ def test_a_second_up_says_that_it_is_up(flink):
     assert flink.taskmanagers() == {"tm-1": 2, "tm-2": 2}
 
 
+def test_a_process_without_memory_would_end_rather_than_stand_still(flink):
+    for name in ("jobmanager", "tm-1", "tm-2"):
+        command = Path(f"/proc/{flink.processes.alive()[name]}/cmdline").read_bytes()
+        assert b"-XX:+ExitOnOutOfMemoryError" in command.split(b"\0")
+
+
 def job(pids, options):
     """Sum numbers on the cluster, and look meanwhile at what its processes open."""
     with beam.Pipeline(options=PipelineOptions(options)) as pipeline:

@@ -34,6 +34,13 @@ def test_a_job_is_a_stream_with_short_bundles_on_our_workers(tmp_path, monkeypat
     assert made["environment_config"] == "127.0.0.1:5"
     assert "streaming" in made
     assert int(made["max_bundle_time_mills"]) <= 100
+    opened = [
+        option
+        for option in live_options.live_options(None, "w", [])
+        if option.startswith("--job_server_jvm_properties=--add-opens=")
+    ]
+    assert len(opened) == 3
+    assert not [option for option in opened if " " in option]
     with socket.create_server(("127.0.0.1", 0)) as cluster:
         master = f"127.0.0.1:{cluster.getsockname()[1]}"
         assert options(master)["flink_master"] == master

@@ -54,6 +54,24 @@ def test_a_trigger_is_published_at_once_settled_by_a_gap_and_final_when_nothing_
     assert said == [(0, "preliminary"), (1, "settled"), (4, "final")]
 
 
+def test_a_gap_makes_final_what_nothing_can_join_across_it():
+    gap = replace(second(1), end_ns=5 * NANOSECONDS, known_ns=NANOSECONDS, gap=True)
+    told, now = run([second(0, candidate(at(0, 0.95))), gap])
+    said = [(n, t.status, t.arrived_ns) for n, out in enumerate(told) for t in out]
+    assert said == [(0, "preliminary", 10), (1, "final", 11)]
+    assert not now.published
+    told, now = run([second(0, candidate(at(0, 0.95))), replace(gap, end_ns=2 * NANOSECONDS)])
+    assert [t.status for t in told[1]] == ["settled"]
+
+
+def test_a_gap_says_nothing_of_where_a_restarted_job_goes_on():
+    gap = replace(second(97), gap=True, known_ns=97 * NANOSECONDS)
+    assert follow(None, gap, SESSIONS, "c") == (None, [])
+    now, out = follow(None, second(100, candidate(at(100, 0.1))), SESSIONS, "c")
+    assert not out
+    assert now.since_ns == 100 * NANOSECONDS
+
+
 def test_a_louder_tile_withdraws_the_name_of_a_quieter_one():
     told, _ = run([second(0, candidate(at(0, 0.97))), second(1, candidate(at(1, 0.02), rank=9.0))])
     (early,) = told[0]

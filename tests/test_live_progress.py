@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms import gps
-from transforms.broker import KafkaConfig
+from transforms.broker import BrokerError, KafkaConfig
 from transforms.elements import Frame
-from transforms.ingest.client import KafkaError
 from transforms.ingest.kafka import PositionsCoder, PositionsTracker
 from transforms.ingest.progress import Channel, Pace, Positions, Progress
 from transforms.ingest.rewind import Rewind, Sample, find, read_note, write_note
@@ -189,7 +188,7 @@ def test_the_rest_is_split_off_where_it_is_and_nowhere_else():
 def test_a_source_that_cannot_be_is_refused(change, said):
     kafka = KafkaConfig("localhost:9092")
     given = {"kafka": kafka, "topics": ("a",), "group": "g", "decoder": dict, "rewind": Rewind()}
-    with pytest.raises(KafkaError, match=said):
+    with pytest.raises(BrokerError, match=said):
         Source(**{**given, **change})
     with pytest.raises(ValueError, match="must be more than 0"):
         Pace(idle_seconds=0)

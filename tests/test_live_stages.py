@@ -116,6 +116,25 @@ def test_live_final_triggers_are_the_archive_s(strain, monkeypatch, held):
     run(interleaved(strain), check)
 
 
+def test_what_lies_before_a_gap_is_final_though_nothing_is_analysed_after_it(strain):
+    low, high = 40, 45  # what follows is too short to be analysed
+    assert SECONDS - high < SCIENCE.whiten.minimum_seconds
+    expected = wanted({channel: samples[: low * RATE] for channel, samples in strain.items()})
+    closing = (START + low - 3) * NANOSECONDS
+    assert any(trigger.end_ns > closing for trigger in expected.values())
+    sent = [
+        (channel, frame)
+        for channel, frame in interleaved(strain)
+        if not frame.data or not low <= frame.gps_start_ns // NANOSECONDS - START < high
+    ]
+
+    def check(grouped):
+        (told,) = [list(values) for _, values in grouped]
+        assert {t.id for t in told if t.status == "final"} == set(expected)
+
+    run(sent, check)
+
+
 def test_a_stopped_detector_holds_nobody_back(strain):
     """H1 goes on alone: what it gives does not wait for L1."""
     both = [f for f in interleaved(strain) if f[0] == CHANNELS[0] or f[1].arrived_ns <= 30]

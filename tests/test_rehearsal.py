@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.rehearsal import _parser, _plan
 from benchmarks.rehearsals.account import account
 from benchmarks.rehearsals.compare import analysed_differently, compare, judged, last_messages, same
 from benchmarks.rehearsals.deliveries import Delivery, Log, good, stretches
+from benchmarks.rehearsals.plan import ROOM_S, SLACK_S
 from benchmarks.rehearsals.timing import (
     Beats,
     Expected,
@@ -298,7 +300,24 @@ def test_a_spread_of_nothing_is_nothing():
     assert spread([1.0, 3.0])["p50"] == 2.0
 
 
-# Java machines start, and 300 s of data are played at eight times their speed.
+@pytest.mark.parametrize("frames", [300, 600, 3600, 14400])
+@pytest.mark.parametrize("detectors", ["1", "3"])
+def test_after_each_kill_data_go_on_until_analysis_is_back(frames, detectors):
+    plan = _plan(_parser().parse_args(["--frames", str(frames), "--detectors", detectors]))
+    windows = [plan.window(number) for number in range(len(plan.kills))]
+    assert windows[0][0] > plan.wait.warm_up_ns / S
+    ends = [last for _, last in windows[1:]] + [frames]
+    for what, (due, last), end in zip(plan.kills, windows, ends, strict=True):
+        assert due <= last - SLACK_S * plan.speed
+        assert last == pytest.approx(end - ROOM_S[what] * plan.speed)
+
+
+def test_with_more_kills_than_data_nothing_is_waited_for():
+    plan = _plan(_parser().parse_args(["--frames", "30", "--speed", "8"]))
+    assert [plan.window(number) for number in (0, 1)] == [(0, 0), (0, 0)]
+
+
+# Java machines start, and 300 s of data are played at two and a half times their speed.
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("java")
 def test_a_short_rehearsal_loses_and_changes_nothing(tmp_path):
@@ -320,5 +339,9 @@ def test_a_short_rehearsal_loses_and_changes_nothing(tmp_path):
     assert figures["frames_sent"] == figures["frames_received"] > 290
     assert figures["triggers_received"] > 10
     assert [kill["what"] for kill in figures["kills"]] == ["taskmanager", "upgrade"]
+    # Measured, while data still came.
+    for kill in figures["kills"]:
+        assert 2 < kill["recovery_s"] < 90
+        assert kill["data_left_s"] > 0
     assert {"corrupt", "delay", "drop", "duplicate", "reorder"} == set(figures["faults"])
     assert not list(folder.iterdir())

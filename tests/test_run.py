@@ -308,16 +308,20 @@ def test_the_command_says_its_version_and_what_is_installed(capsys):
     assert "MISSING" not in said
 
 
-def test_ctrl_c_is_one_line_and_leaves_whole_files(tmp_path, data, capsys):
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, exits.INTERRUPTED), (signal.SIGTERM, exits.TERMINATED)],
+)
+def test_a_signal_is_one_line_and_leaves_whole_files(number, code, tmp_path, data, capsys):
     files = sorted(data.glob("*.hd*"))
 
     def interrupt(*_):
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
 
     # In the middle of the graph, where Beam would wrap and log what it meets.
     progress._watchers.append(interrupt)
     try:
-        assert run(tmp_path / "out", *files) == exits.INTERRUPTED
+        assert run(tmp_path / "out", *files) == code
     finally:
         progress._watchers.remove(interrupt)
     (line,) = capsys.readouterr().err.splitlines()

@@ -12,7 +12,14 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from flink.processes import free_ports
 from tests.samples import UNLABELLED
-from transforms.broker import SECURITY, BrokerError, KafkaConfig, Topic, ensure_topics
+from transforms.broker import (
+    SECURITY,
+    BrokerError,
+    KafkaConfig,
+    Topic,
+    check_topics,
+    ensure_topics,
+)
 from transforms.elements import (
     FINAL,
     PRELIMINARY,
@@ -336,8 +343,12 @@ def test_settings_that_the_client_refuses_are_told_in_one_line(tmp_path):
     path = tmp_path / "client.properties"
     path.write_text("security.protocol=hope\n")
 
+    config = KafkaConfig("127.0.0.1:1", str(path))
     with pytest.raises(BrokerError, match=r"^Kafka's settings: .*security\.protocol"):
-        Publisher(KafkaConfig("127.0.0.1:1", str(path)), 1.0)
+        Publisher(config, 1.0)
+    for ask in (ensure_topics, check_topics):
+        with pytest.raises(BrokerError, match=r"^Kafka's settings: .*security\.protocol"):
+            ask(config, output_topics("x"))
 
 
 @pytest.mark.parametrize(
@@ -354,6 +365,7 @@ def test_a_prefix_that_no_topic_can_have_is_refused(nobody, prefix):
         publish(nobody, prefix)
 
 
-def test_no_broker_is_told_in_one_line(nobody):
+@pytest.mark.parametrize("ask", [ensure_topics, check_topics])
+def test_no_broker_is_told_in_one_line(ask, nobody):
     with pytest.raises(BrokerError, match=r"^no broker answers at .*: start it, or correct"):
-        ensure_topics(nobody, output_topics("x"), timeout=0.5)
+        ask(nobody, output_topics("x"), timeout=0.5)

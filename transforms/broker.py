@@ -5,7 +5,7 @@ line nor the graph that travels to the workers holds it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -134,19 +134,11 @@ def ensure_topics(
         BrokerError: No broker answers, or it does not make a topic.
     """
     # Here, as the settings are for programs without a client too.
-    from confluent_kafka import KafkaException
-    from confluent_kafka.admin import AdminClient, NewTopic
+    from confluent_kafka.admin import NewTopic
 
     for name in topics:
         check_topic(name)
-    quiet = {"log_level": 0, "error_cb": lambda _: None}
-    try:
-        admin = AdminClient({**config.client_settings(), **quiet})
-        there = admin.list_topics(timeout=timeout).topics
-    except KafkaException as error:
-        reason = error.args[0].str()
-        advice = "start it, or correct brokers and properties"
-        raise BrokerError(f"no broker answers at {config.brokers} ({reason}): {advice}") from None
+    admin, there = _ask(config, timeout)
     missing = [
         NewTopic(name, topic.partitions, topic.replication, config=dict(topic.settings))
         for name, topic in topics.items()
@@ -156,6 +148,45 @@ def ensure_topics(
         return []
     futures = admin.create_topics(missing, request_timeout=timeout)
     return [name for name, future in futures.items() if _made(name, future)]
+
+
+def check_topics(config: KafkaConfig, topics: Iterable[str], timeout: float = 30.0) -> None:
+    """See that topics are there.
+
+    Args:
+        config: The broker.
+        topics: Their names.
+        timeout: How long the broker may take to answer [s].
+
+    Raises:
+        BrokerError: No broker answers, or a topic is not there.
+    """
+    _, known = _ask(config, timeout)
+    missing = sorted(set(topics) - known)
+    if missing:
+        there = ", ".join(sorted(name for name in known if not name.startswith("__"))) or "none"
+        raise BrokerError(
+            f"no topic {', '.join(missing)} at {config.brokers}: create it, or correct its name; "
+            f"topics there: {there}"
+        )
+
+
+def _ask(config: KafkaConfig, timeout: float) -> tuple[Any, set[str]]:
+    """Give a client that makes topics, and the names of those that are there."""
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient
+
+    quiet = {"log_level": 0, "error_cb": lambda _: None}
+    try:
+        admin = AdminClient({**config.client_settings(), **quiet})
+    except KafkaException as error:
+        raise BrokerError(f"Kafka's settings: {error.args[0].str()}") from None
+    try:
+        return admin, set(admin.list_topics(timeout=timeout).topics)
+    except KafkaException as error:
+        reason = error.args[0].str()
+        advice = "start it, or correct brokers and properties"
+        raise BrokerError(f"no broker answers at {config.brokers} ({reason}): {advice}") from None
 
 
 def _made(name: str, future: Any) -> bool:

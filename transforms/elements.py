@@ -80,7 +80,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Block:
-    """Strain of one channel, contiguous and finite: what live and archive both make."""
+    """Strain of one channel, contiguous and finite; live, an empty one is a gap."""
 
     ifo: str
     channel: str
@@ -104,7 +104,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Whitened:
-    """Whitened strain of unit variance, zero where it is not valid."""
+    """Whitened strain of unit variance, zero where it is not valid; empty for a gap."""
 
     ifo: str
     channel: str
@@ -192,6 +192,8 @@ class Searched:
     """Start of the whitened strain behind it: before ``start_ns`` where the channel goes on."""
     arrived_ns: int
     candidates: tuple[Candidate, ...] = ()
+    gap: bool = False
+    """Nothing of it is analysed."""
 
 
 @dataclass(frozen=True)

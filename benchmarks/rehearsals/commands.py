@@ -26,20 +26,22 @@ class Command:
         """Start it; what it says goes to a file."""
         self._log = log
         self._name = f"wavefier {arguments[0]}"
-        # Beam leaves temporary folders.
-        temporary = log.parent / "tmp"
-        temporary.mkdir(exist_ok=True)
         with log.open("ab") as file:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "beam_pipeline.cli", *map(str, arguments)],
                 cwd=ROOT,
-                env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)},
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
                 # Ctrl-C is for the rehearsal, which then ends its commands in order.
                 start_new_session=True,
             )
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
 
     @property
     def runs(self) -> bool:

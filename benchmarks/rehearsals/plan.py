@@ -6,6 +6,7 @@ from pathlib import Path
 from beam_pipeline.config import PipelineConfig
 from benchmarks.archive import FIRST_GPS
 from benchmarks.rehearsals.deliveries import Delivery
+from benchmarks.rehearsals.servers import BROKER, JOBMANAGER, TASKMANAGER, UPGRADE
 from benchmarks.rehearsals.timing import Wait
 from benchmarks.rehearsals.watch import Published
 from transforms.gps import NANOSECONDS, from_seconds
@@ -14,6 +15,10 @@ IFOS = ("H1", "L1", "V1")
 GROUP, RESULTS = "rehearsal", "rehearsal"
 """The job's consumer group, and what the names of its topics begin with."""
 JOB = f"wavefier-live-{GROUP}"
+ROOM_S = {TASKMANAGER: 30.0, JOBMANAGER: 30.0, BROKER: 20.0, UPGRADE: 60.0}
+"""Within this, analysis is back after each kill [s of real time], with data still coming."""
+SLACK_S = 15.0
+"""How much sooner than it must be a kill may be [s of real time]."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,16 @@ class Plan:
         """What the analysis waits for."""
         warm_up_ns = self.config.whiten.psd_seconds * NANOSECONDS
         return Wait(warm_up_ns, from_seconds(self.config.ingest.wait_seconds))
+
+    def window(self, number: int) -> tuple[float, float]:
+        """Say when a kill is due, and when it can wait no more for results [s of data].
+
+        They are spread evenly; after each, data must go on until analysis is back.
+        """
+        even = (number + 1) * self.frames / (len(self.kills) + 1)
+        room = sum(ROOM_S[what] for what in self.kills[number:])
+        last = self.frames - room * self.speed
+        return max(0.0, min(even, last - SLACK_S * self.speed)), max(0.0, last)
 
     @property
     def end_ns(self) -> int:

@@ -70,17 +70,27 @@ class Servers:
 
 
 @contextmanager
-def servers(folder: Path) -> Iterator[Servers]:
-    """Run both while the block does; none of their processes and files is left."""
+def servers(
+    folder: Path, java: str = QUICK, taskmanager_mb: int = ClusterSettings.taskmanager_mb
+) -> Iterator[Servers]:
+    """Run both while the block does; none of their processes and files is left.
+
+    Args:
+        folder: Where their files are.
+        java: Options of the Java machines; those of servers that live for minutes, unless
+            said otherwise.
+        taskmanager_mb: Memory of each TaskManager [MB].
+    """
     kafka, controller, *flink = free_ports(7)
     broker = Broker(
-        BrokerSettings(folder / "broker", START_S, QUICK, port=kafka, controller_port=controller)
+        BrokerSettings(folder / "broker", START_S, java, port=kafka, controller_port=controller)
     )
     cluster = Cluster(
         ClusterSettings(
             folder / "cluster",
             START_S,
-            QUICK,
+            java,
+            taskmanager_mb=taskmanager_mb,
             high_availability=True,
             port=flink[0],
             rpc_port=flink[1],

@@ -92,8 +92,7 @@ class Stage:
         with running(arguments, self.folder / "replay.log") as replay:
             self.deadline.until(self._begun, "the replay began", [self.live, replay])
             for number, what in enumerate(plan.kills):
-                part = (number + 1) / (len(plan.kills) + 1)
-                self._wait_for(FIRST_GPS + part * plan.frames, [self.live, replay])
+                self._wait_for(plan.window(number), [self.live, replay])
                 self._kill(what, replay)
             while replay.runs and self.deadline.left > 0:
                 self._look()
@@ -148,17 +147,18 @@ class Stage:
         both = [self.live, replay]
         self.deadline.until(recovered, f"analysis had recovered without {what}", both)
 
-    def _wait_for(self, gps: float, commands: Sequence[Command]) -> None:
+    def _wait_for(self, window: tuple[float, float], commands: Sequence[Command]) -> None:
         """Wait for data, and until each second gives results: else a kill has nothing to stop."""
-        due = from_seconds(gps)
+        due, last = (from_seconds(FIRST_GPS + second) for second in window)
 
         def reached() -> bool:
             self._look()
-            now, play = time.time(), self._play()
-            if play.due_ns(now) < due:
+            now = time.time()
+            there = self._play().due_ns(now)
+            if there < due:
                 return False
             steady = all(expected.is_steady(now) for expected in self._expected().values())
-            return steady or now >= play.ended
+            return steady or there >= last
 
         self.deadline.until(reached, "a kill", commands)
 

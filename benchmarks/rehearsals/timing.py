@@ -117,6 +117,8 @@ class Beats:
 def recovered(expected: Expected, beats: Beats, kill: float, until: float) -> float:
     """Give when analysis was back at the newest data [Unix s]; the kill's time if it never left.
 
+    It has not left where there was nothing to be late with, most of all after a gap.
+
     Args:
         expected: How far it could be.
         beats: How far it was.

@@ -9,6 +9,7 @@ from benchmarks.rehearsals import compare, deliveries
 from benchmarks.rehearsals.account import Frames, account
 from benchmarks.rehearsals.compare import Comparison
 from benchmarks.rehearsals.plan import Performance, Plan
+from benchmarks.rehearsals.servers import UPGRADE
 from benchmarks.rehearsals.timing import (
     LATE,
     Beats,
@@ -27,6 +28,8 @@ from transforms.sink.writers import read_segments, read_triggers
 
 AROUND_S = 2.0
 """Results that were on their way at a kill are disturbed too [s]."""
+_HOW = {UPGRADE: ""}
+"""What is done to what, where it is not killed."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,11 @@ def _times(plan: Plan, done: Performance) -> dict[str, Any]:
         (begin - AROUND_S, back + AROUND_S) for begin, back in zip(begins, backs, strict=True)
     ]
     kills = [
-        {"what": what, "recovery_s": round(back - when, 1)}
+        {
+            "what": what,
+            "recovery_s": round(back - when, 1) if back > when else None,
+            "data_left_s": round(max(0.0, play.ended - back), 1),
+        }
         for (what, when), back in zip(done.kills, backs[1:], strict=True)
     ]
     found = {
@@ -159,7 +166,9 @@ def lines(figures: dict[str, Any]) -> Iterable[tuple[str, str]]:
         if isinstance(value, int) or name == "start_s":
             yield name.replace("_", " "), str(value)
     for kill in figures["kills"]:
-        yield f"recovery from kill -9 of {kill['what']} [s]", f"{kill['recovery_s']:.1f}"
+        seconds = kill["recovery_s"]
+        shown = "nothing was late" if seconds is None else f"{seconds:.1f}"
+        yield f"recovery from {_HOW.get(kill['what'], 'kill -9 of ')}{kill['what']} [s]", shown
     for name in ("latency_s", "settled_s", "final_s"):
         for what, found in (("undisturbed", figures[name]), ("overall", figures[name]["overall"])):
             if found["p50"] is not None:

@@ -23,8 +23,8 @@ from transforms.elements import (
 
 def follow(
     before: Open | None, searched: Searched, sessions: Sessions, config_id: str
-) -> tuple[Open, list[Trigger]]:
-    """Take what was found in the next stretch.
+) -> tuple[Open | None, list[Trigger]]:
+    """Take what was found in the next stretch, or that it is a gap.
 
     Where a channel goes on from data that were searched by somebody else (before a restart),
     sessions that reach into those are left to them.
@@ -38,6 +38,8 @@ def follow(
     Returns:
         What is open now, and the triggers that are new, changed, final or withdrawn.
     """
+    if before is None and searched.gap:
+        return None, []  # nobody knows yet whether what follows goes on
     if before is None:
         goes_on = searched.known_ns < searched.start_ns
         before = Open(searched.start_ns if goes_on else 0, searched.start_ns)

@@ -108,7 +108,7 @@ class _SearchNext(beam.DoFn):  # type: ignore[misc]
     def process(self, whitened: Whitened) -> Iterator[tuple[str, Searched]]:
         """Search one block."""
         bank = bank_for(whitened.sample_rate, self._config, self._band_low)
-        found = tuple(search(whitened, self._config, bank))
+        found = tuple(search(whitened, self._config, bank)) if whitened.data else ()
         self._candidates.inc(len(found))
         yield (
             whitened.channel,
@@ -119,6 +119,7 @@ class _SearchNext(beam.DoFn):  # type: ignore[misc]
                 whitened.valid_start_ns,
                 whitened.arrived_ns,
                 found,
+                not whitened.data,
             ),
         )
 
@@ -136,7 +137,8 @@ class _Follow(beam.DoFn):  # type: ignore[misc]
     ) -> Iterator[TimestampedValue]:
         """Take what was found in one block."""
         now, triggers = follow(state.read(), element[1], self._sessions, self._config_id)
-        state.write(now)
+        if now is not None:
+            state.write(now)
         for trigger in triggers:
             yield timed(trigger, trigger.time_ns)
 

@@ -24,10 +24,6 @@ _DEFAULTS = {
 }
 
 
-class KafkaError(ValueError):
-    """What is wrong with the settings or the topics, and what to do: one line."""
-
-
 class Seldom:
     """Tells of errors: each kind at once, then not more often than every 30 s."""
 
@@ -62,35 +58,6 @@ def consumer(settings: Mapping[str, str], group: str, errors: Seldom) -> kafka.C
         "on_commit": reported,
     }
     return kafka.Consumer({**_DEFAULTS, **settings, **own}, logger=_LOG)
-
-
-def check_topics(settings: Mapping[str, str], topics: Iterable[str], timeout: float = 10.0) -> None:
-    """See that topics are there.
-
-    Raises:
-        KafkaError: No broker answers, or a topic is not there.
-    """
-    quiet = {"log_level": 0, "error_cb": lambda _: None, "group.id": "check"}
-    try:
-        client = kafka.Consumer({**settings, **quiet})
-    except kafka.KafkaException as error:
-        raise KafkaError(f"Kafka's settings: {error.args[0].str()}") from None
-    address = settings.get("bootstrap.servers", "")
-    try:
-        known = client.list_topics(timeout=timeout).topics
-    except kafka.KafkaException as error:
-        reason = error.args[0].str()
-        advice = "start it, or correct bootstrap.servers"
-        raise KafkaError(f"no Kafka broker answers at {address!r} ({reason}): {advice}") from None
-    finally:
-        client.close()
-    missing = sorted(set(topics) - set(known))
-    if missing:
-        there = ", ".join(sorted(name for name in known if not name.startswith("__"))) or "none"
-        raise KafkaError(
-            f"no topic {', '.join(missing)} at {address}: create it, or correct its name; "
-            f"topics there: {there}"
-        )
 
 
 def partitions(client: kafka.Consumer, topics: Sequence[str]) -> list[str]:

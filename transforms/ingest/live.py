@@ -50,6 +50,7 @@ class Stitched(NamedTuple):
     """What comes out of frames."""
 
     blocks: PCollection
+    """`Block`: in order, with one that is empty where nothing is analysed."""
     segments: PCollection
     """`Segment`: what is not analysed, and why not."""
     dead_letters: PCollection
@@ -147,7 +148,10 @@ class _Stitch(beam.DoFn):  # type: ignore[misc]
         given = list(stitcher.feed(frame))
         _PROCESS.keep(channel, kept.write(before, stitcher), stitcher)
         self._repeated.inc(bool(frame.data) and stitcher.head == was and not given)
-        yield from map(self._out, given)
+        for each in given:
+            yield self._out(each)
+            if isinstance(each, Segment) and stitcher.head is not None:
+                yield timed(_nothing(each, stitcher.head), each.start_ns)
 
     def _out(self, given: Block | Segment | DeadLetter) -> Any:
         if isinstance(given, DeadLetter):
@@ -158,6 +162,13 @@ class _Stitch(beam.DoFn):  # type: ignore[misc]
             return TaggedOutput(SEGMENTS, timed(given, given.start_ns))
         self._blocks.inc()
         return timed(given, given.analyse_start_ns)
+
+
+def _nothing(gap: Segment, head: Head) -> Block:
+    """Tell those behind that nothing of a stretch is analysed: they need not wait for it."""
+    span = gap.start_ns, gap.end_ns
+    names = gap.ifo, gap.channel, head.sample_rate
+    return Block(*names, gap.start_ns, b"", *span, *span, arrived_ns=head.arrived_ns)
 
 
 @dataclass

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
-from transforms.broker import KafkaConfig
+from transforms.broker import BrokerError, KafkaConfig
 from transforms.elements import DeadLetter, Frame
-from transforms.ingest.client import KafkaError
 from transforms.ingest.progress import Pace
 from transforms.ingest.rewind import Rewind
 
@@ -41,9 +40,9 @@ class Source:
 
     def __post_init__(self) -> None:
         if self.start not in ("latest", "earliest"):
-            raise KafkaError(f"start is {self.start!r}: must be latest or earliest")
+            raise BrokerError(f"start is {self.start!r}: must be latest or earliest")
         if not self.topics:
-            raise KafkaError("no topics to read: name at least one")
+            raise BrokerError("no topics to read: name at least one")
 
     @property
     def key(self) -> str:

@@ -40,10 +40,34 @@ class _Whiten(beam.DoFn):  # type: ignore[misc]
         self._margin_ns = margin_ns
 
     def process(self, block: Block) -> Iterator[Whitened | TaggedSegment]:
-        """Whiten one block and say what of it is analysed."""
+        """Whiten one block and say what of it is analysed; pass on that nothing is."""
+        if not block.data:
+            yield _nothing(block)
+            return
         for segment in analysed(block, self._config):
             yield TaggedOutput(SEGMENTS, segment)
         yield whiten(block, self._config, self._margin_ns)
+
+
+def _nothing(block: Block) -> Whitened:
+    begin, end = block.analyse_start_ns, block.analyse_end_ns
+    return Whitened(
+        block.ifo,
+        block.channel,
+        block.sample_rate,
+        gps_start_ns=begin,
+        data=b"",
+        valid_start_ns=begin,
+        valid_end_ns=begin,
+        analyse_start_ns=begin,
+        analyse_end_ns=end,
+        asd=b"",
+        asd_start_ns=begin,
+        asd_step_ns=0,
+        asd_resolution=0.0,
+        response=b"",
+        arrived_ns=block.arrived_ns,
+    )
 
 
 def analysed(block: Block, config: WhitenConfig) -> Iterator[Segment]:
