@@ -23,6 +23,8 @@ from transforms.sink.folder import whole_file
 
 LAST_RATE = 0.01
 """Learning rate of the last epoch, as a part of the first one's."""
+DECAY = 1e-4
+"""Of weights, Loshchilov & Hutter 2019, arXiv:1711.05101."""
 PREDICTED = 256
 """Examples predicted at once."""
 
@@ -63,10 +65,11 @@ def fit(
     train_set = batches(sets[0], config.batch_size, config.seed)
     model = network.build(len(waveforms.CLASSES))
     model.compile(
-        keras.optimizers.Adam(
+        keras.optimizers.AdamW(
             keras.optimizers.schedules.CosineDecay(
                 config.learning_rate, config.epochs * len(train_set), alpha=LAST_RATE
-            )
+            ),
+            weight_decay=DECAY,
         ),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=False,

@@ -9,11 +9,13 @@ from typing import Any
 from models import runtime
 from transforms.classify import features
 
-FILTERS = (16, 24, 48, 64)
+FILTERS = (32, 48, 96, 128)
 """Filters of the convolutions, each of which halves the image."""
 SIZES = (5, 3, 3, 3)
 """Their kernels; the first one takes strides of two, which is where the time goes."""
-HIDDEN = 64
+HIDDEN = 128
+DROPPED = 0.2
+"""Part of what a layer hears that is left out in training."""
 
 
 def build(classes: int) -> Any:
@@ -34,9 +36,9 @@ def build(classes: int) -> Any:
         flow = layers.Activation("relu")(flow)
         if stride == 1:
             flow = layers.MaxPooling2D(2)(flow)
-    flow = layers.Dropout(0.3)(layers.Flatten()(flow))
+    flow = layers.Dropout(DROPPED)(layers.Flatten()(flow))
     beside = layers.BatchNormalization()(parameters)
     beside = layers.Dense(32, activation="relu")(beside)
     joined = layers.Concatenate()([layers.Dense(HIDDEN, activation="relu")(flow), beside])
-    joined = layers.Dense(HIDDEN, activation="relu")(layers.Dropout(0.3)(joined))
+    joined = layers.Dense(HIDDEN, activation="relu")(layers.Dropout(DROPPED)(joined))
     return keras.Model([image, parameters], layers.Dense(classes)(joined))

@@ -32,7 +32,7 @@ class TrainConfig:
     """Epochs without a better validation loss after which training stops."""
     batch_size: int
     learning_rate: float
-    """Of Adam, at the start; halved where the validation loss does not fall."""
+    """Of AdamW, at the start."""
 
     def __post_init__(self) -> None:
         if not self.name or "/" in self.name:
