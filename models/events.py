@@ -10,8 +10,9 @@ import numpy as np
 
 from models import pool, snippets, strain_files
 from models.card import set_seed
+from models.matching import Example
 from models.settings import TrainConfig
-from models.simulate import Example, Progress, stretch_examples
+from models.simulate import Progress, stretch_examples
 from models.strain_files import Strain
 from transforms.detect.config import DetectConfig
 from transforms.elements import Trigger

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models import waveforms
-from models.simulate import Example
+from models.matching import Example
 from transforms.classify import features
 from transforms.classify.features import model_input
 

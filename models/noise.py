@@ -2,15 +2,23 @@
 
 import gzip
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from importlib import resources
 
 import numpy as np
 import numpy.typing as npt
+from scipy import fft
+from scipy.ndimage import median_filter
+from scipy.signal import welch
 
 FloatArray = npt.NDArray[np.floating]
 
 LOWEST = 10.0
 """Lowest frequency at which the curves are trusted [Hz]; below, they stay at its value."""
+KEPT = 1 << 18
+"""Longest grid of a curve that is kept [samples]: 64 s at 4096 Hz."""
+FADE = 0.1
+"""Over which a glitch's strain is faded at either end [s]."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,35 @@ class NoiseCurve:
         clipped = np.clip(frequency, self.frequency[0], self.frequency[-1])
         return np.exp(np.interp(np.log(clipped), np.log(self.frequency), np.log(self.asd)))
 
+    def on_grid(self, count: int, sample_rate: int) -> FloatArray:
+        """Give the ASD at the frequencies of a spectrum of ``count`` samples, not to be written to.
+
+        Short grids are kept: there are few, as lengths are powers of two.
+        """
+        grid = self._grids.get((count, sample_rate))
+        if grid is None:
+            grid = self.at(np.fft.rfftfreq(count, 1 / sample_rate))
+            if count <= KEPT:
+                self._grids[count, sample_rate] = grid
+        return grid
+
+    @cached_property
+    def _grids(self) -> dict[tuple[int, int], FloatArray]:
+        return {}
+
+    @cached_property
+    def smooth(self) -> "NoiseCurve":
+        """The curve without its lines: a running median over a sixth of an octave."""
+        grid = np.geomspace(self.frequency[0], self.frequency[-1], 4096)
+        octaves = np.log2(grid[-1] / grid[0])
+        width = 1 + 2 * int(len(grid) / octaves / 12)
+        level = median_filter(np.log(self.at(grid)), width, mode="nearest")
+        # The median leaves steps; their corners would ring.
+        window = np.hanning(width + 2)[1:-1]
+        padded = np.pad(level, width // 2, "edge")
+        level = np.convolve(padded, window / window.sum(), "valid")
+        return NoiseCurve(f"{self.name}, smooth", grid, np.exp(level))
+
 
 @dataclass(frozen=True)
 class Line:
@@ -52,6 +89,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(suffix) for name in files if name.endswith(suffix)))
 
 
+@lru_cache
 def load(name: str) -> NoiseCurve:
     """Load a packaged curve: columns of frequency [Hz] and ASD [1/sqrt(Hz)].
 
@@ -73,6 +111,7 @@ def coloured(
     sample_rate: int,
     rng: np.random.Generator,
     lines: tuple[Line, ...] = (),
+    spare: int | None = None,
 ) -> FloatArray:
     """Make stationary Gaussian noise with a curve's spectrum.
 
@@ -81,22 +120,29 @@ def coloured(
 
     Args:
         curve: The spectrum.
-        count: Number of samples; the noise is cyclic over twice of them, and cut.
+        count: Number of samples.
         sample_rate: [Hz].
         rng: Source of randomness.
         lines: Sinusoids to add.
+        spare: The noise is cyclic over so many samples more, and cut; twice ``count`` over
+            without it.
 
     Returns:
         Strain, [time], float64.
     """
-    spectrum = np.fft.rfft(rng.standard_normal(2 * count))
-    frequency = np.fft.rfftfreq(2 * count, 1 / sample_rate)
-    spectrum *= curve.at(frequency) * np.sqrt(sample_rate / 2)
-    noise = np.fft.irfft(spectrum, 2 * count)[:count]
-    time = np.arange(count) / sample_rate
-    for line in lines:
-        noise += line.amplitude * np.cos(2 * np.pi * line.frequency * time + line.phase)
+    cycle = count + (count if spare is None else spare)
+    spectrum = np.fft.rfft(rng.standard_normal(cycle))
+    spectrum *= curve.at(np.fft.rfftfreq(cycle, 1 / sample_rate)) * np.sqrt(sample_rate / 2)
+    noise = np.fft.irfft(spectrum, cycle)[:count]
+    add_lines(noise, sample_rate, lines)
     return noise
+
+
+def add_lines(strain: FloatArray, sample_rate: int, lines: tuple[Line, ...]) -> None:
+    """Add lines to strain, in place."""
+    time = np.arange(len(strain)) / sample_rate
+    for line in lines:
+        strain += line.amplitude * np.cos(2 * np.pi * line.frequency * time + line.phase)
 
 
 def optimal_snr(
@@ -115,11 +161,21 @@ def _snr_density(
     strain: FloatArray, sample_rate: int, curve: NoiseCurve, low_frequency: float
 ) -> FloatArray:
     # A second at the least, so that short signals are summed over a fine grid.
-    count = 1 << int(np.ceil(np.log2(max(2 * len(strain), sample_rate))))
-    spectrum = np.fft.rfft(strain, count) / sample_rate
-    frequency = np.fft.rfftfreq(count, 1 / sample_rate)
-    density = 4 * np.abs(spectrum / curve.at(frequency)) ** 2 * sample_rate / count
-    return np.where(frequency >= low_frequency, density, 0.0)
+    count = _length(max(2 * len(strain), sample_rate))
+    spectrum = fft.rfft(strain, count) / sample_rate
+    ratio = np.abs(spectrum / curve.on_grid(count, sample_rate))
+    ratio[: _first(low_frequency, count, sample_rate)] = 0
+    return np.asarray(4 * ratio**2 * sample_rate / count)
+
+
+def _length(least: int) -> int:
+    """Give the next power of two."""
+    return 1 << (least - 1).bit_length()
+
+
+def _first(low_frequency: float, count: int, sample_rate: int) -> int:
+    """Give the first bin of a spectrum that is not below a frequency [Hz]."""
+    return int(np.ceil(low_frequency * count / sample_rate))
 
 
 def whitened(
@@ -136,8 +192,53 @@ def whitened(
     Returns:
         [time], in units of the noise's standard deviation, with the signal's own grid.
     """
-    count = 2 * len(strain)
-    frequency = np.fft.rfftfreq(count, 1 / sample_rate)
-    gain = np.sqrt(2 / sample_rate) / curve.at(frequency)
-    gain[frequency < low_frequency] = 0
-    return np.fft.irfft(np.fft.rfft(strain, count) * gain, count)[: len(strain)]
+    count = _length(2 * len(strain))
+    spectrum = fft.rfft(strain, count) / curve.on_grid(count, sample_rate)
+    spectrum[: _first(low_frequency, count, sample_rate)] = 0
+    return np.asarray(fft.irfft(spectrum, count)[: len(strain)] * np.sqrt(2 / sample_rate))
+
+
+def strain_of(
+    shape: FloatArray, sample_rate: int, curve: NoiseCurve, low_frequency: float
+) -> FloatArray:
+    """Give the strain of which whitening makes a shape: what `whitened` undoes.
+
+    The curve's lines are left out: what a glitch does to the strain knows nothing of them, and
+    a whitened glitch lacks what lies at a line. Below ``low_frequency`` the strain falls to
+    nothing at half of it.
+
+    Args:
+        shape: As it is seen after whitening, in units of the noise's standard deviation, [time];
+            silent for a tenth of a second at either end.
+        sample_rate: [Hz].
+        curve: What it will be whitened with.
+        low_frequency: Lower end of what whitening keeps [Hz].
+    """
+    count = _length(2 * len(shape))
+    frequency = fft.rfftfreq(count, 1 / sample_rate)
+    rise = np.sin(np.pi / 2 * np.clip(2 * frequency / low_frequency - 1, 0, 1)) ** 2
+    spectrum = fft.rfft(shape, count) * rise * curve.smooth.on_grid(count, sample_rate)
+    strain = fft.irfft(spectrum, count)[: len(shape)] * np.sqrt(sample_rate / 2)
+    faded = int(FADE * sample_rate)
+    fade = np.sin(np.pi / 2 * (np.arange(faded) + 0.5) / faded) ** 2
+    strain[:faded] *= fade
+    strain[-faded:] *= fade[::-1]
+    return np.asarray(strain)
+
+
+def measured(name: str, strain: FloatArray, sample_rate: int) -> NoiseCurve:
+    """Estimate the curve of strain: Welch's method, median over segments of 4 s.
+
+    The median, so that transients count for little; Allen et al. 2012, arXiv:gr-qc/0509116,
+    appendix B.
+
+    Args:
+        name: Of the curve.
+        strain: [time], some tens of seconds.
+        sample_rate: [Hz].
+    """
+    each = 4 * sample_rate
+    frequency, density = welch(strain, sample_rate, nperseg=each, average="median")
+    # At zero and Nyquist frequency the spectrum is one-sided in another way.
+    kept = (frequency >= LOWEST) & (frequency < sample_rate / 2)
+    return NoiseCurve(name, frequency[kept], np.sqrt(density[kept]))

@@ -76,9 +76,11 @@ def train(
         models.artefact.ArtefactError: The output folder is not empty.
         models.work.WorkError: The work folder is of another training.
         models.pool.PoolError: A process was killed.
-        ValueError: Nothing was found to train on, or logs were asked for that cannot be.
+        ValueError: Nothing was found to train on, a file of strain is missing, or logs were
+            asked for that cannot be.
     """
     run, tell = run or Run(), tell or Tell()
+    _check_strain(config)
     if output.exists() and any(output.iterdir()):
         raise artefact.ArtefactError(f"{output} is not empty: give a new folder")
     whitening = whitening or WhitenConfig()
@@ -91,6 +93,16 @@ def train(
         if not run.keep_work:
             shutil.rmtree(place)
     return made
+
+
+def _check_strain(config: TrainConfig) -> None:
+    wanted = {path for key in card.SETS for path in getattr(config, key).strain_files}
+    missing = sorted(path for path in wanted if not Path(path).is_file())
+    if missing:
+        raise ValueError(
+            f"strain_files {', '.join(missing)} are not here: run the training in the folder "
+            "that they are relative to"
+        )
 
 
 def _logs(run: Run, place: Path, note: Note) -> Path | None:

@@ -20,9 +20,11 @@ MARK = "work.json"
 _ROOT = Path(__file__).parents[1]
 _DATA_SOURCES = (
     "models/simulate.py",
-    "models/waveforms*",
-    "models/cbc*.py",
+    "models/background.py",
+    "models/injections.py",
+    "models/matching.py",
     "models/noise.py",
+    "models/waveforms/*.py",
     "transforms/classify/features.py",
     "transforms/detect/*.py",
     "transforms/whiten/*.py",
