@@ -58,18 +58,32 @@ def make(plan: SetPlan, work: Path, processes: int, progress: Progress) -> Examp
         ValueError: There is no example in it.
         models.pool.PoolError: A process was killed.
     """
-    images, rest = (work / f"{plan.name}.{kind}" for kind in ("image.npy", "npz"))
+    images, rest = _files(work, plan.name)
     if not rest.is_file():
         shards = list(_shards(plan, work))
         _simulate(plan, shards, processes, progress)
         _assemble([shard.path for shard in shards], images, rest)
     progress(f"simulating {plan.name}", plan.stretches, plan.stretches)
-    with np.load(rest) as file:
-        # Mapped for its shape; what is read is mapped anew each time.
-        made = Examples(np.load(images, mmap_mode="r"), *(file[name] for name in NAMES[1:]))
+    made = read(work, plan.name)
     for shard in _shards(plan, work):
         shard.path.unlink(missing_ok=True)
     return made
+
+
+def read(work: Path, name: str) -> Examples:
+    """Give a set of a work folder in which it is whole.
+
+    Raises:
+        FileNotFoundError: It is not.
+    """
+    images, rest = _files(work, name)
+    with np.load(rest) as file:
+        # Mapped for its shape; what is read is mapped anew each time.
+        return Examples(np.load(images, mmap_mode="r"), *(file[key] for key in NAMES[1:]))
+
+
+def _files(work: Path, name: str) -> tuple[Path, Path]:
+    return work / f"{name}.image.npy", work / f"{name}.npz"
 
 
 def _shards(plan: SetPlan, work: Path) -> Iterator[_Shard]:

@@ -60,6 +60,11 @@ class Examples:
             images = np.load(str(images.filename), mmap_mode="r")
         return images[chosen].astype(np.float32), self.parameters[chosen]
 
+    def only(self, chosen: npt.NDArray[np.bool_]) -> "Examples":
+        """Give some of the examples, in memory."""
+        rest = (getattr(self, name)[chosen] for name in NAMES[1:])
+        return Examples(np.asarray(self.image[chosen]), *rest)
+
     def batches(self, size: int) -> Iterator[tuple[npt.NDArray[np.float32], ...]]:
         """Give images and parameters in order, some examples at a time."""
         for first in range(0, len(self), size):
