@@ -35,8 +35,10 @@ AROUND = 1
 """Seconds searched before and after it."""
 SEGMENTS = 16
 """Segments of 1 s of a snippet that enter the spectrum at most, so that a long one is not all."""
-EDGE = 0.0625
-"""Faded in and out of a short snippet, and not searched [s]."""
+EDGE = 0.2
+"""Faded in and out of a short snippet, and not searched [s]; a fifth of what is shorter than 1 s.
+
+A faster fade lets what strain has below 16 Hz leak into the band."""
 _QUIET = (4.0, 3.0, 2.0, 1.0)
 """Ranks from which on tiles are looked at, where the detector finds none."""
 _FOREVER = 1 << 62
@@ -109,7 +111,7 @@ def whiten_short(
 ) -> Whitened:
     """Whiten a snippet with a filter made of others; its ends are faded, and not valid."""
     rate, count = strain.rate, len(strain.samples)
-    edge = min(round(EDGE * rate), count // 8)
+    edge = min(round(EDGE * rate), count // 5)
     # Strain that begins with a step would ring for as long as the filter.
     known = pre_emphasise(strain.samples) * tukey(count - 2, 2 * edge / (count - 2))
     # The pre-emphasised strain lies a sample to either side of what it was made of.
