@@ -19,12 +19,14 @@ import numpy.typing as npt
 from scipy.special import softmax
 
 from benchmarks import report
-from models import calibration, dataset, score, waveforms
-from models.examples import Examples
-from models.fit import FitPlace, fit, logits
+from models import score
 from models.pool import usable_cpus
-from models.settings import TrainConfig, read
-from models.train import calibrate
+from models.simulation import waveforms
+from models.training import calibration, dataset
+from models.training.examples import Examples
+from models.training.fit import FitPlace, fit, logits
+from models.training.settings import TrainConfig, read
+from models.training.train import calibrate
 from transforms.classify.features import PARAMETERS
 
 GROUPS = 5

@@ -17,10 +17,11 @@ import h5py
 import numpy as np
 
 from benchmarks import report
-from models import artefact, snippets
-from models.evaluate import pipeline_of
+from models import artefact
+from models.evaluation import snippets
+from models.evaluation.evaluate import pipeline_of
+from models.evaluation.strain_files import Strain
 from models.served import ServedModel
-from models.strain_files import Strain
 from transforms.classify.features import model_input
 from transforms.elements import Trigger, Whitened
 from transforms.gps import NANOSECONDS

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy import fft
 from scipy.signal import resample_poly
 
-from models import noise, waveforms
+from models.simulation import noise, waveforms
 
 SOURCE_RATE, RATE = 4096, 2048
 """At which shapes are drawn and compared [Hz]."""

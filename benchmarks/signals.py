@@ -1,6 +1,6 @@
 """The seven classes of transients that efficiency is measured on.
 
-Shapes are those of :mod:`models.waveforms`, where it has them; what differs from the
+Shapes are those of :mod:`models.simulation.waveforms`, where it has them; what differs from the
 training set's ranges is stated at the family.
 """
 
@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import resample_poly
 
-from models import waveforms
-from models.waveforms import Family, Range
-from models.waveforms.draws import PHASE
+from models.simulation import waveforms
+from models.simulation.waveforms import Family, Range
+from models.simulation.waveforms.draws import PHASE
 
 FloatArray = npt.NDArray[np.float64]
 

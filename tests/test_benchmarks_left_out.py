@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks import left_out
-from models import waveforms
-from models.examples import Examples
+from models.simulation import waveforms
+from models.training.examples import Examples
 from transforms.classify import features
 
 CLASSES = waveforms.CLASSES

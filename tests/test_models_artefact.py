@@ -6,7 +6,9 @@ import h5py
 import numpy as np
 import pytest
 
-from models import artefact, examples, noise, runtime, score, simulate, train, waveforms
+from models import artefact, runtime, score
+from models.simulation import noise, simulate, waveforms
+from models.training import examples, train
 from transforms.classify.features import model_input
 from transforms.detect.config import DetectConfig
 from transforms.elements import Block

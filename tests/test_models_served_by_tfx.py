@@ -11,10 +11,12 @@ from apache_beam.testing.util import assert_that
 from tfx_bsl.public.beam.run_inference import RunInference
 from tfx_bsl.public.proto.model_spec_pb2 import InferenceSpecType, SavedModelSpec
 
-from models import artefact, examples, runtime, simulate
+from models import artefact, runtime
 from models.artefact import ArtefactError
 from models.served import ServedModel
 from models.served_by_tfx import TfxModel
+from models.simulation import simulate
+from models.training import examples
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 

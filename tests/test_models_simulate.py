@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models import background, injections, matching, simulate, waveforms
+from models.simulation import background, injections, matching, simulate, waveforms
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 

@@ -11,18 +11,9 @@ import numpy as np
 import pytest
 import yaml
 
-from models import (
-    artefact,
-    examples,
-    fit,
-    machine,
-    network,
-    settings,
-    simulate,
-    train,
-    waveforms,
-    work,
-)
+from models import artefact, machine
+from models.simulation import simulate, waveforms
+from models.training import examples, fit, network, settings, train, work
 from transforms.classify.features import model_input
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
@@ -289,7 +280,7 @@ def test_the_packaged_configuration_keeps_the_test_noise_apart():
 def _packaged():
     from importlib import resources
 
-    return yaml.safe_load((resources.files("models") / "train.yaml").read_text())
+    return yaml.safe_load((resources.files("models.training") / "train.yaml").read_text())
 
 
 @pytest.mark.parametrize(

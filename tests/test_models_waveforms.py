@@ -5,8 +5,8 @@ import pytest
 from scipy.signal import hilbert
 
 from benchmarks import separability
-from models import noise, waveforms
-from models.waveforms import cbc, others
+from models.simulation import noise, waveforms
+from models.simulation.waveforms import cbc, others
 
 RATE = 4096
 LOW = 16.0

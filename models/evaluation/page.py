@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from models import plots, score
-from models.evaluate import Evaluation
+from models.evaluation.evaluate import Evaluation
 from transforms.sink.report.drawing import drawing, svg
 from transforms.sink.report.html import figure, none, style, table
 
@@ -19,7 +19,7 @@ _NONE = "&ndash;"
 
 def render(evaluation: Evaluation, told: Mapping[str, Any]) -> str:
     """Give the page of an evaluation whose figures are ``told``."""
-    template = Template(files("models").joinpath("evaluation.html").read_text("utf-8"))
+    template = Template(files("models.evaluation").joinpath("page.html").read_text("utf-8"))
     labels, bins = told["confusion"]["labels"], told["calibration"]
     confusion = _drawn(
         "confusion",

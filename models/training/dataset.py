@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from models import examples, pool
-from models.examples import NAMES, Examples
-from models.simulate import Progress, SimulationConfig, stretch_examples
+from models import pool
+from models.simulation.simulate import Progress, SimulationConfig, stretch_examples
+from models.training import examples
+from models.training.examples import NAMES, Examples
 from transforms.detect.config import DetectConfig
 from transforms.sink.folder import whole_file
 from transforms.whiten.config import WhitenConfig

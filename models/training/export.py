@@ -7,7 +7,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from models import calibration, runtime
+from models import runtime
+from models.training import calibration
 from transforms.classify import features
 
 
@@ -23,7 +24,7 @@ def export(model: Any, temperature: calibration.Temperature, folder: Path) -> No
 
     Args:
         model: The network; its output are logits.
-        temperature: What the logits are divided by, as :mod:`models.calibration` means it.
+        temperature: What the logits are divided by, as :mod:`models.training.calibration` means it.
         folder: Where to write.
     """
     tf = runtime.tensorflow()

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from models.waveforms import bursts, cbc, glitches_long, glitches_short, others, simple
-from models.waveforms.draws import Family, Range, Variant, Waveform
+from models.simulation.waveforms import bursts, cbc, glitches_long, glitches_short, others, simple
+from models.simulation.waveforms.draws import Family, Range, Variant, Waveform
 
 __all__ = [
     "CLASSES",

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from scipy.fft import next_fast_len
 
-from models.waveforms.draws import PHASE, Family, FloatArray, Range, Variant
-from models.waveforms.pieces import scaled
+from models.simulation.waveforms.draws import PHASE, Family, FloatArray, Range, Variant
+from models.simulation.waveforms.pieces import scaled
 
 SUN_SECONDS = 4.925490947e-6
 """G M_sun / c^3 [s]."""

@@ -10,27 +10,28 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from models import artefact, machine, waveforms
-from models.settings import TrainConfig
+from models import artefact, machine
+from models.simulation import waveforms
+from models.training.settings import TrainConfig
 from transforms.detect.config import DetectConfig
 from transforms.sink.folder import whole_file
 from transforms.whiten.config import WhitenConfig
 
 MARK = "work.json"
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
 _DATA_SOURCES = (
-    "models/simulate.py",
-    "models/background.py",
-    "models/injections.py",
-    "models/matching.py",
-    "models/noise.py",
-    "models/waveforms/*.py",
+    "models/simulation/simulate.py",
+    "models/simulation/background.py",
+    "models/simulation/injections.py",
+    "models/simulation/matching.py",
+    "models/simulation/noise.py",
+    "models/simulation/waveforms/*.py",
     "transforms/classify/features.py",
     "transforms/detect/*.py",
     "transforms/whiten/*.py",
 )
 """What examples are made by: another text of it may make others."""
-_FIT_SOURCES = ("models/network.py", "models/fit.py", "models/batches.py")
+_FIT_SOURCES = tuple(f"models/training/{name}.py" for name in ("network", "fit", "batches"))
 """What weights are made by, beside the examples."""
 
 

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models import network, runtime, waveforms
-from models.batches import batches
-from models.examples import Examples
-from models.settings import TrainConfig
-from models.simulate import Progress
+from models import runtime
+from models.simulation import waveforms
+from models.simulation.simulate import Progress
+from models.training import network
+from models.training.batches import batches
+from models.training.examples import Examples
+from models.training.settings import TrainConfig
 from transforms.sink.folder import whole_file
 
 LAST_RATE = 0.01

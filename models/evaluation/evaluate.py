@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models import artefact, events, machine, score, waveforms
-from models.events import Event, EventError
+from models import artefact, machine, score
+from models.evaluation import events
+from models.evaluation.events import Event, EventError
 from models.served import ServedModel
-from models.settings import TrainConfig
-from models.simulate import Progress
+from models.simulation import waveforms
+from models.simulation.simulate import Progress
+from models.training.settings import TrainConfig
 from transforms.classify.features import model_input
 from transforms.detect.config import DetectConfig
 from transforms.elements import Trigger
@@ -204,7 +206,7 @@ def write(evaluation: Evaluation, output: Path, command: str) -> dict[str, Any]:
         OSError: The folder cannot be written.
     """
     # Only now: what draws is imported in half a second.
-    from models.evaluation_page import render
+    from models.evaluation.page import render
 
     told = figures(evaluation, command)
     with whole_file(output / FIGURES) as path:

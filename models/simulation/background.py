@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import resample_poly
 
-from models import noise
+from models.simulation import noise
 from transforms.gps import NANOSECONDS
 from transforms.ingest import formats
 from transforms.ingest.config import IngestConfig

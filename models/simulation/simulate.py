@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models import background, injections, noise, waveforms
-from models.background import Background
-from models.injections import Injection
-from models.matching import Example, Interval, Stretch, find, match
+from models.simulation import background, injections, noise, waveforms
+from models.simulation.background import Background
+from models.simulation.injections import Injection
+from models.simulation.matching import Example, Interval, Stretch, find, match
 from transforms.detect.config import DetectConfig
 from transforms.elements import Block
 from transforms.gps import from_seconds, to_ns

@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from models import waveforms
-from models.matching import Example
+from models.simulation import waveforms
+from models.simulation.matching import Example
 from transforms.classify import features
 from transforms.classify.features import model_input
 

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models import artefact, calibration, machine, score, waveforms
-from models.examples import Examples
-from models.settings import TrainConfig
+from models import artefact, machine, score
+from models.simulation import waveforms
+from models.training import calibration
+from models.training.examples import Examples
+from models.training.settings import TrainConfig
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 

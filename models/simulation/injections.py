@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import resample_poly
 
-from models import noise, waveforms
-from models.background import Background
+from models.simulation import noise, waveforms
+from models.simulation.background import Background
 from transforms.gps import to_index, to_ns
 from transforms.whiten.config import WhitenConfig
 

@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import yaml
 
-from models.simulate import SimulationConfig
+from models.simulation.simulate import SimulationConfig
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def read(path: Path | None = None) -> TrainConfig:
     Raises:
         ValueError: A key is unknown or missing, or a value impossible; it is named.
     """
-    packaged = resources.files("models") / "train.yaml"
+    packaged = resources.files("models.training") / "train.yaml"
     text = path.read_text("utf-8") if path else packaged.read_text("utf-8")
     return from_mapping(yaml.safe_load(text))
 

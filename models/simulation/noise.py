@@ -83,7 +83,7 @@ class Line:
 
 def names() -> tuple[str, ...]:
     """Give the names of the packaged curves."""
-    folder = resources.files("models") / "noise_curves"
+    folder = resources.files("models.simulation") / "noise_curves"
     suffix = ".txt.gz"
     files = (item.name for item in folder.iterdir())
     return tuple(sorted(name.removesuffix(suffix) for name in files if name.endswith(suffix)))
@@ -98,7 +98,7 @@ def load(name: str) -> NoiseCurve:
     """
     if name not in names():
         raise ValueError(f"no noise curve {name!r}: there are {', '.join(names())}")
-    packed = (resources.files("models") / "noise_curves" / f"{name}.txt.gz").read_bytes()
+    packed = (resources.files("models.simulation") / "noise_curves" / f"{name}.txt.gz").read_bytes()
     lines = gzip.decompress(packed).decode().splitlines()
     table = np.loadtxt(lines, usecols=(0, 1))
     table = table[table[:, 0] >= LOWEST]

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models import artefact, calibration, card, dataset, machine, plots, waveforms, work
-from models.examples import Examples
-from models.export import export
-from models.fit import FitPlace, Note, fit, logits
+from models import artefact, machine, plots
 from models.served import ServedModel
-from models.settings import TrainConfig
-from models.simulate import Progress
+from models.simulation import waveforms
+from models.simulation.simulate import Progress
+from models.training import calibration, card, dataset, work
+from models.training.examples import Examples
+from models.training.export import export
+from models.training.fit import FitPlace, Note, fit, logits
+from models.training.settings import TrainConfig
 from transforms.classify.features import PARAMETERS
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
@@ -74,7 +76,7 @@ def train(
 
     Raises:
         models.artefact.ArtefactError: The output folder is not empty.
-        models.work.WorkError: The work folder is of another training.
+        models.training.work.WorkError: The work folder is of another training.
         models.pool.PoolError: A process was killed.
         ValueError: Nothing was found to train on, a file of strain is missing, or logs were
             asked for that cannot be.

@@ -1,12 +1,12 @@
 """Glitches of Gravity Spy that are long, narrow or periodic.
 
-Sources are those of :mod:`models.waveforms.glitches_short`.
+Sources are those of :mod:`models.simulation.waveforms.glitches_short`.
 """
 
 import numpy as np
 
-from models.waveforms.draws import PHASE, SEED, Family, FloatArray, Range, Variant, half
-from models.waveforms.pieces import along, arch, bell, scaled
+from models.simulation.waveforms.draws import PHASE, SEED, Family, FloatArray, Range, Variant, half
+from models.simulation.waveforms.pieces import along, arch, bell, scaled
 
 
 def fast_scattering(

@@ -7,7 +7,7 @@ shape after whitening; what is chosen is said at the family.
 
 import numpy as np
 
-from models.waveforms.draws import PHASE, Family, FloatArray, Range, half
+from models.simulation.waveforms.draws import PHASE, Family, FloatArray, Range, half
 
 
 def gaussian(time: FloatArray, sigma: float) -> FloatArray:

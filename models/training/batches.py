@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from models.examples import Examples
+from models.training.examples import Examples
 
 INPUTS = ("image", "parameters")
 """The network's names of what it takes."""

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from models import waveforms
-from models.injections import Injection
+from models.simulation import waveforms
+from models.simulation.injections import Injection
 from transforms.detect.bank import bank_for
 from transforms.detect.cluster import cluster
 from transforms.detect.config import DetectConfig

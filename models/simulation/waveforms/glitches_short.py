@@ -9,8 +9,8 @@ another.
 
 import numpy as np
 
-from models.waveforms.draws import PHASE, SEED, Family, FloatArray, Range
-from models.waveforms.pieces import band_noise, bell, scaled
+from models.simulation.waveforms.draws import PHASE, SEED, Family, FloatArray, Range
+from models.simulation.waveforms.pieces import band_noise, bell, scaled
 
 
 def blip(time: FloatArray, frequency: float, q: float, phase: float) -> FloatArray:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.signal import oaconvolve
 from scipy.signal.windows import tukey
 
-from models.strain_files import Strain
+from models.evaluation.strain_files import Strain
 from transforms.detect.bank import Bank, bank_for
 from transforms.detect.cluster import cluster
 from transforms.detect.config import DetectConfig

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from models import pool, snippets, strain_files
-from models.card import set_seed
-from models.matching import Example
-from models.settings import TrainConfig
-from models.simulate import Progress, stretch_examples
-from models.strain_files import Strain
+from models import pool
+from models.evaluation import snippets, strain_files
+from models.evaluation.strain_files import Strain
+from models.simulation.matching import Example
+from models.simulation.simulate import Progress, stretch_examples
+from models.training.card import set_seed
+from models.training.settings import TrainConfig
 from transforms.detect.config import DetectConfig
 from transforms.elements import Trigger
 from transforms.gps import from_seconds, to_seconds
