@@ -18,7 +18,7 @@ def main(count: int, seed: int, output: str) -> None:
     drawn = {}
     for number, ifo in enumerate(("L1", "H1")):
         generator = gengli.glitch_generator(ifo)
-        glitches = generator.get_glitch(count, srate=RATE, seed=seed + number)
+        glitches = generator.get_glitch(count, srate=RATE, seed=seed + number, alpha=0.2, fhigh=250)
         drawn[ifo] = glitches / np.linalg.norm(glitches, axis=1, keepdims=True)
     np.savez(output, allow_pickle=False, **drawn)
 
