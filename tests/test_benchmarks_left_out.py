@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks import left_out
+from benchmarks import left_out, six_families
 from models.simulation import waveforms
 from models.training.examples import Examples
 from transforms.classify import features
@@ -63,3 +63,12 @@ def test_quiet_triggers_do_not_count():
     )
     assert found.triggers == 0
     assert np.isnan(found.auc_unknown)
+
+
+def test_quiet_signals_of_six_families_are_told_among_all_and_among_six():
+    test = _examples(["chirp", "whistle", "cbc", "chirp"], snr=6.5)
+    answers = _probabilities([("ccsn", 0.9), ("whistle", 0.9), ("cbc", 0.9), ("noise", 0.9)])
+    answers[0, CLASSES.index("chirp")] *= 2
+    told = {row[0]: row[1:] for row in six_families.rows(answers, test)}
+    assert told["6-7"] == told["5-8"] == ["3", "0.333", "0.667"]
+    assert told["5-6"] == ["0", "nan", "nan"]
