@@ -82,7 +82,7 @@ def draw(found: Sequence[Labelled], path: Path) -> None:
     from matplotlib.figure import Figure
 
     rows = -(-len(found) // COLUMNS)
-    figure = Figure(figsize=(2.2 * COLUMNS, 2.3 * rows), dpi=80, layout="constrained")
+    figure = Figure(figsize=(2.2 * COLUMNS, 2.3 * rows), dpi=60, layout="constrained")
     for number, (axes, each) in enumerate(
         zip(figure.subplots(rows, COLUMNS).flat, found, strict=False)
     ):
