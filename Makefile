@@ -48,9 +48,9 @@ bench: env  ## measure efficiency and throughput
 	$(BIN)/python -m benchmarks.efficiency
 	$(BIN)/python -m benchmarks.throughput
 
-peers-env:  ## build the environments of benchmarks.peers in .venv-peers (6 GB)
+peers-env:  ## build the environments of peers in .venv-peers (12 GB)
 	mkdir -p .venv-peers && echo '*' > .venv-peers/.gitignore
-	for peer in sgnax wdflow; do \
+	for peer in sgnax wdflow gengli; do \
 		$(PYTHON) -m venv .venv-peers/$$peer && \
 		.venv-peers/$$peer/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/peers_env/$$peer.txt || exit 1; \
 	done

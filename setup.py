@@ -5,7 +5,7 @@ from setuptools import find_packages, setup
 setup(
     packages=find_packages(include=["beam_pipeline*", "transforms*", "models*"]),
     package_data={
-        "models": ["artefacts/*/*", "artefacts/*/*/*", "noise_curves/*", "*.yaml", "*.html"],
+        "models": ["artefacts/*/*", "artefacts/*/*/*", "*/noise_curves/*", "*/*.yaml", "*/*.html"],
         "transforms.sink": ["*.css", "*.html"],
         "transforms.sink.schemas": ["*.json"],
     },

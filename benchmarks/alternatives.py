@@ -17,7 +17,7 @@ from benchmarks.scoring import BINS, REACH, Event, Fraction
 from benchmarks.searches import combined, orthonormal, ours, packets, stationary
 from benchmarks.signals import FAMILIES
 from benchmarks.trials import FIRST_GPS, Outcome, Plan
-from models import noise
+from models.simulation import noise
 from transforms.gps import NANOSECONDS
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import valid_range, whiten

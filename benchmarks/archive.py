@@ -12,8 +12,8 @@ import numpy.typing as npt
 from benchmarks import injections
 from benchmarks.injections import Injection
 from benchmarks.signals import Deck
-from models import noise
-from models.noise import NoiseCurve
+from models.simulation import noise
+from models.simulation.noise import NoiseCurve
 
 FloatArray = npt.NDArray[np.floating]
 

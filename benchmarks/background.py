@@ -13,7 +13,7 @@ from typing import Any
 from beam_pipeline.config import PipelineConfig
 from benchmarks import cores, detector, false_alarms, real_strain, report
 from benchmarks.false_alarms import HOUR
-from models import noise
+from models.simulation import noise
 from transforms.detect.background import TileField
 from transforms.detect.bank import bank_for
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from beam_pipeline.config import PipelineConfig, load_config
 from benchmarks.scoring import Event
-from models.simulate import find
+from models.simulation.matching import find
 from transforms.elements import Block, Trigger, Whitened
 from transforms.gps import NANOSECONDS, to_ns
 from transforms.whiten.config import WhitenConfig

@@ -11,7 +11,7 @@ from benchmarks import cores, detector, report, scoring, trials
 from benchmarks.scoring import BINS, Fraction, Threshold
 from benchmarks.signals import FAMILIES
 from benchmarks.trials import Outcome, Plan
-from models import noise
+from models.simulation import noise
 
 FARS = (1 / 20, 1 / 100, 1 / 1000)
 """False-alarm rates of the table [Hz]."""

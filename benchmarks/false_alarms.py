@@ -11,7 +11,7 @@ import numpy.typing as npt
 from beam_pipeline.config import PipelineConfig
 from benchmarks import detector
 from benchmarks.trials import FIRST_GPS, STRETCH
-from models import noise
+from models.simulation import noise
 from transforms.detect.background import Shapes, TileField, merged, trigger_rate
 from transforms.detect.bank import Bank, bank_for
 from transforms.detect.cluster import TILE

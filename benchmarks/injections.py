@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from benchmarks import signals
 from benchmarks.signals import Deck, Signal
-from models import noise
-from models.noise import NoiseCurve
+from models.simulation import noise
+from models.simulation.noise import NoiseCurve
 
 FloatArray = npt.NDArray[np.floating]
 

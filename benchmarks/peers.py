@@ -26,7 +26,7 @@ from benchmarks.tools.sgnax import Sgnax
 from benchmarks.tools.tool import Tool
 from benchmarks.tools.wavefier import Wavefier
 from benchmarks.tools.wdflow import Wdflow
-from models import noise
+from models.simulation import noise
 
 PEERS = ("sgnax", "wdflow", "gwpy")
 MEASURES = ("throughput", "efficiency")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from beam_pipeline.config import PipelineConfig
 from benchmarks import detector, trials
 from benchmarks.trials import Stretch
-from models.simulate import find
+from models.simulation.matching import find
 from transforms.elements import Trigger
 from transforms.gps import NANOSECONDS
 from transforms.whiten.whitening import valid_range

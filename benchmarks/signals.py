@@ -1,6 +1,6 @@
 """The seven classes of transients that efficiency is measured on.
 
-Shapes are those of :mod:`models.waveforms`, where it has them; what differs from the
+Shapes are those of :mod:`models.simulation.waveforms`, where it has them; what differs from the
 training set's ranges is stated at the family.
 """
 
@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import resample_poly
 
-from models import waveforms
-from models.waveforms import Family, Range
+from models.simulation import waveforms
+from models.simulation.waveforms import Family, Range
+from models.simulation.waveforms.draws import PHASE
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -45,22 +46,43 @@ def burst(
     return np.fft.irfft(spectrum, len(time)) * np.exp(-0.5 * (4 * time / duration) ** 2)
 
 
+_MOCK = "wdf.mock, defaults.toml of the Wavelet Detection Filter"
 FAMILIES: dict[str, Family] = {
     "sine_gaussian": replace(
         waveforms.FAMILIES["sine_gaussian"],
         ranges={
             "frequency": Range(40.0, 1500.0, "log"),
             "q": Range(4.0, 30.0),
-            "phase": Range(0.0, 2 * np.pi),
+            "phase": PHASE,
         },
         source="wider than the training set's, about the band and Q of the burst searches' "
         "sine-Gaussians, Abbott et al. 2017, arXiv:1611.02972",
     ),
-    "gaussian": waveforms.FAMILIES["gaussian"],
-    "blip": waveforms.FAMILIES["blip"],
-    "ring_down": waveforms.FAMILIES["ring_down"],
+    "gaussian": replace(
+        waveforms.FAMILIES["gaussian"], ranges={"sigma": Range(0.002, 0.020)}, source=_MOCK
+    ),
+    "blip": replace(
+        waveforms.FAMILIES["blip"],
+        ranges={"frequency": Range(80.0, 500.0), "q": Range(2.0, 5.0), "phase": PHASE},
+        source=_MOCK,
+    ),
+    "ring_down": replace(
+        waveforms.FAMILIES["ring_down"],
+        ranges={"frequency": Range(80.0, 1000.0, "log"), "q": Range(8.0, 20.0)},
+        source="inside the 50-2000 Hz and Q 2-20 of the LIGO ring-down search, Abbott et al. "
+        "2009, arXiv:0905.1654",
+    ),
     "chirp": waveforms.FAMILIES["chirp"],
-    "scattered_light": waveforms.FAMILIES["scattered_light"],
+    "scattered_light": replace(
+        waveforms.FAMILIES["scattered_light"],
+        ranges={
+            "peak_frequency": Range(20.0, 60.0),
+            "period": Range(0.5, 2.0),
+            "arches": Range(2, 5, "integer"),
+            "phase": PHASE,
+        },
+        source=_MOCK,
+    ),
     "white_noise_burst": Family(
         burst,
         lambda duration, **_: (duration, duration),

@@ -17,7 +17,7 @@ from beam_pipeline.config import PipelineConfig
 from benchmarks import archive, children, cores, report
 from benchmarks.archive import Archive, Recipe
 from benchmarks.children import Usage
-from models import noise
+from models.simulation import noise
 
 HEADS = ("what", "rate [Hz]", "s/CPU s", "s/s", "start [CPU s]", "peak [MB]")
 SECONDS_AT = 4096

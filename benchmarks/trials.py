@@ -14,8 +14,8 @@ from benchmarks import detector, injections
 from benchmarks.injections import Grid, Injection
 from benchmarks.scoring import Event, match
 from benchmarks.signals import Deck
-from models import noise
-from models.noise import NoiseCurve
+from models.simulation import noise
+from models.simulation.noise import NoiseCurve
 from transforms.gps import NANOSECONDS
 from transforms.ingest import formats
 from transforms.ingest.config import IngestConfig

@@ -66,7 +66,7 @@ class Card:
 
 def default_artefact() -> Path:
     """Give the folder of the model that comes with the package."""
-    return Path(str(resources.files("models") / "artefacts" / "wavefier-1"))
+    return Path(str(resources.files("models") / "artefacts" / "wavefier-2"))
 
 
 def load_card(path: str | Path) -> Card:

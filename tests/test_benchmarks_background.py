@@ -9,8 +9,8 @@ import pytest
 from beam_pipeline.config import PipelineConfig
 from benchmarks import background, detector, false_alarms, real_strain
 from benchmarks.trials import Stretch
-from models import noise
-from models.simulate import find
+from models.simulation import noise
+from models.simulation.matching import find
 from transforms.detect.background import SHAPES
 from transforms.detect.bank import bank_for
 from transforms.elements import Trigger

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import efficiency, injections, signals, trials
 from benchmarks.injections import Grid
 from benchmarks.signals import Deck
-from models import noise
+from models.simulation import noise
 
 RATE = 4096
 

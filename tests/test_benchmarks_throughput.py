@@ -12,7 +12,7 @@ from beam_pipeline.config import PipelineConfig
 from benchmarks import archive, children, stages, throughput
 from benchmarks.archive import Recipe
 from benchmarks.children import Usage
-from models import noise
+from models.simulation import noise
 from transforms.gps import NANOSECONDS
 from transforms.ingest import formats
 from transforms.ingest.config import IngestConfig

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import noise
+from models.simulation import noise
 from transforms.detect import bank as banks
 from transforms.detect.cluster import cluster, trigger_id
 from transforms.detect.config import DetectConfig

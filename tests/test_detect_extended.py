@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import gamma
 
-from models import noise, waveforms
+from models.simulation import noise, waveforms
 from transforms.detect.bank import PAST_SECONDS, bank_for
 from transforms.detect.cluster import cluster
 from transforms.detect.config import DetectConfig

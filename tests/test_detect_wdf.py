@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from models.waveforms import FAMILIES
+from models.simulation.waveforms import FAMILIES
 from transforms.detect.cluster import cluster
 from transforms.detect.wdf import (
     BASES,

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import calibration, network
-from models.export import export
 from models.served import ServedModel
+from models.training import calibration, network
+from models.training.export import export
 from transforms.classify import features
 
 

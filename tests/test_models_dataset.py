@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import dataset, examples, pool, simulate, waveforms
-from models.batches import batches
+from models import pool
+from models.simulation import simulate, waveforms
+from models.training import dataset, examples
+from models.training.batches import batches
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 

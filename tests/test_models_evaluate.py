@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from beam_pipeline.cli import main
-from models import artefact, evaluate, settings, simulate, snippets, waveforms
+from models import artefact
+from models.evaluation import evaluate, snippets
+from models.simulation import simulate, waveforms
+from models.training import settings
 from transforms.detect.config import DetectConfig
 from transforms.gps import to_index
 from transforms.whiten.config import WhitenConfig
@@ -98,7 +101,7 @@ def test_snippets_of_every_layout_are_labelled(card, truths, tmp_path, seconds, 
 
 def test_short_snippets_are_whitened_to_unit_variance(truths):
     block, _ = truths
-    from models.strain_files import Strain
+    from models.evaluation.strain_files import Strain
 
     cut = [
         Strain("V1", RATE, to_index(block.gps_start_ns, RATE) + i * RATE, part.copy())

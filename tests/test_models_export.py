@@ -61,7 +61,7 @@ def test_an_example_that_lacks_something_is_refused(loaded, lost):
 def test_the_temperature_softens(untrained, tmp_path):
     """Half the temperature squares the odds."""
     tf = runtime.tensorflow()
-    from models.export import export
+    from models.training.export import export
 
     class Logits(tf.Module):
         """Give logits that are known."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import welch
 
-from models import noise
+from models.simulation import noise
 
 
 @pytest.mark.parametrize("name", noise.names())

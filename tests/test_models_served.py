@@ -17,7 +17,7 @@ FOLDER = artefact.default_artefact()
 def inputs(count, seed=0):
     rng = np.random.default_rng(seed)
     return (
-        rng.exponential(0.3, (count, 40, 64, 3)).astype(np.float32),
+        rng.exponential(0.3, (count, 48, 64, 4)).astype(np.float32),
         rng.normal(3, 2, (count, 5)).astype(np.float32),
     )
 
@@ -100,7 +100,7 @@ SERVE = (
     "from models.served import ServedModel\n"
     "def serve():\n"
     "    model = ServedModel(artefact.default_artefact())\n"
-    "    return model(np.ones((1, 40, 64, 3), np.float32), np.ones((1, 5), np.float32))\n"
+    "    return model(np.ones((1, 48, 64, 4), np.float32), np.ones((1, 5), np.float32))\n"
 )
 
 
@@ -120,7 +120,7 @@ def test_tensorflow_can_be_imported_after_serving():
         + "before = serve()\n"
         + "tf = runtime.tensorflow()\n"
         + "model = tf.saved_model.load(str(artefact.default_artefact()))\n"
-        + "after = model.serve(np.ones((1, 40, 64, 3), 'f4'), np.ones((1, 5), 'f4')).numpy()\n"
+        + "after = model.serve(np.ones((1, 48, 64, 4), 'f4'), np.ones((1, 5), 'f4')).numpy()\n"
         + "assert np.array_equal(before, after)\n"
         + "assert np.array_equal(before, serve())\n"
     )

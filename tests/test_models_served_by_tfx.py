@@ -11,10 +11,12 @@ from apache_beam.testing.util import assert_that
 from tfx_bsl.public.beam.run_inference import RunInference
 from tfx_bsl.public.proto.model_spec_pb2 import InferenceSpecType, SavedModelSpec
 
-from models import artefact, examples, runtime, simulate
+from models import artefact, runtime
 from models.artefact import ArtefactError
 from models.served import ServedModel
 from models.served_by_tfx import TfxModel
+from models.simulation import simulate
+from models.training import examples
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 
@@ -25,7 +27,7 @@ RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 def inputs(count, seed=0):
     rng = np.random.default_rng(seed)
     return (
-        rng.exponential(0.3, (count, 40, 64, 3)).astype(np.float32),
+        rng.exponential(0.3, (count, 48, 64, 4)).astype(np.float32),
         rng.normal(3, 2, (count, 5)).astype(np.float32),
     )
 
@@ -118,7 +120,7 @@ def arrays_only(tmp_path_factory):
     module = tf.Module()
     module.factor = tf.Variable(2.0)
     signature = [
-        tf.TensorSpec((None, 40, 64, 3), tf.float32, name="image"),
+        tf.TensorSpec((None, 48, 64, 4), tf.float32, name="image"),
         tf.TensorSpec((None, 5), tf.float32, name="parameters"),
     ]
     endpoint = tf.function(
@@ -160,7 +162,7 @@ def test_it_says_nothing_to_a_user():
         "from models import artefact\n"
         "from models.served_by_tfx import TfxModel\n"
         "model = TfxModel(artefact.default_artefact())\n"
-        "model(np.ones((1, 40, 64, 3), np.float32), np.ones((1, 5), np.float32))\n"
+        "model(np.ones((1, 48, 64, 4), np.float32), np.ones((1, 5), np.float32))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

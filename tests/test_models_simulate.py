@@ -1,11 +1,13 @@
-"""The training set: reproducible, matched to the truth, and of every class."""
+"""The training set: reproducible, matched to the truth, of every class, in every noise."""
 
+import pickle
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from models import simulate, waveforms
+from models.simulation import background, injections, matching, simulate, waveforms
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 
@@ -16,7 +18,7 @@ WHITEN, DETECT = WhitenConfig(), DetectConfig()
 
 
 def _stretch(number=0, seed=1, config=CONFIG):
-    return simulate.stretch(config, number, WHITEN, np.random.default_rng((seed, number)))
+    return simulate.stretch(config, number, WHITEN, DETECT, (seed,))
 
 
 def test_the_same_seed_gives_the_same_examples():
@@ -25,9 +27,24 @@ def test_the_same_seed_gives_the_same_examples():
     assert len(first) > 5
 
 
-def test_other_seeds_have_other_noise():
-    samples = [_stretch(1, seed).block.samples for seed in (1, 2)]
-    assert abs(np.corrcoef(*samples)[0, 1]) < 0.1
+def test_a_stretch_by_itself_is_that_of_the_whole():
+    whole = list(simulate.simulate(CONFIG, WHITEN, DETECT, (1, 0)))
+    asked = pickle.loads(pickle.dumps((CONFIG, 1, WHITEN, DETECT, (1, 0))))
+    alone = simulate.stretch_examples(*asked)
+    assert alone
+    assert alone == whole[-len(alone) :]
+
+
+def test_other_seeds_have_other_noise_and_other_keys():
+    made = [_stretch(1, seed) for seed in (1, 2)]
+    assert abs(np.corrcoef(*(one.block.samples for one in made))[0, 1]) < 0.1
+    assert made[0].key != made[1].key
+
+
+def test_keys_name_one_injection_each():
+    made = [_stretch(0, 1), _stretch(0, 2), _stretch(1, 1, replace(CONFIG, stretches=2))]
+    keys = [injection.key for one in made for injection in one.injections]
+    assert len(set(keys)) == len(keys) > 30
 
 
 def test_transients_do_not_overlap_and_keep_from_the_edges():
@@ -43,17 +60,30 @@ def test_transients_do_not_overlap_and_keep_from_the_edges():
 def test_an_injection_holds_its_snr():
     for injection in _stretch().injections:
         whole = injection.snr_between(injection.start_ns, injection.end_ns)
-        assert whole == pytest.approx(injection.snr, rel=0.05)
+        assert whole == pytest.approx(injection.snr, rel=1e-6)
         assert injection.snr_between(injection.end_ns, injection.end_ns + 10**9) == 0
 
 
 def test_loud_transients_are_found_and_named():
     loud = replace(CONFIG, noise_stretches=0, low_snr=20.0)
     found = list(simulate.simulate(loud, WHITEN, DETECT, (3, 0)))
-    made = simulate.stretch(loud, 0, WHITEN, np.random.default_rng((3, 0, 0)))
-    labels = [example.label for example in found if example.loudest]
-    named = sum(labels.count(name) for name in waveforms.FAMILIES)
-    assert named >= 0.7 * len(made.injections)
+    made = simulate.stretch(loud, 0, WHITEN, DETECT, (3, 0))
+    loudest = Counter(example.key for example in found if example.loudest)
+    named = {injection.key for injection in made.injections} & set(loudest)
+    assert len(named) >= 0.8 * len(made.injections)
+    assert all(loudest[key] == 1 for key in named)
+    assert {example.curve for example in found} == {"aligo_O4high"}
+
+
+def test_the_detector_gives_the_snr_that_was_injected():
+    some = replace(CONFIG, seconds=256, left_out=_all_but("sine_gaussian"), unknown_share=0)
+    found = simulate.stretch_examples(some, 0, WHITEN, DETECT, (5,))
+    ratio = [e.trigger.snr / e.injected_snr for e in found if e.injected_snr > 12]
+    assert np.median(ratio) == pytest.approx(1.0, abs=0.1)
+
+
+def _all_but(*labels):
+    return tuple(label for label in waveforms.FAMILIES if label not in labels)
 
 
 def test_noise_alone_makes_noise_alone():
@@ -63,9 +93,112 @@ def test_noise_alone_makes_noise_alone():
     assert {example.label for example in found} == {waveforms.NOISE}
 
 
+def test_the_loudest_glitches_leave_no_noise_behind():
+    loud = replace(CONFIG, seconds=256, left_out=_all_but("extremely_loud"), unknown_share=0)
+    loud = replace(loud, low_gap=15.0, high_gap=20.0)
+    found = simulate.stretch_examples(loud, 0, WHITEN, DETECT, (6,))
+    assert sum(example.label == "extremely_loud" for example in found) > 5
+    # They disturb the spectrum, so that some of the lines is left; nothing of the glitch is.
+    assert all(e.trigger.snr < 10 for e in found if e.label == waveforms.NOISE)
+
+
 def test_a_trigger_that_its_injection_does_not_explain_is_left_out():
     made = _stretch()
-    triggers = simulate.find(made.block, WHITEN, DETECT)
-    example = next(e for e in simulate.match(triggers, made.injections) if e.injected_snr)
+    triggers = matching.find(made.block, WHITEN, DETECT)
+    example = next(e for e in matching.match(triggers, made) if e.injected_snr)
     absurd = replace(example.trigger, snr=1e3)
-    assert simulate.match([absurd], made.injections) == []
+    assert matching.match([absurd], made) == []
+
+
+def test_what_is_left_out_never_appears():
+    gone = ("unknown", "cbc", "blip")
+    config = replace(CONFIG, seconds=256, left_out=gone)
+    made = _stretch(config=config).injections
+    assert not {injection.label for injection in made} & set(gone)
+
+
+def test_the_unknown_have_their_share():
+    for share in (0.0, 1.0):
+        made = _stretch(config=replace(CONFIG, unknown_share=share)).injections
+        assert np.mean([one.label == waveforms.UNKNOWN for one in made]) == share
+
+
+@pytest.mark.parametrize("rate", [1024, 2048])
+def test_shapes_that_a_rate_cannot_carry_are_drawn_again(rate):
+    rng, snr = np.random.default_rng(7), waveforms.Range(8, 9)
+    for _ in range(60):
+        drawn = injections.draw("unknown", rate, snr, rng, 1.875)
+        assert np.max(np.abs(drawn.shape)) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"left_out": ("blips",)}, r"left_out \['blips'\] are not among gaussian"),
+        ({"left_out": tuple(waveforms.FAMILIES)}, "left_out leaves no family"),
+        ({"unknown_share": 1.5}, "unknown_share must lie in 0 to 1"),
+        ({"curves": ()}, "curves .* are not among"),
+        ({"modulation": 2.0}, "modulation must lie in 0 to 0.5"),
+    ],
+)
+def test_an_impossible_configuration_is_refused_by_its_key(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(CONFIG, **change)
+
+
+def test_the_level_of_simulated_noise_drifts():
+    made = background.simulated("aligo_O4high", 256, 1024, np.random.default_rng(1), 0.5, 0)
+    still = background.simulated("aligo_O4high", 256, 1024, np.random.default_rng(1), 0.0, 0)
+    second = np.arange(256 * 1024) / 1024
+    level = made.drift.at(second)
+    assert np.allclose(made.strain, still.strain * level, rtol=1e-9, atol=0)
+    assert 0 < made.drift.depth < 0.5
+    assert np.max(np.abs(level - 1)) == pytest.approx(made.drift.depth, rel=0.2)
+    assert np.all(still.drift.at(second) == 1)
+
+
+FILE, GLITCH = "H-H1_O3A_HIGHPASSED_2KHZ-1238205077-500.hdf", 1238205532_099000000
+
+
+@pytest.fixture
+def real(data):
+    return replace(CONFIG, curves=(), strain_files=(str(data / FILE),), seconds=500)
+
+
+def test_real_strain_keeps_its_own_transients_to_itself(real):
+    made = _stretch(config=real)
+    assert made.curve == FILE
+    assert any(low < GLITCH < high for low, high in made.known)
+    assert len(made.injections) > 50
+    for low, high in made.known:
+        assert not any(i.start_ns < high and i.end_ns > low for i in made.injections)
+    triggers = matching.find(made.block, WHITEN, DETECT)
+    assert any(t.snr > 20 and abs(t.time_ns - GLITCH) < 10**8 for t in triggers)
+    for example in matching.match(triggers, made):
+        assert abs(example.trigger.time_ns - GLITCH) > 10**9
+        assert example.label != waveforms.NOISE or example.trigger.snr < 8
+
+
+def test_injections_into_real_strain_have_the_snr_that_its_spectrum_says(real):
+    some = replace(real, left_out=_all_but("sine_gaussian"), unknown_share=0)
+    found = simulate.stretch_examples(some, 0, WHITEN, DETECT, (2,))
+    ratio = [e.trigger.snr / e.injected_snr for e in found if e.injected_snr > 12]
+    assert len(ratio) > 10
+    assert np.median(ratio) == pytest.approx(1.0, abs=0.1)
+
+
+def test_real_strain_alone_makes_noise(real):
+    found = simulate.stretch_examples(
+        replace(real, stretches=0, noise_threshold=4.3), 0, WHITEN, DETECT, (2,)
+    )
+    assert {example.label for example in found} == {waveforms.NOISE}
+    assert max(example.trigger.snr for example in found) < simulate.KNOWN_SNR
+
+
+def test_strain_that_is_too_short_or_too_slow_is_refused(real, data):
+    with pytest.raises(ValueError, match="holds no contiguous strain of 32 s"):
+        background.real(
+            str(data / "H-H1_O2_llhoft-1216577976-4.gwf"), 64, (2048,), np.random.default_rng(1)
+        )
+    with pytest.raises(ValueError, match="its rate of 2048 Hz gives none of"):
+        background.real(real.strain_files[0], 64, (4096,), np.random.default_rng(1))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from models import noise
+from models.simulation import noise
 from transforms.elements import Interval
 from transforms.gps import NANOSECONDS, to_index
 from transforms.whiten import convolve, fir, psd, whitening

@@ -1,8 +1,8 @@
 """What the model sees of a trigger: the same pure function in training and in serving.
 
 The image is the whitened snippet's constant-Q energy on one grid of log frequencies, seen
-three times around the trigger with columns of 1, 4 and 31 ms: the shape of a blip, of a
-ring-down, and of a sweep or of scattered light. The transform is the Q transform of
+four times around the trigger with columns of 1, 4, 8 and 31 ms: the shape of a blip, of a
+ring-down, of a sweep, and of scattered light. The transform is the Q transform of
 Chatterji et al. 2004, arXiv:gr-qc/0412119, with Gaussian windows.
 """
 
@@ -18,13 +18,13 @@ from transforms.elements import Trigger
 
 FloatArray = npt.NDArray[np.float32]
 
-FREQUENCIES = np.geomspace(20.0, 1800.0, 40)
+FREQUENCIES = np.geomspace(17.0, 1900.0, 48)
 """Centre of each image row [Hz]."""
 COLUMNS = 64
 """Number of image columns."""
 PARAMETERS = ("snr", "frequency", "duration", "bandwidth", "q")
 """Trigger fields beside the image, as natural logarithms."""
-VERSION = 1
+VERSION = 2
 """Counts changes of what this module computes: a model fits one version only."""
 
 
@@ -49,7 +49,8 @@ class Span:
 SPANS = (
     Span(columns_per_second=1024, before=24, padding=48, q=4.0),
     Span(columns_per_second=256, before=32, padding=32, q=6.0),
-    Span(columns_per_second=32, before=48, padding=8, q=12.0),
+    Span(columns_per_second=128, before=44, padding=24, q=8.0),
+    Span(columns_per_second=32, before=48, padding=8, q=14.0),
 )
 
 _CUT = 3.0

@@ -1,0 +1,144 @@
+"""How a model takes what it never learnt: ``python -m benchmarks.left_out WORK``.
+
+WORK is the folder that ``wavefier train --keep-work`` leaves. A network of the packaged kind is
+fitted once for each group of families, to a part of the training set without them; the test
+set's triggers of these families are what it does not know. How well they are told from those of
+the families that it does know is the area under the ROC curve of one number: of the probability
+of ``unknown``, or of one less the largest probability of any other class.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import softmax
+
+from benchmarks import report
+from models import score
+from models.pool import usable_cpus
+from models.simulation import waveforms
+from models.training import calibration, dataset
+from models.training.examples import Examples
+from models.training.fit import FitPlace, fit, logits
+from models.training.settings import TrainConfig, read
+from models.training.train import calibrate
+from transforms.classify.features import PARAMETERS
+
+GROUPS = 5
+"""Every family is left out once, with each fifth other one of the list."""
+HEADS = ("left out", "triggers", "unknown", "AUC of p(unknown)", "AUC of 1 - max")
+
+FloatArray = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Found:
+    """How one family that was left out is taken."""
+
+    label: str
+    triggers: int
+    called_unknown: float
+    """Share of its triggers whose label is ``unknown``."""
+    auc_unknown: float
+    """Not a number where it has no trigger."""
+    auc_largest: float
+
+
+def groups() -> list[tuple[str, ...]]:
+    """Deal the families."""
+    known = [label for label in waveforms.FAMILIES if label != waveforms.UNKNOWN]
+    return [tuple(known[first::GROUPS]) for first in range(GROUPS)]
+
+
+def without(examples: Examples, labels: Sequence[str], every: int = 1) -> Examples:
+    """Leave labels out, and all but every so-many-th stretch."""
+    own = np.isin(examples.truth, [waveforms.CLASSES.index(label) for label in labels])
+    return examples.only(~own & (examples.stretch % every == 0))
+
+
+def measure(probabilities: FloatArray, test: Examples, left_out: Sequence[str]) -> list[Found]:
+    """Tell each family that was left out from all that were not, at SNR 8 and more."""
+    unknown = waveforms.CLASSES.index(waveforms.UNKNOWN)
+    beside = [*left_out, waveforms.NOISE, waveforms.UNKNOWN]
+    known = ~np.isin(test.truth, [waveforms.CLASSES.index(label) for label in beside])
+    largest = 1 - np.delete(probabilities, unknown, axis=1).max(axis=1)
+    found = []
+    for label in left_out:
+        own = test.truth == waveforms.CLASSES.index(label)
+        compared = (own | known) & (test.snr >= score.LOUD)
+        loud = own & compared
+        called = float(np.sum(probabilities[loud].argmax(axis=1) == unknown))
+        areas = [
+            score.auc(values[compared], own[compared])
+            for values in (probabilities[:, unknown], largest)
+        ]
+        numbers = called / max(loud.sum(), 1), *(np.nan if a is None else a for a in areas)
+        found.append(Found(label, int(loud.sum()), *numbers))
+    return found
+
+
+def fitted(
+    config: TrainConfig, sets: tuple[Examples, Examples], test: Examples
+) -> npt.NDArray[np.floating]:
+    """Fit without what is left out, and give the test set's probabilities."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = FitPlace(Path(folder), usable_cpus())
+        told = lambda step, done, total: report.progress(f"{step}: {done} of {total}")  # noqa: E731
+        model, _ = fit(config, sets, place, told, report.progress)
+    log_snr = test.parameters[:, PARAMETERS.index("snr")].astype(np.float64)
+    temperature = calibration.temperatures(log_snr, calibrate(model, sets[1]))
+    return np.asarray(softmax(logits(model, test) / temperature[:, None], axis=1))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print."""
+    options = _parser().parse_args(arguments)
+    config = replace(read(), epochs=options.epochs, patience=options.epochs)
+    train, validation, test = (
+        dataset.read(options.work, name) for name in ("train", "validation", "test")
+    )
+    found: list[Found] = []
+    for group in groups():
+        sets = without(train, group, options.every), without(validation, group)
+        found += measure(fitted(config, sets, test), test, group)
+        print(", ".join(group), file=sys.stderr)
+    report.print_table(HEADS, [_cells(each) for each in [*found, _mean(found)]])
+    figures = {
+        **report.provenance(usable_cpus()),
+        **{"every": options.every, "epochs": options.epochs, "groups": groups()},
+        "families": [vars(each) for each in found],
+    }
+    report.write_json(options.json, figures)
+    return 0
+
+
+def _mean(found: Sequence[Found]) -> Found:
+    def mean(name: str) -> float:
+        return float(np.mean([getattr(each, name) for each in found]))
+
+    areas = mean("auc_unknown"), mean("auc_largest")
+    total = sum(each.triggers for each in found)
+    return Found("mean", total, mean("called_unknown"), *areas)
+
+
+def _cells(found: Found) -> list[str]:
+    numbers = found.called_unknown, found.auc_unknown, found.auc_largest
+    return [found.label, str(found.triggers), *(f"{value:.3f}" for value in numbers)]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.left_out", description=__doc__)
+    parser.add_argument("work", type=Path, metavar="WORK")
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--every", type=int, default=3, help="take each so-many-th stretch")
+    report.add_options(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

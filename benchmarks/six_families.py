@@ -1,0 +1,65 @@
+"""How quiet signals of the predecessor's six families are labelled.
+
+``python -m benchmarks.six_families WORK``: WORK is the folder that ``wavefier train --keep-work``
+leaves; its test set's triggers of these families are told by SNR. The label is that of all
+classes, or the best of the six and of noise: the choice that Wavefier's own classifiers had
+(Cuoco, Razzano & Utina, EUSIPCO 2018).
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks import report
+from models import artefact
+from models.simulation import waveforms
+from models.simulation.waveforms import simple
+from models.training import dataset
+from models.training.examples import Examples
+from models.training.train import served
+
+FAMILIES = tuple(simple.FAMILIES)
+EDGES = (5.0, 6.0, 7.0, 8.0)
+HEADS = ("SNR", "triggers", "all classes", "six and noise")
+
+
+def rows(probabilities: npt.NDArray[np.floating], examples: Examples) -> list[list[str]]:
+    """Give the accuracy in each bin of SNR, of the loudest trigger of each signal."""
+    own = [waveforms.CLASSES.index(label) for label in FAMILIES]
+    choice = np.array([*own, waveforms.CLASSES.index(waveforms.NOISE)])
+    right = probabilities.argmax(axis=1) == examples.truth
+    among = choice[probabilities[:, choice].argmax(axis=1)] == examples.truth
+    taken = np.isin(examples.truth, own) & examples.loudest
+    told = []
+    for low, high in [*pairwise(EDGES), (EDGES[0], EDGES[-1])]:
+        here = taken & (examples.snr >= low) & (examples.snr < high)
+        shares = (f"{np.mean(each[here]) if here.any() else np.nan:.3f}" for each in (right, among))
+        told.append([f"{low:g}-{high:g}", str(int(here.sum())), *shares])
+    return told
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print."""
+    options = _parser().parse_args(arguments)
+    card = artefact.load_card(options.model or artefact.default_artefact())
+    test = dataset.read(options.work, "test")
+    found = rows(served(card.folder, test), test)
+    print(f"{card.label}: {', '.join(FAMILIES)}")
+    report.print_table(HEADS, found)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.six_families")
+    parser.add_argument("work", type=Path, metavar="WORK")
+    parser.add_argument("--model", type=Path, metavar="DIR", help="default: the packaged one")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""How good a model is, on simulated sets and on labelled strain."""

@@ -1,0 +1,220 @@
+"""How good a model is on labelled events: figures, a table of the events, and a page."""
+
+import csv
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models import artefact, machine, score
+from models.evaluation import events
+from models.evaluation.events import Event, EventError
+from models.served import ServedModel
+from models.simulation import waveforms
+from models.simulation.simulate import Progress
+from models.training.settings import TrainConfig
+from transforms.classify.features import model_input
+from transforms.detect.config import DetectConfig
+from transforms.elements import Trigger
+from transforms.sink.folder import whole_file
+from transforms.whiten.config import WhitenConfig
+
+FIGURES, EVENTS, REPORT = "evaluation.json", "events.csv", "report.html"
+UNKNOWN = "unknown"
+"""Label of what is none of the other classes, where a model has it."""
+TIMED = 256
+"""Events on which the time is measured."""
+_COLUMNS = ("file", "time", "ifo", "label", "guessed", "score", "snr", "detected")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model said of events."""
+
+    card: artefact.Card
+    rows: Sequence[Mapping[str, Any]]
+    """One for each event, with the columns of ``events.csv``."""
+    truth: npt.NDArray[np.int64]
+    """Index into the model's classes, [event]."""
+    probabilities: npt.NDArray[np.float32]
+    """[event, class]."""
+    milliseconds: float
+    """CPU time of an event: features and inference, one at a time."""
+    notes: tuple[str, ...]
+
+    @property
+    def snr(self) -> npt.NDArray[np.float64]:
+        """Give the SNR of the triggers, [event]."""
+        return np.array([row["snr"] for row in self.rows], np.float64)
+
+
+def pipeline_of(card: artefact.Card) -> tuple[WhitenConfig, DetectConfig]:
+    """Give the pipeline's whitening and detection, set as a model was trained with."""
+    parts: dict[str, dict[str, Any]] = {"whiten": {}, "detect": {}}
+    for key, value in card.contents["settings"].items():
+        part, _, name = key.partition(".")
+        parts[part][name] = value
+    return WhitenConfig(**parts["whiten"]), DetectConfig(**parts["detect"])
+
+
+def on_simulation(
+    card: artefact.Card, config: TrainConfig, processes: int, progress: Progress
+) -> Evaluation:
+    """Evaluate a model on the simulated test set of a training configuration.
+
+    Raises:
+        ArtefactError: The model does not fit this version's features.
+        EventError: Nothing was found, or a label is not among the model's classes.
+        models.pool.PoolError: A process was killed.
+    """
+    artefact.fits(card)
+    return _evaluated(
+        card, events.simulated(config, pipeline_of(card), processes, progress), waveforms.CLASSES
+    )
+
+
+def on_folder(card: artefact.Card, folder: Path, progress: Progress) -> Evaluation:
+    """Evaluate a model on a folder of labelled strain snippets.
+
+    Raises:
+        ArtefactError: The model does not fit this version's features.
+        EventError: The folder cannot be used.
+    """
+    artefact.fits(card)
+    rows = events.table(folder)
+    labels = [row.label for row in rows]
+    _truths(card, labels)  # refused before the work, not after it
+    return _evaluated(card, events.from_folder(rows, pipeline_of(card), progress), labels)
+
+
+def _truths(card: artefact.Card, labels: Iterable[str]) -> tuple[dict[str, int], str]:
+    """Map labels to a model's classes; give a note on those that are not among them."""
+    counts = Counter(labels)
+    others = sorted(label for label in counts if label not in card.classes)
+    if others and UNKNOWN not in card.classes:
+        raise EventError(
+            f"label {', '.join(others)}: not among the classes of {card.label}, which has no "
+            f"{UNKNOWN!r} either; it has {', '.join(card.classes)}"
+        )
+    index = {label: card.classes.index(UNKNOWN if label in others else label) for label in counts}
+    named = ", ".join(f"{label} ({counts[label]})" for label in others)
+    return index, f"counted as {UNKNOWN}, since the model has no such class: {named}" * bool(others)
+
+
+def _evaluated(
+    card: artefact.Card, found: Iterable[tuple[int, Event]], labels: Sequence[str]
+) -> Evaluation:
+    index, _ = _truths(card, labels)
+    model = ServedModel(card.folder)
+    rows: list[tuple[int, dict[str, Any], npt.NDArray[np.float32]]] = []
+    timed: list[Trigger] = []
+    for number, event in found:
+        answer = _asked(model, event.trigger)
+        rows.append((number, _row(card, event, answer), answer))
+        if len(timed) < TIMED:
+            timed.append(event.trigger)
+    if not rows:
+        raise EventError("there is no event to evaluate on: simulate more stretches")
+    # Stretches come as they are done; their order must not depend on it.
+    rows.sort(key=lambda row: (row[0], row[1]["time"]))
+    told = [row for _, row, _ in rows]
+    return Evaluation(
+        card,
+        told,
+        np.array([index[row["label"]] for row in told]),
+        np.array([answer for _, _, answer in rows]),
+        _milliseconds(model, timed),
+        _notes(card, told),
+    )
+
+
+def _notes(card: artefact.Card, rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    missed = sum(not row["detected"] for row in rows)
+    found = (
+        f"not detected, but labelled at the time told: {missed} of {len(rows)}" if missed else ""
+    )
+    _, other = _truths(card, [row["label"] for row in rows])
+    return tuple(note for note in (found, other) if note)
+
+
+def _asked(model: ServedModel, trigger: Trigger) -> npt.NDArray[np.float32]:
+    seen = model_input(trigger)
+    answer: npt.NDArray[np.float32] = model(seen.image[None], seen.parameters[None])[0]
+    return answer
+
+
+def _row(card: artefact.Card, event: Event, answer: npt.NDArray[np.float32]) -> dict[str, Any]:
+    best = int(np.argmax(answer))
+    values = (
+        *(event.file, event.time, event.ifo, event.label),
+        *(card.classes[best], round(float(answer[best]), 4)),
+        *(round(float(event.trigger.snr), 2), event.detected),
+    )
+    return dict(zip(_COLUMNS, values, strict=True))
+
+
+def _milliseconds(model: ServedModel, triggers: Sequence[Trigger]) -> float:
+    """Give the CPU time of one event, all of it in this thread."""
+    start = time.process_time()
+    for trigger in triggers:
+        _asked(model, trigger)
+    return (time.process_time() - start) * 1e3 / len(triggers)
+
+
+def figures(evaluation: Evaluation, command: str) -> dict[str, Any]:
+    """Give what ``evaluation.json`` tells."""
+    card, truth, answers = evaluation.card, evaluation.truth, evaluation.probabilities
+    table = score.confusion(truth, answers.argmax(axis=1), len(card.classes))
+    classes: dict[str, dict[str, Any]] = {
+        name: {**each, "auc": score.auc(answers[:, i], truth == i)}
+        for i, (name, each) in enumerate(score.per_class(table, card.classes).items())
+    }
+    noise = card.classes.index(waveforms.NOISE)
+    return {
+        "model": card.label,
+        "events": len(truth),
+        "not_detected": sum(not row["detected"] for row in evaluation.rows),
+        "accuracy": round(float(np.trace(table) / len(truth)), 4),
+        "macro_f1": score.macro_f1(classes),
+        "ece": round(score.calibration_error(answers, truth), 4),
+        "ms_per_event": round(evaluation.milliseconds, 3),
+        "binary": score.binary(answers, truth, evaluation.snr, noise),
+        "by_snr": score.by_snr(answers, truth, evaluation.snr),
+        "per_class": classes,
+        "confusion": {"labels": list(card.classes), "table": table.tolist()},
+        "calibration": score.calibration_curve(answers, truth),
+        "notes": list(evaluation.notes),
+        "command": command,
+        "machine": machine.about(),
+        "versions": machine.versions(),
+    }
+
+
+def write(evaluation: Evaluation, output: Path, command: str) -> dict[str, Any]:
+    """Write figures, events and page; each file appears whole.
+
+    Returns:
+        The figures.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    # Only now: what draws is imported in half a second.
+    from models.evaluation.page import render
+
+    told = figures(evaluation, command)
+    with whole_file(output / FIGURES) as path:
+        path.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    with whole_file(output / EVENTS) as path, path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(evaluation.rows)
+    with whole_file(output / REPORT) as path:
+        path.write_text(render(evaluation, told), "utf-8")
+    return told

@@ -1,0 +1,196 @@
+"""Labelled events to evaluate a model on: simulated ones, or strain snippets in a folder."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from models import pool
+from models.evaluation import snippets, strain_files
+from models.evaluation.strain_files import Strain
+from models.simulation.matching import Example
+from models.simulation.simulate import Progress, stretch_examples
+from models.training.card import set_seed
+from models.training.settings import TrainConfig
+from transforms.detect.config import DetectConfig
+from transforms.elements import Trigger
+from transforms.gps import from_seconds, to_seconds
+from transforms.ingest.series import DataError
+from transforms.whiten.config import WhitenConfig
+from transforms.whiten.fir import WhiteningFilter
+
+COLUMNS = ("file", "time", "ifo", "label")
+POOLED = 512
+"""Snippets of a detector and rate that enter its spectrum at most."""
+
+
+class EventError(ValueError):
+    """Data that cannot be evaluated on; one line says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """A trigger whose label is known."""
+
+    file: str
+    time: float
+    """GPS [s]."""
+    ifo: str
+    label: str
+    trigger: Trigger
+    detected: bool = True
+    """Whether our detector found it."""
+
+
+@dataclass(frozen=True)
+class _Task:
+    config: TrainConfig
+    number: int
+    whitening: WhitenConfig
+    detection: DetectConfig
+
+
+def simulated(
+    config: TrainConfig,
+    pipeline: tuple[WhitenConfig, DetectConfig],
+    processes: int,
+    progress: Progress,
+) -> Iterator[tuple[int, Event]]:
+    """Simulate the test set of a training and give its events by stretch, in any order.
+
+    Yields:
+        Events, each with a number that orders them.
+    """
+    whitening, detection = pipeline
+    detection = DetectConfig(**{**vars(detection), "threshold": config.threshold})
+    total = config.test.stretches + config.test.noise_stretches
+    tasks = (_Task(config, number, whitening, detection) for number in range(total))
+    found = pool.each(_stretch, tasks, min(processes, total))
+    for done, (number, examples) in enumerate(found):
+        yield from ((number, _event(number, example)) for example in examples)
+        progress("simulating", done + 1, total)
+
+
+def _stretch(task: _Task) -> tuple[int, list[Example]]:
+    seed = set_seed(task.config, "test")
+    test = task.config.test
+    return task.number, stretch_examples(test, task.number, task.whitening, task.detection, seed)
+
+
+def _event(number: int, example: Example) -> Event:
+    trigger = example.trigger
+    file = f"stretch {number}, {trigger.channel.partition(':')[2]}"
+    return Event(file, to_seconds(trigger.time_ns), trigger.ifo, example.label, trigger)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table beside snippets."""
+
+    number: int
+    file: Path
+    time: float
+    ifo: str
+    label: str
+
+    @property
+    def time_ns(self) -> int:
+        """Give the GPS time [ns]."""
+        return from_seconds(self.time)
+
+
+def table(folder: Path) -> list[Row]:
+    """Read the one CSV of a folder of snippets.
+
+    Raises:
+        EventError: There is no folder, not one CSV, a column is missing, a time is no
+            number, or a file is not there.
+    """
+    if not folder.is_dir():
+        raise EventError(f"{folder} is no folder: give one with HDF5 files and a CSV")
+    tables = sorted(folder.glob("*.csv"))
+    if len(tables) != 1:
+        names = ", ".join(path.name for path in tables) or "none"
+        raise EventError(f"{folder} must hold one CSV with {','.join(COLUMNS)}; it holds {names}")
+    with tables[0].open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, skipinitialspace=True)
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
+        if missing:
+            raise EventError(f"{tables[0]} lacks the columns {', '.join(missing)}: add them")
+        rows = [_row(tables[0], reader.line_num, line) for line in reader]
+    if not rows:
+        raise EventError(f"{tables[0]} has no line: list the events in it")
+    return rows
+
+
+def _row(path: Path, number: int, line: dict[str, str | None]) -> Row:
+    file, text, ifo, label = ((line[name] or "").strip() for name in COLUMNS)
+    place = f"{path}, line {number}"
+    try:
+        time = float(text)
+    except ValueError:
+        time = np.nan
+    if not np.isfinite(time):
+        raise EventError(f"{place}: time {text!r} is no number: give GPS seconds")
+    if not (file and ifo and label):
+        raise EventError(f"{place}: file, ifo and label must not be empty")
+    if not (path.parent / file).is_file():
+        raise EventError(f"{place}: there is no file {file} in {path.parent}: add it")
+    return Row(number, path.parent / file, time, ifo, label)
+
+
+def from_folder(
+    rows: Sequence[Row], pipeline: tuple[WhitenConfig, DetectConfig], progress: Progress
+) -> Iterator[tuple[int, Event]]:
+    """Give the events of snippets, each with its number.
+
+    Raises:
+        EventError: A file cannot be used.
+    """
+    whitening, detection = pipeline
+    filters = _filters(rows, whitening, progress)
+    for done, row in enumerate(rows):
+        strain = _read(row)
+        bank = snippets.bank_of(strain.rate, whitening, detection)
+        margin = bank.margin_seconds
+        if snippets.is_long(strain, whitening):
+            white = snippets.whiten_long(strain, row.time_ns, whitening, margin)
+        else:
+            white = snippets.whiten_short(strain, *filters[row.ifo, strain.rate], margin)
+        found = snippets.trigger_at(white, row.time_ns, detection, bank)
+        event = Event(row.file.name, row.time, row.ifo, row.label, found.trigger, found.detected)
+        yield done, event
+        progress("reading", done + 1, len(rows))
+
+
+def _read(row: Row) -> Strain:
+    try:
+        return strain_files.read(row.file, row.ifo, row.time_ns)
+    except DataError as error:
+        raise EventError(str(error)) from error
+
+
+def _filters(
+    rows: Sequence[Row], whitening: WhitenConfig, progress: Progress
+) -> dict[tuple[str, int], tuple[WhiteningFilter, WhitenConfig]]:
+    """Make the filters of short snippets: by detector and rate, of all that there are."""
+    power: dict[tuple[str, int], list[np.ndarray]] = defaultdict(list)
+    needed: set[tuple[str, int]] = set()
+    for done, row in enumerate(rows):
+        strain = _read(row)
+        kind = row.ifo, strain.rate
+        if not snippets.is_long(strain, whitening):
+            needed.add(kind)
+        if len(power[kind]) < POOLED:
+            power[kind].append(snippets.spectra(strain))
+        progress("spectra", done + 1, len(rows))
+    try:
+        return {
+            kind: snippets.common_filter(np.concatenate(power[kind]), kind[1], whitening)
+            for kind in needed
+        }
+    except ValueError as error:
+        raise EventError(str(error)) from error

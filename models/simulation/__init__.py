@@ -1,0 +1,1 @@
+"""Training data: transients in noise, as our own detector sees them."""

@@ -1,0 +1,112 @@
+"""A transient in its background: scaled to an SNR, and the truth about it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.signal import resample_poly
+
+from models.simulation import noise, waveforms
+from models.simulation.background import Background
+from transforms.gps import to_index, to_ns
+from transforms.whiten.config import WhitenConfig
+
+FloatArray = npt.NDArray[np.floating]
+
+SOURCE_RATE = 4096
+"""Rate at which transients are drawn [Hz]: none reaches its Nyquist frequency."""
+MARGIN = 0.25
+"""Silence on either side of a transient [s], into which whitening spreads it."""
+WIDE_MARGIN = 0.5
+"""The same for what is given as seen after whitening: its strain is longer than it."""
+LOUD = 50.0
+"""From this SNR on, what whitening spreads into its whole past may be found by itself."""
+LEAST_KEPT = 0.5
+"""Part of a shape's energy that the stretch's sample rate must be able to carry."""
+
+
+@dataclass(frozen=True)
+class Injection:
+    """A transient put into a stretch."""
+
+    label: str
+    key: str
+    """Names this injection among all of all sets."""
+    snr: float
+    """Optimal SNR in the stretch's true noise."""
+    start_ns: int
+    end_ns: int
+    sample_rate: int
+    whitened: FloatArray
+    """What whitening with the true spectrum makes of it, [time]."""
+
+    def snr_between(self, start_ns: int, end_ns: int) -> float:
+        """Give the part of the SNR that lies in an interval of time."""
+        low = to_index(start_ns - self.start_ns, self.sample_rate)
+        high = to_index(end_ns - self.start_ns, self.sample_rate)
+        part = self.whitened[max(low, 0) : max(high, 0)]
+        return float(np.sqrt(np.sum(part**2)))
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A transient at the stretch's rate, with its margins; of no particular loudness."""
+
+    label: str
+    snr: float
+    """Which it shall have."""
+    shape: FloatArray
+    """Strain, or as it is seen after whitening, [time]."""
+
+
+def draw(
+    label: str, sample_rate: int, snr: waveforms.Range, rng: np.random.Generator, past: float
+) -> Drawn:
+    """Draw a transient that a sample rate can carry.
+
+    Args:
+        label: Its family.
+        sample_rate: Of the stretch [Hz].
+        snr: The stretch's range of optimal SNR; a family's own comes first.
+        rng: Source of randomness.
+        past: Kept after a loud one [s]: as long as the whitening filter rings.
+    """
+    family = waveforms.FAMILIES[label]
+    while True:
+        samples = waveforms.draw(label, SOURCE_RATE, rng).samples
+        shape = samples * rng.choice([-1.0, 1.0])
+        chosen = (family.snr or snr).draw(rng)
+        before = WIDE_MARGIN if family.whitened else MARGIN
+        after = max(before, past) if chosen > LOUD else before
+        shape = np.pad(shape, (int(before * SOURCE_RATE), int(after * SOURCE_RATE)))
+        if sample_rate == SOURCE_RATE:
+            return Drawn(label, chosen, shape)
+        factor = SOURCE_RATE // sample_rate
+        kept = resample_poly(shape, 1, factor)
+        if factor * np.sum(kept**2) >= LEAST_KEPT * np.sum(shape**2):
+            return Drawn(label, chosen, kept)
+
+
+def inject(
+    drawn: Drawn, background: Background, at: float, whitening: WhitenConfig, key: str
+) -> tuple[FloatArray, Injection]:
+    """Scale a transient to its SNR in the noise that there is; give its strain and the truth.
+
+    Args:
+        drawn: The transient.
+        background: Where it comes to lie.
+        at: Its first sample [s from the background's start].
+        whitening: The pipeline's.
+        key: Of the injection.
+    """
+    curve, rate, low = background.curve, background.sample_rate, whitening.low_frequency
+    shape = drawn.shape
+    if waveforms.FAMILIES[drawn.label].whitened:
+        shape = noise.strain_of(shape, rate, curve, low)
+    quiet = noise.whitened(shape, rate, curve, low)
+    gain = drawn.snr / float(np.linalg.norm(quiet))
+    level = float(background.drift.at(np.array(at + len(shape) / rate / 2)))
+    start = background.start_ns + to_ns(round(at * rate), rate)
+    end = start + to_ns(len(shape), rate)
+    made = Injection(drawn.label, key, drawn.snr, start, end, rate, quiet * gain)
+    return shape * (gain * level), made

@@ -1,0 +1,248 @@
+"""The training set: simulated transients in simulated noise, as our own detector sees them.
+
+Every example is a trigger that whitening and detection made of a stretch of noise with
+transients in it, so that the network learns what the pipeline will show it: the real
+filter, the real peak times, the pieces into which a long signal falls.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.simulation import background, injections, noise, waveforms
+from models.simulation.background import Background
+from models.simulation.injections import Injection
+from models.simulation.matching import Example, Interval, Stretch, find, match
+from transforms.detect.config import DetectConfig
+from transforms.elements import Block
+from transforms.gps import from_seconds, to_ns
+from transforms.whiten.config import WhitenConfig
+
+Progress = Callable[[str, int, int], None]
+"""Told of a step's name, how much of it is done, and how much there is."""
+
+EDGE = 8.0
+"""Kept free of transients at either end of a stretch [s]."""
+KNOWN_SNR = 6.0
+"""Real strain has transients of its own from here on: no examples are made of these."""
+KNOWN_REACH = 2.0
+"""Kept free around them [s]: as much as a trigger's snippet holds."""
+SPARE = 0.01
+"""Kept free beside them [s], so that rounding to samples does not matter."""
+TRIES = 8
+"""So many transients are drawn to fit into what is left of a stretch."""
+
+
+@dataclass(frozen=True)
+class SimulationConfig:
+    """How much is simulated, of what, and in what noise."""
+
+    curves: tuple[str, ...]
+    """Noise curves, taken in turn."""
+    stretches: int
+    """Stretches with transients."""
+    noise_stretches: int
+    """Stretches without: where more of the class ``noise`` come from."""
+    strain_files: tuple[str, ...] = ()
+    """Files of real strain, taken in turn after the curves; relative to where training is run."""
+    sample_rates: tuple[int, ...] = (4096, 2048)
+    """Drawn from for each stretch [Hz]."""
+    seconds: int = 256
+    """Length of a stretch [s]; real ones are as long as their files at most."""
+    low_snr: float = 5.0
+    """Range of the optimal SNR, uniform in its logarithm; some families have their own."""
+    high_snr: float = 50.0
+    low_gap: float = 1.0
+    """Range of the time between one transient's end and the next one's start [s]."""
+    high_gap: float = 2.5
+    noise_threshold: float = 4.6
+    """Detector's threshold where there are no transients."""
+    unknown_share: float = 0.1
+    """Share of the transients that are of no family."""
+    left_out: tuple[str, ...] = ()
+    """Families of which there are none: measures how the model takes what it does not know."""
+    modulation: float = 0.2
+    """Greatest part by which the level of simulated noise drifts up and down, within minutes."""
+    most_lines: int = 3
+    """At most so many lines are added to simulated noise."""
+
+    def __post_init__(self) -> None:
+        _check_names(self)
+        if not all(rate in (1024, 2048, injections.SOURCE_RATE) for rate in self.sample_rates):
+            raise ValueError("sample_rates must be 1024, 2048 or 4096")
+        if self.stretches + self.noise_stretches < 1 or self.seconds < 4 * EDGE:
+            raise ValueError("stretches must be at least 1, seconds at least 32")
+        if not (4 <= self.low_snr <= self.high_snr and 0 < self.low_gap <= self.high_gap):
+            raise ValueError("low_snr must be at least 4, low_gap positive, and low before high")
+        if not 0 <= self.unknown_share <= 1:
+            raise ValueError("unknown_share must lie in 0 to 1")
+        if not 0 <= self.modulation <= 0.5 or self.most_lines < 0:
+            raise ValueError("modulation must lie in 0 to 0.5, most_lines must not be negative")
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The labels that are drawn alike."""
+        known = [label for label in waveforms.FAMILIES if label != waveforms.UNKNOWN]
+        return tuple(label for label in known if label not in self.left_out)
+
+
+def _check_names(config: SimulationConfig) -> None:
+    unknown = sorted(set(config.curves) - set(noise.names()))
+    if unknown or not config.curves + config.strain_files:
+        raise ValueError(f"curves {unknown} are not among {', '.join(noise.names())}")
+    unknown = sorted(set(config.left_out) - set(waveforms.FAMILIES))
+    if unknown:
+        raise ValueError(f"left_out {unknown} are not among {', '.join(waveforms.FAMILIES)}")
+    if not config.families:
+        raise ValueError("left_out leaves no family")
+
+
+def stretch(
+    config: SimulationConfig,
+    number: int,
+    whitening: WhitenConfig,
+    detection: DetectConfig,
+    seed: tuple[int, ...],
+) -> Stretch:
+    """Make one stretch; those from ``config.stretches`` on are noise alone."""
+    rng = np.random.default_rng((*seed, number))
+    noise_alone, known = _background(config, number, whitening, detection, rng)
+    strain, rate = noise_alone.strain.copy(), noise_alone.sample_rate
+    key = f"{'.'.join(map(str, seed))}/{noise_alone.name}/{number}"
+    made: list[Injection] = []
+    if number < config.stretches:
+        for drawn, at in _schedule(config, noise_alone, known, whitening, rng):
+            name = f"{key}/{len(made)}"
+            signal, injection = injections.inject(drawn, noise_alone, at, whitening, name)
+            made.append(injection)
+            first = round(at * rate)
+            strain[first : first + len(signal)] += signal
+    block = _block(noise_alone, strain)
+    return Stretch(block, noise_alone.name, key, tuple(made), known)
+
+
+def _background(
+    config: SimulationConfig,
+    number: int,
+    whitening: WhitenConfig,
+    detection: DetectConfig,
+    rng: np.random.Generator,
+) -> tuple[Background, tuple[Interval, ...]]:
+    """Take the noise whose turn it is, and the times of its own transients."""
+    turn = number % (len(config.curves) + len(config.strain_files))
+    if turn < len(config.curves):
+        rate = int(rng.choice(config.sample_rates))
+        rest = config.modulation, config.most_lines
+        return background.simulated(config.curves[turn], config.seconds, rate, rng, *rest), ()
+    path = config.strain_files[turn - len(config.curves)]
+    chosen = background.real(path, config.seconds, config.sample_rates, rng)
+    return chosen, _own(chosen, whitening, detection)
+
+
+def _block(noise_alone: Background, strain: background.FloatArray) -> Block:
+    rate, start = noise_alone.sample_rate, noise_alone.start_ns
+    end = start + to_ns(len(strain), rate)
+    channel = f"X1:{noise_alone.name}"
+    return Block("X1", channel, rate, start, strain.tobytes(), start, end, start, end)
+
+
+_OWN: dict[tuple[object, ...], tuple[Interval, ...]] = {}
+
+
+def _own(
+    noise_alone: Background, whitening: WhitenConfig, detection: DetectConfig
+) -> tuple[Interval, ...]:
+    """Find the transients that real strain has of its own."""
+    which = noise_alone.name, noise_alone.start_ns, noise_alone.seconds, noise_alone.sample_rate
+    key = (*which, whitening, detection)
+    if key not in _OWN:
+        found = find(_block(noise_alone, noise_alone.strain), whitening, detection)
+        reach = from_seconds(KNOWN_REACH)
+        _OWN[key] = tuple(
+            (t.start_ns - reach, t.end_ns + reach) for t in found if t.snr >= KNOWN_SNR
+        )
+    return _OWN[key]
+
+
+def _schedule(
+    config: SimulationConfig,
+    noise_alone: Background,
+    known: tuple[Interval, ...],
+    whitening: WhitenConfig,
+    rng: np.random.Generator,
+) -> Iterator[tuple[injections.Drawn, float]]:
+    """Draw transients one after another: each and the second at which it starts."""
+    snr = waveforms.Range(config.low_snr, config.high_snr, "log")
+    start, rate = noise_alone.start_ns, noise_alone.sample_rate
+    busy = [((low - start) / 1e9, (high - start) / 1e9) for low, high in known]
+    at, tries = EDGE, 0
+    while tries < TRIES:
+        label = _label(config, rng)
+        drawn = injections.draw(label, rate, snr, rng, whitening.past_seconds)
+        length = len(drawn.shape) / rate
+        begin = _free(at + rng.uniform(config.low_gap, config.high_gap), length, busy)
+        if begin + length > noise_alone.seconds - EDGE:
+            tries += 1
+            continue
+        yield drawn, begin
+        at = begin + length
+
+
+def _free(at: float, length: float, busy: list[tuple[float, float]]) -> float:
+    """Give the first time from ``at`` on at which so much is free [s]."""
+    for low, high in sorted(busy):
+        if at < high and at + length > low:
+            at = high + SPARE
+    return at
+
+
+def _label(config: SimulationConfig, rng: np.random.Generator) -> str:
+    if waveforms.UNKNOWN not in config.left_out and rng.random() < config.unknown_share:
+        return waveforms.UNKNOWN
+    return config.families[int(rng.integers(len(config.families)))]
+
+
+def stretch_examples(
+    config: SimulationConfig,
+    number: int,
+    whitening: WhitenConfig,
+    detection: DetectConfig,
+    seed: tuple[int, ...],
+) -> list[Example]:
+    """Make one stretch and give the examples found in it: what a pool of processes is given.
+
+    Args:
+        config: How much, in what noise.
+        number: Of the stretch, below ``config.stretches + config.noise_stretches``.
+        whitening: The pipeline's whitening.
+        detection: The pipeline's detection; its threshold is ``config.noise_threshold``
+            where there is no transient.
+        seed: Every stretch has a random stream of its own that depends on this and on its
+            number alone.
+    """
+    made = stretch(config, number, whitening, detection, seed)
+    eager = DetectConfig(**{**vars(detection), "threshold": config.noise_threshold})
+    return match(find(made.block, whitening, detection if made.injections else eager), made)
+
+
+def simulate(
+    config: SimulationConfig,
+    whitening: WhitenConfig,
+    detection: DetectConfig,
+    seed: tuple[int, ...],
+    progress: Progress = lambda *_: None,
+) -> Iterator[Example]:
+    """Make stretches and give the examples found in them.
+
+    Args:
+        config: How much, in what noise.
+        whitening: The pipeline's whitening.
+        detection: The pipeline's detection.
+        seed: See `stretch_examples`.
+        progress: Told after each stretch.
+    """
+    total = config.stretches + config.noise_stretches
+    for number in range(total):
+        yield from stretch_examples(config, number, whitening, detection, seed)
+        progress("simulating", number + 1, total)

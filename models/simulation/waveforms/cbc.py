@@ -1,0 +1,147 @@
+"""Compact binaries, by LALSimulation: black holes, neutron stars, and one of each.
+
+IMRPhenomD (Khan et al. 2016, arXiv:1508.07253) for black holes, IMRPhenomNSBH (Thompson et
+al. 2020, arXiv:2002.08383) for a neutron star with one, IMRPhenomD_NRTidalv2 (Dietrich et
+al. 2019, arXiv:1905.06011) for two. LALSimulation is needed only where one is drawn.
+"""
+
+from typing import Any
+
+import numpy as np
+from scipy.fft import next_fast_len
+
+from models.simulation.waveforms.draws import PHASE, Family, FloatArray, Range, Variant
+from models.simulation.waveforms.pieces import scaled
+
+SUN_SECONDS = 4.925490947e-6
+"""G M_sun / c^3 [s]."""
+LOW_FREQUENCY = 20.0
+"""Where the signal sets in [Hz], as in the predecessor's mock data."""
+LONGEST = 16.0
+"""What is kept before the merger [s]: binaries that would last longer set in later."""
+HEAVIEST_STAR = 3.0
+"""Heavier is a black hole [solar masses]."""
+_AFTER = 0.1
+"""Kept after the merger [s]: 40 damping times of the heaviest remnant."""
+_LEAD = 0.1
+"""Kept before the Newtonian beginning [s], as the models set in a little earlier."""
+_TOP = 1800.0
+"""Up to here the signal is made [Hz]: below the Nyquist frequency of the shapes' grid."""
+_MPC = 3.0857e22
+
+
+def start_frequency(mass1: float, mass2: float) -> float:
+    """Give where the signal sets in [Hz]: ``LOW_FREQUENCY``, or ``LONGEST`` before the end."""
+    total, eta = (mass1 + mass2) * SUN_SECONDS, mass1 * mass2 / (mass1 + mass2) ** 2
+    speed = (5 * total / (256 * eta * LONGEST)) ** 0.375
+    return max(LOW_FREQUENCY, float(speed / (np.pi * total)))
+
+
+def duration(mass1: float, mass2: float, frequency: float) -> float:
+    """Give the Newtonian time from a frequency [Hz] to coalescence [s].
+
+    Peters 1964, doi:10.1103/PhysRev.136.B1224, to leading order in v / c.
+
+    Args:
+        mass1: One mass in the detector's frame [solar masses].
+        mass2: The other one.
+        frequency: Of the wave [Hz].
+    """
+    total, eta = (mass1 + mass2) * SUN_SECONDS, mass1 * mass2 / (mass1 + mass2) ** 2
+    return float(5 * total / (256 * eta * (np.pi * total * frequency) ** (8 / 3)))
+
+
+def extent(mass1: float, mass2: float, **_: float) -> tuple[float, float]:
+    """Give the seconds from the signal's start to the merger, and what is kept after it."""
+    return duration(mass1, mass2, start_frequency(mass1, mass2)) + _LEAD, _AFTER
+
+
+def strain(
+    time: FloatArray, mass1: float, mass2: float, spin1: float, spin2: float, phase: float
+) -> FloatArray:
+    """Give h(t) with the merger at zero time; unit-free, peak 1.
+
+    Args:
+        time: Uniform grid [s], [time], as long as ``extent`` says.
+        mass1: One mass in the detector's frame [solar masses].
+        mass2: The other one.
+        spin1: Dimensionless spin of the first along the orbit's axis.
+        spin2: That of the second; a neutron star beside a black hole has none.
+        phase: Phase of the wave [rad].
+    """
+    step = float(time[1] - time[0])
+    # Twice the length: the taper begins at 0.8 of the frequency, 1.8 times as long before the
+    # merger, and must not wrap onto it.
+    count = next_fast_len(2 * len(time) + round(0.5 / step), real=True)
+    low = start_frequency(mass1, mass2)
+    frequency = np.fft.rfftfreq(count, step)
+    made = _model((mass1, spin1), (mass2, spin2), phase, 0.8 * low, float(frequency[1]))
+    spectrum = np.zeros(len(frequency), complex)
+    used = min(len(made), len(frequency))
+    spectrum[:used] = made[:used]
+    rise = np.clip((frequency - 0.8 * low) / (0.2 * low), 0, 1)
+    fall = np.clip((_TOP - frequency) / (0.1 * _TOP), 0, 1)
+    series = np.fft.irfft(spectrum * np.sin(np.pi / 2 * rise) ** 2 * fall, count)
+    # The merger is at sample 0 of the cyclic series; roll it to the grid's zero time.
+    series = np.roll(series, -round(time[0] / step))[: len(time)]
+    return scaled(series * np.clip((time - time[0]) / _LEAD, 0, 1))
+
+
+def _model(
+    one: tuple[float, float], other: tuple[float, float], phase: float, low: float, step: float
+) -> Any:
+    """Give the plus polarisation of two (mass, spin) seen face on: complex, [frequency]."""
+    try:
+        import lal
+        import lalsimulation as simulation
+    except ImportError:
+        raise ValueError("binaries need LALSimulation: pip install 'wavefier[train]'") from None
+    (heavy, heavy_spin), (light, light_spin) = max(one, other), min(one, other)
+    options = lal.CreateDict()
+    approximant = simulation.IMRPhenomD
+    if light < HEAVIEST_STAR <= heavy:
+        approximant, light_spin = simulation.IMRPhenomNSBH, 0.0
+        simulation.SimInspiralWaveformParamsInsertTidalLambda2(options, deformability(light))
+    elif heavy < HEAVIEST_STAR:
+        approximant = simulation.IMRPhenomD_NRTidalv2
+        simulation.SimInspiralWaveformParamsInsertTidalLambda1(options, deformability(heavy))
+        simulation.SimInspiralWaveformParamsInsertTidalLambda2(options, deformability(light))
+    plus, _ = simulation.SimInspiralChooseFDWaveform(
+        *(heavy * lal.MSUN_SI, light * lal.MSUN_SI, 0.0, 0.0, heavy_spin, 0.0, 0.0, light_spin),
+        *(_MPC, 0.0, phase, 0.0, 0.0, 0.0, step, low, _TOP, low, options, approximant),
+    )
+    return plus.data.data
+
+
+def deformability(mass: float) -> float:
+    """Give a neutron star's tidal deformability: 400 at 1.4 solar masses, falling as m^-6.
+
+    Chosen inside what GW170817 allows, Abbott et al. 2018, arXiv:1805.11581: 70 to 580 at 1.4
+    solar masses, with the power of the mass that De et al. 2018, arXiv:1804.08583, find.
+    """
+    return float(400 * (1.4 / mass) ** 6)
+
+
+_SPIN, _STAR_SPIN = Range(-0.5, 0.5), Range(-0.05, 0.05)
+_STAR = Range(1.2, 2.0)
+FAMILY = Family(
+    strain,
+    extent,
+    {
+        "mass1": Range(1.2, 60.0, "log"),
+        "mass2": Range(1.2, 40.0, "log"),
+        "spin1": _SPIN,
+        "spin2": _SPIN,
+        "phase": PHASE,
+    },
+    "wdf.mock, defaults.toml: 50 % black holes, 28 % a black hole of 6-20 and a neutron star of "
+    "1.2-2, 22 % neutron stars, solar masses; spins of +-0.5; chosen: black holes of 5-60 and "
+    "5-40 in the detector's frame, uniform in the logarithm, wider than wdf.mock's 15-50 and "
+    "10-40: a heavier pair leaves one cycle in the band, as a blip does; neutron stars' spins "
+    "within 0.05",
+    variants=(
+        Variant(0.5, {"mass1": Range(5.0, 60.0, "log"), "mass2": Range(5.0, 40.0, "log")}),
+        Variant(0.28, {"mass1": Range(6.0, 20.0), "mass2": _STAR, "spin2": Range(0.0, 0.0)}),
+        Variant(0.22, {"mass1": _STAR, "mass2": _STAR, "spin1": _STAR_SPIN, "spin2": _STAR_SPIN}),
+    ),
+)

@@ -1,0 +1,90 @@
+"""What a family of transients is, and what is drawn of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where a parameter is drawn from."""
+
+    low: float
+    high: float
+    kind: str = "uniform"
+    """``uniform``, ``log`` (uniform in the logarithm) or ``integer`` (both ends included)."""
+
+    def draw(self, rng: np.random.Generator) -> float:
+        """Draw one value."""
+        if self.kind == "integer":
+            return float(rng.integers(int(self.low), int(self.high) + 1))
+        if self.kind == "log":
+            return float(np.exp(rng.uniform(np.log(self.low), np.log(self.high))))
+        return float(rng.uniform(self.low, self.high))
+
+
+PHASE = Range(0.0, 2 * np.pi)
+SEED = Range(0, 2**31 - 1, "integer")
+"""Of a shape that is random beyond its parameters."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of the kinds that a family is a mixture of."""
+
+    share: float
+    """Part of the family's draws."""
+    ranges: Mapping[str, Range]
+    """What replaces the family's own ranges."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """One class of transients: shape, extent and parameter ranges."""
+
+    shape: Callable[..., FloatArray]
+    """``shape(time, **parameters)`` gives h at times [s] from the reference."""
+    extent: Callable[..., tuple[float, float]]
+    """``extent(**parameters)`` gives the seconds that h lasts before and after the reference."""
+    ranges: Mapping[str, Range]
+    source: str
+    """Where the ranges come from."""
+    snr: Range | None = None
+    """Optimal SNR; none: as the stretch says."""
+    whitened: bool = False
+    """Whether the shape is what is seen after whitening, rather than strain.
+
+    The classes of Gravity Spy are descriptions of whitened time-frequency maps; shapes that
+    are physical are strain.
+    """
+    variants: tuple[Variant, ...] = ()
+
+    def draw(self, rng: np.random.Generator) -> dict[str, float]:
+        """Draw the parameters of one transient."""
+        ranges = dict(self.ranges)
+        if self.variants:
+            shares = [variant.share for variant in self.variants]
+            chosen = self.variants[int(rng.choice(len(shares), p=shares))]
+            ranges.update(chosen.ranges)
+        return {name: span.draw(rng) for name, span in ranges.items()}
+
+
+@dataclass(frozen=True)
+class Waveform:
+    """One transient on a sample grid."""
+
+    label: str
+    parameters: tuple[tuple[str, float], ...]
+    samples: FloatArray
+    """h, unit-free, [time]."""
+    reference: int
+    """Index of the sample at the reference time."""
+
+
+def half(duration: float, **_: float) -> tuple[float, float]:
+    """Give the extent of what lies evenly around its reference."""
+    return duration / 2, duration / 2

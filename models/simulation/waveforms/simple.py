@@ -1,0 +1,136 @@
+"""The predecessor's families: pulses, sweeps and arches, in strain.
+
+Families and ranges follow the predecessor's mock-data generator (``wdf.mock``,
+defaults.toml of the Wavelet Detection Filter), narrowed where two of them describe one
+shape after whitening; what is chosen is said at the family.
+"""
+
+import numpy as np
+
+from models.simulation.waveforms.draws import PHASE, Family, FloatArray, Range, half
+
+
+def gaussian(time: FloatArray, sigma: float) -> FloatArray:
+    """Give exp(-t^2 / 2 sigma^2), sigma in [s]."""
+    return np.exp(-0.5 * (time / sigma) ** 2)
+
+
+def sine_gaussian(time: FloatArray, frequency: float, q: float, phase: float) -> FloatArray:
+    """Give a sinusoid [Hz] under a Gaussian of sigma = q / (2 pi frequency)."""
+    tau = q / (2 * np.pi * frequency)
+    return np.exp(-0.5 * (time / tau) ** 2) * np.cos(2 * np.pi * frequency * time + phase)
+
+
+def ring_down(time: FloatArray, frequency: float, q: float) -> FloatArray:
+    """Give a damped sinusoid exp(-pi f t / q) sin(2 pi f t) that starts at zero time."""
+    late = np.maximum(time, 0.0)
+    envelope = np.exp(-np.pi * frequency * late / q)
+    return np.where(time >= 0, envelope * np.sin(2 * np.pi * frequency * late), 0.0)
+
+
+def chirp(
+    time: FloatArray, start_frequency: float, end_frequency: float, duration: float, phase: float
+) -> FloatArray:
+    """Give a linear sweep [Hz] under a Gaussian of sigma = duration / 4."""
+    rate = (end_frequency - start_frequency) / duration
+    middle = (start_frequency + end_frequency) / 2
+    angle = 2 * np.pi * (middle * time + 0.5 * rate * time**2) + phase
+    return np.exp(-0.5 * (4 * time / duration) ** 2) * np.cos(angle)
+
+
+def scattered_light(
+    time: FloatArray, peak_frequency: float, period: float, arches: float, phase: float
+) -> FloatArray:
+    """Give arches of frequency peak |sin(pi t / period)| under one sin^2 envelope.
+
+    The arches are those of light scattered off a swinging surface, Accadia et al. 2010,
+    doi:10.1088/0264-9381/27/19/194011.
+    """
+    length = arches * period
+    since = time + length / 2
+    whole, part = np.divmod(since, period)
+    cycles = peak_frequency * period / np.pi * (2 * whole + 1 - np.cos(np.pi * part / period))
+    envelope = np.where(np.abs(time) <= length / 2, np.sin(np.pi * since / length) ** 2, 0.0)
+    return envelope * np.cos(2 * np.pi * cycles + phase)
+
+
+def whistle(
+    time: FloatArray, low_frequency: float, sweep: float, duration: float, phase: float
+) -> FloatArray:
+    """Give a V: the frequency falls to ``low_frequency`` and rises again by ``sweep`` [Hz].
+
+    A beat of radio-frequency oscillators that cross, Nuttall et al. 2015,
+    doi:10.1088/0264-9381/32/24/245005.
+    """
+    scaled = 2 * time / duration
+    cycles = low_frequency * time + sweep * duration / 2 * scaled**3 / 3
+    return np.cos(np.pi / 2 * np.clip(scaled, -1, 1)) ** 2 * np.cos(2 * np.pi * cycles + phase)
+
+
+def _tau(frequency: float, q: float, **_: float) -> float:
+    return q / (2 * np.pi * frequency)
+
+
+_MOCK = "wdf.mock, defaults.toml"
+FAMILIES: dict[str, Family] = {
+    "gaussian": Family(
+        gaussian,
+        lambda sigma: (5 * sigma, 5 * sigma),
+        {"sigma": Range(0.0025, 0.006)},
+        f"{_MOCK}: 2-20 ms; chosen: from 2.5 ms, slower than blips, to 6 ms, since nothing of "
+        "longer pulses but the lower end of the band is left after whitening, where "
+        "low-frequency blips are",
+    ),
+    "sine_gaussian": Family(
+        sine_gaussian,
+        lambda **p: (4 * _tau(**p), 4 * _tau(**p)),
+        {"frequency": Range(80.0, 600.0), "q": Range(8.0, 30.0), "phase": PHASE},
+        f"{_MOCK}: 60-600 Hz, Q 5-30; chosen: from 80 Hz, above the mains, and Q from 8, above "
+        "that of blips",
+    ),
+    "ring_down": Family(
+        ring_down,
+        lambda frequency, q: (0.0, 6 * q / (np.pi * frequency)),
+        {"frequency": Range(80.0, 700.0, "log"), "q": Range(12.0, 40.0)},
+        "chosen: about the 50-2000 Hz and Q 2-20 of the LIGO ring-down search, Abbott et al. "
+        "2009, arXiv:0905.1654; up to 700 Hz, above which shapes are unknown; Q beyond twice "
+        "that of a blip's decay",
+    ),
+    "chirp": Family(
+        chirp,
+        half,
+        {
+            "start_frequency": Range(25.0, 80.0),
+            "end_frequency": Range(150.0, 700.0),
+            "duration": Range(0.2, 1.5),
+            "phase": PHASE,
+        },
+        _MOCK,
+    ),
+    "whistle": Family(
+        whistle,
+        half,
+        {
+            "low_frequency": Range(120.0, 500.0, "log"),
+            "sweep": Range(200.0, 1000.0),
+            "duration": Range(0.2, 1.0),
+            "phase": PHASE,
+        },
+        "chosen: V or W shapes above 128 Hz that last up to about 1 s, as the class is described "
+        "by Zevin et al. 2017, arXiv:1611.04596; seen after whitening",
+        whitened=True,
+    ),
+    "scattered_light": Family(
+        scattered_light,
+        lambda period, arches, **_: (arches * period / 2, arches * period / 2),
+        {
+            "peak_frequency": Range(28.0, 60.0),
+            "period": Range(0.7, 2.0),
+            "arches": Range(2, 5, "integer"),
+            "phase": PHASE,
+        },
+        f"{_MOCK}: 20-60 Hz, 0.5-2 s; chosen: from 28 Hz, above low-frequency bursts, and from "
+        "0.7 s, slower than fast scattering",
+    ),
+}
+"""The families, by label."""

@@ -1,0 +1,1 @@
+"""From simulated examples to a model with its card."""

@@ -1,0 +1,116 @@
+"""What a model's card tells: the data, the figures on the test set, and how it was made."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models import artefact, machine, score
+from models.simulation import waveforms
+from models.training import calibration
+from models.training.examples import Examples
+from models.training.settings import TrainConfig
+from transforms.detect.config import DetectConfig
+from transforms.whiten.config import WhitenConfig
+
+SETS = ("train", "validation", "test")
+"""Their order is part of the seeds."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What is known of a model when its card is written."""
+
+    sets: Mapping[str, Examples]
+    history: Sequence[Mapping[str, float]]
+    temperature: calibration.Temperature
+    probabilities: npt.NDArray[np.floating]
+    """Of the test set, [example, class]."""
+    weights: int
+    how: Mapping[str, Any]
+    """Processes and threads."""
+    command: str
+    seconds: Mapping[str, float]
+    """Wall time of each step."""
+
+
+def set_seed(config: TrainConfig, key: str) -> tuple[int, int]:
+    """Give the seed of a set."""
+    return config.seed, SETS.index(key)
+
+
+def accuracy(
+    probabilities: npt.NDArray[np.floating], examples: Examples
+) -> dict[str, Mapping[str, Any]]:
+    """Measure on all triggers, on the quiet and on the loud, and on each signal's loudest.
+
+    The SNR is the trigger's own: what its reader sees.
+    """
+    loud = examples.snr >= score.LOUD
+    parts = {
+        "all": np.ones(len(examples), bool),
+        "snr_below_8": ~loud,
+        "snr_from_8": loud,
+        "snr_from_8_loudest_of_its_signal": loud & examples.loudest,
+    }
+    return {
+        name: score.summary(probabilities[part], examples.truth[part], waveforms.CLASSES)
+        for name, part in parts.items()
+        if part.any()
+    }
+
+
+def about(
+    config: TrainConfig, made: Made, pipeline: tuple[WhitenConfig, DetectConfig]
+) -> dict[str, Any]:
+    """Give a card's contents, all but the model's name, classes, features and files."""
+    test, answers = made.sets["test"], made.probabilities
+    noise = waveforms.CLASSES.index(waveforms.NOISE)
+    return {
+        "settings": artefact.settings(*pipeline),
+        "data": _data(config, made.sets),
+        "accuracy": accuracy(answers, test),
+        "by_snr": score.by_snr(answers, test.truth, test.snr),
+        "calibration": score.calibration_curve(answers, test.truth),
+        "binary": score.binary(answers, test.truth, test.snr, noise),
+        "roc": [
+            [round(float(value), 5) for value in rate]
+            for rate in score.roc(-answers[:, noise], test.truth != noise)
+        ],
+        "training": {
+            **asdict(config),
+            "epochs_run": len(made.history),
+            "history": made.history,
+            "temperature": [round(value, 4) for value in made.temperature],
+            "weights": made.weights,
+            **made.how,
+        },
+        "whiten": asdict(pipeline[0]),
+        "detect": asdict(pipeline[1]),
+        "versions": machine.versions(),
+        "command": made.command,
+        "machine": machine.about(),
+        "seconds": made.seconds,
+    }
+
+
+def _data(config: TrainConfig, sets: Mapping[str, Examples]) -> dict[str, Any]:
+    return {
+        "sets": {
+            key: {
+                "seed": list(set_seed(config, key)),
+                "curves": list(getattr(config, key).curves),
+                "examples": found.counts(),
+            }
+            for key, found in sets.items()
+        },
+        "ranges": {
+            label: {
+                "source": family.source,
+                **{name: [span.low, span.high] for name, span in family.ranges.items()},
+            }
+            for label, family in waveforms.FAMILIES.items()
+        },
+    }

@@ -1,0 +1,192 @@
+"""Training: simulate, fit, calibrate, measure, and write the model with its card."""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models import artefact, machine, plots
+from models.served import ServedModel
+from models.simulation import waveforms
+from models.simulation.simulate import Progress
+from models.training import calibration, card, dataset, work
+from models.training.examples import Examples
+from models.training.export import export
+from models.training.fit import FitPlace, Note, fit, logits
+from models.training.settings import TrainConfig
+from transforms.classify.features import PARAMETERS
+from transforms.detect.config import DetectConfig
+from transforms.whiten.config import WhitenConfig
+
+SERVED = 256
+"""Examples asked for at once."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where a training works and with how much; the model does not depend on it."""
+
+    work: Path | None = None
+    """Kept while it lasts, to go on from; None: the output's name with ``.work``."""
+    processes: int = 1
+    """That simulate."""
+    threads: int = 1
+    """That fit; more than one sum in an order of their own."""
+    logs: Path | None = None
+    """Of TensorBoard; None: ``logs`` in the work folder."""
+    keep_work: bool = False
+    command: str = ""
+    """As typed, for the card."""
+
+
+@dataclass(frozen=True)
+class Tell:
+    """Who is told how far it is."""
+
+    progress: Progress = lambda *_: None
+    """Told the step's name, how much of it is done and how much there is."""
+    note: Note = lambda _: None
+    """Told a line."""
+
+
+def train(
+    config: TrainConfig,
+    output: Path,
+    run: Run | None = None,
+    tell: Tell | None = None,
+    whitening: WhitenConfig | None = None,
+    detection: DetectConfig | None = None,
+) -> artefact.Card:
+    """Train a model and write it; go on where the same training was interrupted.
+
+    Args:
+        config: What to train on, and how.
+        output: Folder of the model; made if missing, must be empty. It appears whole.
+        run: Where to work, and with how much.
+        tell: Who is told.
+        whitening: The pipeline's whitening.
+        detection: The pipeline's detection; its threshold is ``config.threshold`` here.
+
+    Returns:
+        The card, with the accuracy measured on the test set.
+
+    Raises:
+        models.artefact.ArtefactError: The output folder is not empty.
+        models.training.work.WorkError: The work folder is of another training.
+        models.pool.PoolError: A process was killed.
+        ValueError: Nothing was found to train on, a file of strain is missing, or logs were
+            asked for that cannot be.
+    """
+    run, tell = run or Run(), tell or Tell()
+    _check_strain(config)
+    if output.exists() and any(output.iterdir()):
+        raise artefact.ArtefactError(f"{output} is not empty: give a new folder")
+    whitening = whitening or WhitenConfig()
+    detection = DetectConfig(**{**vars(detection or DetectConfig()), "threshold": config.threshold})
+    place = run.work or output.with_name(f"{output.name}.work")
+    logs = _logs(run, place, tell.note)
+    with work.opened(place, work.keys(config, whitening, detection)):
+        where = FitPlace(place, run.threads, logs)
+        made = _Training(config, output, run, where, tell, (whitening, detection)).made()
+        if not run.keep_work:
+            shutil.rmtree(place)
+    return made
+
+
+def _check_strain(config: TrainConfig) -> None:
+    wanted = {path for key in card.SETS for path in getattr(config, key).strain_files}
+    missing = sorted(path for path in wanted if not Path(path).is_file())
+    if missing:
+        raise ValueError(
+            f"strain_files {', '.join(missing)} are not here: run the training in the folder "
+            "that they are relative to"
+        )
+
+
+def _logs(run: Run, place: Path, note: Note) -> Path | None:
+    """Say where TensorBoard's logs go, and that they cannot where it is missing."""
+    if machine.has_tensorboard():
+        return run.logs or place / "logs"
+    advice = "tensorboard is missing: pip install 'wavefier[train]'"
+    if run.logs:
+        raise ValueError(f"no logs can be written, {advice}, or leave --logs out")
+    note(f"no logs are written, {advice}")
+    return None
+
+
+@dataclass
+class _Training:
+    """One training, from its configuration to the model's folder."""
+
+    config: TrainConfig
+    output: Path
+    run: Run
+    place: FitPlace
+    tell: Tell
+    pipeline: tuple[WhitenConfig, DetectConfig]
+
+    def __post_init__(self) -> None:
+        self.clock = machine.Clock(self.place.work / "seconds.json")
+
+    def made(self) -> artefact.Card:
+        """Make the model."""
+        sets = {key: self._set(key) for key in card.SETS}
+        pair = sets["train"], sets["validation"]
+        with self.clock.step("training"):
+            model, history = fit(self.config, pair, self.place, self.tell.progress, self.tell.note)
+        with self.clock.step("calibrating"):
+            temperature = calibrate(model, sets["validation"])
+        self.output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.output.parent) as folder:
+            draft = Path(folder) / "model"
+            export(model, temperature, draft)
+            with self.clock.step("measuring"):
+                answers = served(draft, sets["test"])
+            self._describe(
+                draft,
+                card.Made(
+                    *(sets, history, temperature, answers, int(model.count_params())),
+                    {"threads": self.run.threads, "processes": self.run.processes},
+                    self.run.command,
+                    self.clock.seconds,
+                ),
+            )
+            if self.output.exists():
+                self.output.rmdir()
+            draft.replace(self.output)
+        return artefact.load_card(self.output)
+
+    def _set(self, key: str) -> Examples:
+        config, seed = getattr(self.config, key), card.set_seed(self.config, key)
+        plan = dataset.SetPlan(key, config, *self.pipeline, seed)
+        with self.clock.step(f"simulating {key}"):
+            return dataset.make(plan, self.place.work, self.run.processes, self.tell.progress)
+
+    def _describe(self, draft: Path, made: card.Made) -> None:
+        """Write card and figures beside a SavedModel, and say if it is large."""
+        about = card.about(self.config, made, self.pipeline)
+        written = artefact.write_card(draft, self.config.name, waveforms.CLASSES, about)
+        plots.write(written, draft / artefact.PLOTS)
+        size = artefact.size(draft)
+        if size > artefact.LARGEST:
+            self.tell.note(
+                f"the model takes {size / 1e6:.1f} MB, more than the {artefact.LARGEST / 1e6:.0f} "
+                "MB that one should: make the network smaller"
+            )
+
+
+def calibrate(model: Any, validation: Examples) -> calibration.Temperature:
+    """Fit the temperature to a validation set; whole stretches decide on its form."""
+    log_snr = validation.parameters[:, PARAMETERS.index("snr")].astype(np.float64)
+    second = validation.stretch % 2 == 1
+    return calibration.fit(logits(model, validation), validation.truth, log_snr, second)
+
+
+def served(folder: Path, examples: Examples) -> npt.NDArray[np.float32]:
+    """Give the probabilities as the written model serves them, [example, class]."""
+    model = ServedModel(folder)
+    return np.concatenate([model(*inputs) for inputs in examples.batches(SERVED)])
