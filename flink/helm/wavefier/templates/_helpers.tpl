@@ -18,8 +18,9 @@ app.kubernetes.io/managed-by: {{ (index . 0).Release.Service }}
 helm.sh/chart: {{ (index . 0).Chart.Name }}-{{ (index . 0).Chart.Version }}
 {{- end }}
 
+{{/* A pod's: without versions, whose change would be a restart. */}}
 {{- define "wavefier.podLabels" -}}
-{{ include "wavefier.labels" . }}
+{{ include "wavefier.selector" . }}
 {{- with (index . 0).Values.pods.labels }}
 {{ toYaml . }}
 {{- end }}
