@@ -162,6 +162,10 @@ class Release:
         """Go back to the revision before."""
         return self._helm("rollback", "--wait", "--cleanup-on-fail", "--timeout", self.timeout)
 
+    def undeploy(self) -> str:
+        """Uninstall, and wait until it is gone."""
+        return self._helm("uninstall", "--wait", "--timeout", self.timeout)
+
     def _helm(self, verb: str, *own: str) -> str:
         return _run([tool("helm"), verb, self.name, *own, "--namespace", self.namespace])
 
@@ -226,6 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     actions.add_parser("deploy", help="install or upgrade a release")
     actions.add_parser("smoke", help="run its test")
     actions.add_parser("rollback", help="go back to its former revision")
+    actions.add_parser("undeploy", help="uninstall it")
     given = parser.parse_args(arguments)
     try:
         if given.action == "tools" and given.if_possible and not required():

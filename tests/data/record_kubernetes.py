@@ -1,8 +1,12 @@
-"""Records the schemas of what the chart makes from Kubernetes' own OpenAPI.
+"""Records the schemas of what the chart makes, from Kubernetes' own OpenAPI.
 
 Run by hand, with the path of `api/openapi-spec/swagger.json` of the Go module k8s.io/kubernetes
 (Apache-2.0), which `go mod download k8s.io/kubernetes@v1.34.4` brings. Descriptions stay out; a
 key that is not known is refused.
+
+That of a FlinkDeployment is written after the reference of custom resources in the documentation of
+Apache Flink's Kubernetes operator (Apache-2.0; commit 0121afba of its repository, operator 1.10),
+with Kubernetes' own pod templates in it.
 """
 
 import json
@@ -60,6 +64,53 @@ def needed(name: str, all_of_them: dict, found: dict) -> dict:
     return found
 
 
+TEXT, NUMBER, WHOLE, SWITCH = ({"type": one} for one in ("string", "number", "integer", "boolean"))
+TEXTS = {"type": "object", "additionalProperties": TEXT}
+POD = "io.k8s.api.core.v1.PodTemplateSpec"
+
+
+def known(**fields: object) -> dict:
+    """Give the schema of an object with these keys and no others."""
+    return {"type": "object", "additionalProperties": False, "properties": fields}
+
+
+def flink_deployment() -> dict:
+    """Give the schema of a FlinkDeployment, without its status."""
+    template = {"$ref": f"{REF}{POD}"}
+    resource = known(cpu=NUMBER, memory=TEXT, ephemeralStorage=TEXT)
+    part = known(resource=resource, replicas=WHOLE, podTemplate=template)
+    nonces = ("savepointTriggerNonce", "checkpointTriggerNonce", "savepointRedeployNonce")
+    job = known(
+        **dict.fromkeys(("jarURI", "entryClass", "initialSavepointPath"), TEXT),
+        **dict.fromkeys(("parallelism", *nonces), WHOLE),
+        args={"type": "array", "items": TEXT},
+        state={"enum": ["running", "suspended"]},
+        upgradeMode={"enum": ["savepoint", "last-state", "stateless"]},
+        initialStateReference=known(namespace=TEXT, name=TEXT, path=TEXT),
+        allowNonRestoredState=SWITCH,
+    )
+    spec = known(
+        **dict.fromkeys(("image", "imagePullPolicy", "serviceAccount"), TEXT),
+        job=job,
+        restartNonce=WHOLE,
+        flinkConfiguration=TEXTS,
+        flinkVersion={"enum": [f"v1_{minor}" for minor in range(13, 21)]},
+        ingress={"type": "object"},
+        podTemplate=template,
+        jobManager=part,
+        taskManager=part,
+        logConfiguration=TEXTS,
+        mode={"enum": ["native", "standalone"]},
+    )
+    top = known(
+        apiVersion={"enum": ["flink.apache.org/v1beta1"]},
+        kind={"enum": ["FlinkDeployment"]},
+        metadata={"$ref": f"{REF}io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"},
+        spec=spec,
+    )
+    return {**top, "required": ["apiVersion", "kind", "metadata", "spec"]}
+
+
 def main() -> None:
     """Write a file for each kind, as kubeconform looks for them."""
     swagger = json.loads(Path(sys.argv[1]).read_text())
@@ -78,6 +129,10 @@ def main() -> None:
         top["$comment"] = f"{VERSION}, Apache-2.0"
         text = json.dumps(top, separators=(",", ":"))
         (folder / f"{'-'.join(parts)}.json").write_text(text + "\n")
+    found = needed(POD, swagger["definitions"], {})
+    flink = {**flink_deployment(), "definitions": dict(sorted(found.items()))}
+    text = json.dumps(flink, separators=(",", ":"))
+    (folder / "flinkdeployment-flink-v1beta1.json").write_text(text + "\n")
 
 
 if __name__ == "__main__":
