@@ -85,6 +85,27 @@ def test_there_are_five_examples():
     assert EXAMPLES == ["archive", "laptop", "live", "s3", "secured"]
 
 
+BOTH = ["--values", str(charts.EXAMPLES / "archive.yaml"), "--set", "live.enabled=true"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        BOTH,
+        ["--set", "metrics.flinkPort=0,metrics.workerPort=0,podDisruptionBudget.enabled=false"],
+        ["--set", "rbac.create=false,rbac.jobManagerAccount=a,rbac.taskManagerAccount=b"],
+        ["--set", "images.registry=r.example:5000/gw,images.tag=1.2,images.pullSecrets={a,b}"],
+        ["--set", "pods.priorityClass=high,pods.labels.team=gw,pods.annotations.note=x"],
+        ["--set", "storage.state.volume.storageClass=fast,storage.results.volume.claim=mine"],
+        ["--set", "live.channels={H1:A,L1:B},live.options={--max_bundle_size=16},live.files=false"],
+        ["--set", "networkPolicy.web[0].namespaceSelector.matchLabels.a=b", *BOTH],
+    ],
+    ids=" ".join,
+)
+def test_other_values_make_what_kubernetes_takes_too(given):
+    assert "Invalid: 0, Errors: 0, Skipped: 0" in charts.conform(charts.render(*LIVE, *given))
+
+
 def test_an_unknown_key_of_kubernetes_is_found():
     rendered = charts.render(*LIVE).replace("readOnlyRootFilesystem", "readOnlyRoot")
     with pytest.raises(Problem, match="readOnlyRoot"):
