@@ -331,6 +331,20 @@ def test_the_archives_command_is_one_that_the_command_line_takes(tmp_path):
     assert rest == ["--direct_running_mode=multi_processing", "--direct_num_workers=4"]
 
 
+@pytest.mark.parametrize("time", ["2015-09-14 09:50:45", "Sep 14 2015, 09:50 # UTC", 'a: "b"'])
+def test_text_of_the_user_stays_one_argument(time):
+    """As YAML, such text could be a comment or a mapping."""
+    parts = made(
+        "--values",
+        str(charts.EXAMPLES / "archive.yaml"),
+        "--set-string",
+        f"archive.start={time}".replace(",", "\\,"),
+    )
+    (job,) = (part for key, part in parts.items() if key[0] == "Job")
+    arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert f"--start={time}" in arguments
+
+
 def test_other_files_are_another_job():
     def name(*given):
         parts = made("--values", str(charts.EXAMPLES / "archive.yaml"), *given)
