@@ -13,7 +13,7 @@ from beam_pipeline.cli import _parser
 from beam_pipeline.config import PipelineConfig, load_config
 from flink import charts, configuration
 from flink.processes import Problem
-from flink.settings import ClusterSettings
+from flink.settings import QUICK, ClusterSettings
 
 # Helm starts in half a second, and longer on a busy machine.
 pytestmark = pytest.mark.timeout(300)
@@ -250,6 +250,7 @@ def test_flink_is_set_as_was_measured(tmp_path):
             assert yaml.safe_load(ours[key]) == value, key
     assert ours["heartbeat.interval"] == str(measured["heartbeat.interval"])
     assert configuration.OUT_OF_MEMORY in ours["env.java.opts.all"]
+    assert set(ours["env.java.opts.jobmanager"].split()) == set(QUICK.split())
 
 
 def test_a_users_setting_of_flink_wins():
