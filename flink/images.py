@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ NO_DOCS = (
     "path-exclude /usr/share/man/*\npath-exclude /usr/share/info/*\n"
     "path-exclude /usr/share/locale/*\npath-exclude /usr/share/lintian/*\n"
 )
-PACKAGES = {"buildah": "buildah", "debootstrap": "debootstrap"}
+PACKAGES = {"buildah": "buildah", "debootstrap": "debootstrap", "unshare": "util-linux"}
 TRUST = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -101,7 +102,7 @@ class Images:
             names: Which of them.
 
         Returns:
-            Their sizes [bytes].
+            Their sizes, uncompressed [bytes].
 
         Raises:
             Problem: A tool or a part is missing, or a step of a build fails.
@@ -114,7 +115,7 @@ class Images:
                 parts.distribution() if name == "flink" else parts.broker()
             self._bud(name, base)
             self._pack(name)
-        return {name: self._size(name) for name in names}
+        return {name: self.settings.archive(name).stat().st_size for name in names}
 
     def push(self, names: Sequence[str] = NAMES) -> list[str]:
         """Push images to their registry; buildah is logged in there."""
@@ -176,34 +177,17 @@ class Images:
         archive.unlink(missing_ok=True)
         self._buildah("push", reference, f"docker-archive:{archive}:{reference}")
 
-    def _size(self, name: str) -> int:
-        for image in json.loads(self._buildah("images", "--json")):
-            if self.settings.reference(name) in (image["names"] or ()):
-                folder = self._buildah("from", "--pull-never", self.settings.reference(name))
-                try:
-                    return self._disk(folder.strip())
-                finally:
-                    self._buildah("rm", folder.strip())
-        raise Problem(f"{self.settings.reference(name)} is not there: make images")
-
-    def _disk(self, container: str) -> int:
-        mount = self._buildah("mount", container).strip()
-        try:
-            used = run("the size", ["du", "-sxb", mount], os.environ)
-        finally:
-            self._buildah("umount", container)
-        return int(used.split()[0])
-
     def _known(self, reference: str) -> bool:
         images = json.loads(self._buildah("images", "--json") or "[]") or []
         return any(reference in (image["names"] or ()) for image in images)
 
     def _buildah(self, *command: str) -> str:
         store = self.settings.folder / "store"
-        where = ["--root", str(store), "--runroot", str(self.settings.folder / "run")]
         environment = {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "overlay", **os.environ}
-        what = f"buildah {command[0]}"
-        return run(what, ["buildah", *where, *command], environment)
+        with tempfile.TemporaryDirectory() as state:
+            # Its mounts are its own, and go with it.
+            line = ["unshare", "--mount", "buildah", "--root", str(store), "--runroot", state]
+            return run(f"buildah {command[0]}", [*line, *command], environment)
 
 
 def pip_configuration(listed: str) -> str:
@@ -265,9 +249,7 @@ def main(given: Sequence[str] | None = None) -> int:
         images = Images(ImageSettings.from_environment())
         names = options.names or NAMES
         for name, size in images.build(names).items():
-            packed = images.settings.archive(name).stat().st_size
-            reference = images.settings.reference(name)
-            print(f"{reference}: {size / 1e6:.0f} MB, {packed / 1e6:.0f} MB as {name}.tar")
+            print(f"{images.settings.reference(name)}: {size / 1e6:.0f} MB")
         if options.push:
             print("pushed:", *images.push(names))
     except Problem as problem:

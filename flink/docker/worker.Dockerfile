@@ -10,7 +10,7 @@ RUN command -v python${PYTHON} > /dev/null || { apt-get update -q \
     && apt-get install -qy --no-install-recommends python3 ca-certificates \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/*.log /var/log/apt; }
 
-FROM python AS build
+FROM python AS installed
 ARG PYTHON
 RUN python${PYTHON} -c "import ensurepip" 2> /dev/null || { apt-get update -q \
     && apt-get install -qy --no-install-recommends python3-venv; }
@@ -21,24 +21,33 @@ RUN python${PYTHON} -m venv /opt/wavefier && python${PYTHON} runtime.py > runtim
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=certificates,target=/run/secrets/certificates \
     /opt/wavefier/bin/pip install --quiet --no-cache-dir --no-deps --require-hashes -r runtime.lock
+
+# Our code apart from the rest, so that a change of it is a small layer.
+FROM installed AS code
 COPY setup.py README.md LICENSE ./
 COPY beam_pipeline beam_pipeline
 COPY transforms transforms
 COPY models models
-RUN /opt/wavefier/bin/pip install --quiet --no-deps --no-build-isolation --no-index .
-# What nothing here reads: C++ headers, bindings of a compiler, tests, and pip itself.
+RUN /opt/wavefier/bin/pip install --quiet --no-deps --no-build-isolation --no-index --target /code .
+
+# Without what nothing here reads: C++ headers, bindings of a compiler, tests, and pip itself.
+FROM installed AS environment
+ARG PYTHON
 RUN cd /opt/wavefier/lib/python${PYTHON}/site-packages \
-    && rm -rf clang tensorflow/include pyarrow/include numpy/_core/include pip pip-*.dist-info \
+    && rm -rf tensorflow/include pyarrow/include numpy/_core/include pip pip-*.dist-info \
        pandas/tests pyarrow/tests \
     && find numpy scipy h5py matplotlib -depth -type d -name tests -exec rm -rf {} + \
     && rm -f /opt/wavefier/bin/pip* /opt/wavefier/bin/[Aa]ctivate*
 
 FROM python
+ARG PYTHON
 ARG VERSION
 LABEL org.opencontainers.image.title="wavefier worker" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="GPL-3.0-or-later"
-COPY --from=build /opt/wavefier /opt/wavefier
+COPY --from=environment /opt/wavefier /opt/wavefier
+COPY --from=code /code/bin/wavefier /opt/wavefier/bin/wavefier
+COPY --from=code /code /opt/wavefier/lib/python${PYTHON}/site-packages
 # /tmp is the only place that must be writable.
 ENV PATH=/opt/wavefier/bin:/usr/local/bin:/usr/bin:/bin \
     HOME=/tmp \

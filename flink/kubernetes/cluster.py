@@ -68,7 +68,7 @@ class Kubernetes:
             if not archive.exists():
                 raise Problem(f"{archive} is missing: make images")
             where = ["--address", configuration.SOCKET, "--namespace", "k8s.io"]
-            line = ["ctr", *where, "images", "import", "--no-unpack", str(archive)]
+            line = ["ctr", *where, "images", "import", str(archive)]
             run(f"import of {archive.name}", self._inside(line), os.environ)
 
     def client(self, *command: str) -> str:
@@ -80,7 +80,7 @@ class Kubernetes:
         return run(f"kubectl {command[0]}", self._client([*command]), os.environ)
 
     def enter(self, command: Sequence[str]) -> int:
-        """Run a command in the cluster's network, with its programs first on the path.
+        """Run a command in the cluster's network: its names, its programs first on the path.
 
         Raises:
             Problem: The cluster is not up.
@@ -89,7 +89,10 @@ class Kubernetes:
             raise Problem("the cluster is not up: make k8s-up")
         path = f"{self.settings.binaries}{os.pathsep}{os.environ.get('PATH', '')}"
         own = {**os.environ, "KUBECONFIG": str(self.settings.kubeconfig), "PATH": path}
-        return subprocess.run(self._network(command), env=own, check=False).returncode
+        names = str(self.settings.conf / "client-resolv.conf")
+        script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
+        line = self._network(["unshare", "--mount", "sh", "-c", script, names, *command])
+        return subprocess.run(line, env=own, check=False).returncode
 
     def lack(self) -> str | None:
         """Say what is not well, the process's name first; None if pods can be started."""

@@ -12,6 +12,7 @@ from flink.kubernetes.settings import (
     API_PORT,
     API_SERVICE,
     DOMAIN,
+    NAMESPACE,
     NODE,
     PODS,
     STORAGE_CLASS,
@@ -36,6 +37,7 @@ def write(settings: KubernetesSettings) -> None:
     token = secrets.token_hex(16)
     (conf / "tokens.csv").write_text(f'{token},admin,admin,"system:masters"\n')
     (conf / "resolv.conf").write_text(f"nameserver {NODE}\n")
+    (conf / "client-resolv.conf").write_text(_search() + f"nameserver {NODE}\n")
     (conf / "containerd.toml").write_text(_containerd(conf))
     (conf / "cni" / "10-bridge.conflist").write_text(json.dumps(_network(), indent=1))
     (conf / "kubelet.yaml").write_text(json.dumps(_kubelet(conf), indent=1))
@@ -140,6 +142,10 @@ def _names(settings: KubernetesSettings) -> str:
   cache 5
 }}
 """
+
+
+def _search() -> str:
+    return f"search {NAMESPACE}.svc.{DOMAIN} svc.{DOMAIN} {DOMAIN}\noptions ndots:5\n"
 
 
 def _storage(settings: KubernetesSettings) -> dict[str, Any]:

@@ -14,6 +14,8 @@ API_SERVICE = "10.96.0.1"
 API_PORT = 6443
 DOMAIN = "cluster.local"
 STORAGE_CLASS = "local"
+# Names of services in here need no namespace, for commands that are run on the cluster.
+NAMESPACE = "wavefier"
 
 
 @dataclass(frozen=True)
