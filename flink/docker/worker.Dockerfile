@@ -38,6 +38,9 @@ RUN cd /opt/wavefier/lib/python${PYTHON}/site-packages \
        pandas/tests pyarrow/tests \
     && find numpy scipy h5py matplotlib -depth -type d -name tests -exec rm -rf {} + \
     && rm -f /opt/wavefier/bin/pip* /opt/wavefier/bin/[Aa]ctivate*
+# A fifth of TensorFlow are names that only a debugger reads.
+RUN apt-get update -q && apt-get install -qy --no-install-recommends binutils \
+    && strip --strip-unneeded /opt/wavefier/lib/python${PYTHON}/site-packages/tensorflow/lib*.so.2
 
 FROM python
 ARG PYTHON
