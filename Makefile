@@ -1,5 +1,5 @@
 # What one can do here. Python 3.11 and make are all that is needed beforehand, and Java 17 with Maven
-# for what runs on a Flink cluster or against a Kafka broker.
+# for what runs on a Flink cluster or against a Kafka broker, and Go for what concerns the Helm chart.
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -13,8 +13,10 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 JAVA_PARTS := $(BIN)/python -m flink.parts
+CHARTS := $(BIN)/python -m flink.charts
 
 .PHONY: help env demo test lint type check bench peers-env format lock clean
+.PHONY: chart-tools chart-check chart-package images-push deploy smoke rollback undeploy
 .PHONY: flink-jar flink-env flink-up flink-down kafka-jars kafka-up kafka-down live-demo rehearsal
 .PHONY: images k8s-binaries k8s-up k8s-down
 
@@ -32,8 +34,9 @@ $(READY): requirements.lock pyproject.toml setup.py
 demo: env  ## find GW150914 in 32 s of H1 and L1
 	$(BIN)/wavefier run tests/data/*_LOSC_4_V2-1126259446-32.hdf5 --output $(OUTPUT)
 
-test: env  ## run all tests; without Java, all but those on a real cluster
+test: env  ## run all tests; without Java, all but those on a real cluster; without Go, all but the chart's
 	$(JAVA_PARTS) --if-possible
+	$(CHARTS) tools --if-possible
 	$(BIN)/python -m pytest -rs
 
 lint: env  ## style
@@ -76,6 +79,30 @@ kafka-up: env kafka-jars  ## start a Kafka broker on this machine
 
 kafka-down: env  ## stop it, remove its files
 	$(BIN)/python -m flink.broker down
+
+chart-tools: env  ## build Helm and kubeconform (Go)
+	$(CHARTS) tools
+
+chart-check: env chart-tools  ## lint the Helm chart; compare what it makes with Kubernetes' schemas
+	$(CHARTS) check
+
+chart-package: env chart-tools  ## pack the Helm chart into build/chart
+	$(CHARTS) package build/chart
+
+images-push: env flink-jar flink-env kafka-jars  ## build the images, push them to IMAGES_REGISTRY as IMAGES_TAG
+	$(BIN)/python -m flink.images --push
+
+deploy: env chart-tools  ## install or upgrade HELM_RELEASE in HELM_NAMESPACE with HELM_VALUES
+	$(CHARTS) deploy
+
+smoke: env chart-tools  ## see that what is deployed runs
+	$(CHARTS) smoke
+
+rollback: env chart-tools  ## go back to what was deployed before
+	$(CHARTS) rollback
+
+undeploy: env chart-tools  ## uninstall HELM_RELEASE
+	$(CHARTS) undeploy
 
 live-demo: env flink-jar flink-env kafka-jars  ## find GW150914 live: broker, cluster, job and replay at real time
 	$(BIN)/python -m flink.demo

@@ -63,7 +63,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     run = _add(commands, "run", "analyse files of strain")
-    run.epilog = "Any option of Apache Beam may follow, for example --runner=FlinkRunner."
+    run.epilog = (
+        "Any option of Apache Beam may follow, for example --runner=FlinkRunner. @LIST stands for"
+        " the lines of a file."
+    )
+    run.fromfile_prefix_chars = "@"
     run.add_argument("files", nargs="+", metavar="FILE", help="GWF or HDF5 (GWOSC, gwpy, PyCBC)")
     run.add_argument("--output", required=True, metavar="DIR", help="folder of the results")
     run.add_argument("--config", type=Path, metavar="YAML", help="the science; default: built in")
@@ -91,6 +95,9 @@ def _add_live(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--topic", action="append", required=True, metavar="TOPIC", help="frames; may be repeated"
     )
     live.add_argument(
+        "--make-topics", action="store_true", help="make the topics of frames where missing"
+    )
+    live.add_argument(
         "--publish", default="wavefier", metavar="PREFIX", help="results go to PREFIX.triggers, ..."
     )
     live.add_argument("--output", metavar="DIR", help="folder of files too, one each minute")
@@ -100,6 +107,19 @@ def _add_live(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     live.add_argument("--start", choices=("latest", "earliest"), default="latest")
     live.add_argument("--flink_master", metavar="HOST:PORT", help="a cluster's REST interface")
     live.add_argument("--logs", type=Path, metavar="DIR", help="keep the workers' logs here")
+    live.add_argument(
+        "--application",
+        type=Path,
+        metavar="JAR",
+        help="write the job for Flink's application mode, and end",
+    )
+    live.add_argument(
+        "--patience",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long to wait for a broker that does not answer (default: 0)",
+    )
 
 
 def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

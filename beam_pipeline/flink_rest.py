@@ -1,9 +1,15 @@
-"""A Flink cluster's REST interface, as far as a job's client needs it."""
+"""A Flink cluster's REST interface, as far as a job's client needs it.
 
+``python -m beam_pipeline.flink_rest HOST:PORT JOB`` tells whether a job runs.
+"""
+
+import argparse
 import json
+import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from typing import Any
 
 from beam_pipeline import loopback
@@ -25,6 +31,13 @@ class FlinkCluster:
         """Give the state of the newest job of a name; None without an answer or a job."""
         jobs = self._jobs(name)
         return str(jobs[-1]["state"]) if jobs else None
+
+    def runs(self, name: str) -> bool:
+        """Tell whether every task of the newest job of a name runs."""
+        jobs = self._jobs(name)
+        job = self._ask(f"/jobs/{jobs[-1]['jid']}", "GET") if jobs else None
+        tasks = job["vertices"] if job else []
+        return bool(tasks) and all(task["status"] == "RUNNING" for task in tasks)
 
     def cancel(self, name: str, patience_s: float = 30.0) -> bool:
         """End all jobs of a name and wait until they are; False if one is left."""
@@ -67,3 +80,24 @@ class FlinkCluster:
                 return found
         except (OSError, ValueError, urllib.error.URLError):
             return None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Wait until a job runs, and say so; 1 if it does not in time."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("address", metavar="HOST:PORT", help="of the REST interface")
+    parser.add_argument("job", help="its name")
+    parser.add_argument("--patience", type=float, default=0.0, metavar="SECONDS")
+    given = parser.parse_args(arguments)
+    cluster = FlinkCluster(given.address)
+    end = time.monotonic() + given.patience
+    while not (runs := cluster.runs(given.job)) and time.monotonic() < end:
+        time.sleep(_POLL_S)
+    state = "RUNNING" if runs else cluster.state(given.job) or "not known"
+    suffix = ", not all of its tasks run" if state == "RUNNING" and not runs else ""
+    sys.stdout.write(f"{given.job} at {given.address}: {state}{suffix}\n")
+    return 0 if runs else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,22 +3,31 @@
 import argparse
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from beam_pipeline.application import POOL, write_application
 from beam_pipeline.config import PipelineConfig
 from beam_pipeline.exits import DONE, UserError
 from beam_pipeline.flink_rest import FlinkCluster
 from beam_pipeline.interrupt import whole
 from beam_pipeline.live import LiveJob, build_live
-from beam_pipeline.live_options import live_options
+from beam_pipeline.live_options import live_options, stream_options
 from beam_pipeline.options import OptionError
 from beam_pipeline.workers import pool
 from models.artefact import ArtefactError
-from transforms.broker import BrokerError, KafkaConfig, check_topics, ensure_topics
+from transforms.broker import (
+    BrokerAwayError,
+    BrokerError,
+    KafkaConfig,
+    Topic,
+    check_topics,
+    ensure_topics,
+)
 from transforms.ingest.live import ReachError
 from transforms.sink.folder import OutputError
 from transforms.sink.kafka import output_topics
@@ -26,6 +35,7 @@ from transforms.sink.kafka import output_topics
 MISTAKES = (BrokerError, OutputError, OptionError, ArtefactError, ReachError)
 PATIENCE_S = 120.0
 """How long a cluster may not know the job before it is taken to be lost [s]."""
+_POLL_S = 1.0
 
 
 def run_live(options: argparse.Namespace, rest: Sequence[str], config: PipelineConfig) -> int:
@@ -40,18 +50,36 @@ def run_live(options: argparse.Namespace, rest: Sequence[str], config: PipelineC
         job = LiveJob(
             kafka, topics, options.group, options.start, options.publish, options.output or ""
         )
-        ensure_topics(kafka, output_topics(options.publish))
-        check_topics(kafka, topics)
+        _see_topics(job, options.make_topics, options.patience)
+        name = f"wavefier-live-{options.group}"
+        given = [f"--job_name={name}", *rest]
+        if options.application:
+            beam_options = [*stream_options(POOL, given), *given]
+            write_application(options.application, job, config, beam_options)
+            return DONE
         with ExitStack() as stack:
             logs = options.logs or Path(stack.enter_context(tempfile.TemporaryDirectory()))
             workers = stack.enter_context(pool(logs))
-            name = f"wavefier-live-{options.group}"
-            given = [f"--job_name={name}", *rest]
             beam_options = live_options(options.flink_master, workers, given)
             _run(job, config, beam_options, _Watched(options.flink_master, name))
     except MISTAKES as error:
         raise UserError(error) from error
     return DONE
+
+
+def _see_topics(job: LiveJob, make: bool, patience_s: float) -> None:
+    """Make the topics of results, see or make those of frames; wait for a broker that is away."""
+    made = dict.fromkeys(job.topics, Topic()) if make else {}
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            ensure_topics(job.kafka, {**made, **output_topics(job.publish)})
+            return check_topics(job.kafka, job.topics)
+        except BrokerAwayError as error:
+            if time.monotonic() > end:
+                raise
+            sys.stderr.write(f"wavefier: {error}; waiting for it\n")
+            time.sleep(_POLL_S)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import socket
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from beam_pipeline.options import OptionError
@@ -41,19 +41,31 @@ def live_options(master: str | None, workers: str, rest: Sequence[str]) -> list[
     Raises:
         OptionError: The job server is missing, or nobody answers where one is named.
     """
-    typed = dict(name[2:].partition("=")[::2] for name in rest if name.startswith("--"))
+    typed = _typed(rest)
     given = set(typed)
     _see("--flink_master", master)
     _see("--job_endpoint", typed.get("job_endpoint"))
-    own = [*STREAM.items(), ("environment_config", workers)]
+    own = []
     if "job_endpoint" in given:
         own.append(("runner", "PortableRunner"))
     elif "runner" not in given:
         own += _flink(master or EMBEDDED, given)
-    made = [
-        f"--{name}={value}" if value else f"--{name}" for name, value in own if name not in given
+    return [*stream_options(workers, rest), *_options(own, given), *rest]
+
+
+def stream_options(workers: str, rest: Sequence[str]) -> list[str]:
+    """Give the options of a stream, wherever it runs, but for those that were typed."""
+    return _options([*STREAM.items(), ("environment_config", workers)], set(_typed(rest)))
+
+
+def _typed(rest: Sequence[str]) -> dict[str, str]:
+    return dict(name[2:].partition("=")[::2] for name in rest if name.startswith("--"))
+
+
+def _options(values: Iterable[tuple[str, str]], given: set[str]) -> list[str]:
+    return [
+        f"--{name}={value}" if value else f"--{name}" for name, value in values if name not in given
     ]
-    return [*made, *rest]
 
 
 def _see(option: str, address: str | None) -> None:

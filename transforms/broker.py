@@ -46,6 +46,10 @@ class BrokerError(ValueError):
     """What is wrong with a broker, its settings or topics, and what to do: one line."""
 
 
+class BrokerAwayError(BrokerError):
+    """No broker answers, or none lets us in."""
+
+
 @dataclass(frozen=True)
 class KafkaConfig:
     """Where the broker is, and how to be let in."""
@@ -186,7 +190,8 @@ def _ask(config: KafkaConfig, timeout: float) -> tuple[Any, set[str]]:
     except KafkaException as error:
         reason = error.args[0].str()
         advice = "start it, or correct brokers and properties"
-        raise BrokerError(f"no broker answers at {config.brokers} ({reason}): {advice}") from None
+        text = f"no broker answers at {config.brokers} ({reason}): {advice}"
+        raise BrokerAwayError(text) from None
 
 
 def _made(name: str, future: Any) -> bool:

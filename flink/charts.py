@@ -1,0 +1,260 @@
+"""The Helm chart: looked over, packed, installed and taken back: `python -m flink.charts`.
+
+Helm and kubeconform come from the Go module proxy, in the versions that are named here.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flink.processes import TAIL_LINES, Problem
+from flink.settings import ROOT
+
+CHART = ROOT / "flink" / "helm" / "wavefier"
+EXAMPLES = ROOT / "flink" / "helm" / "values"
+SCHEMAS = ROOT / "tests" / "data" / "kubernetes"
+"""Of what the chart makes, as Kubernetes' own API describes it."""
+KUBERNETES = "1.34.4"
+"""Whose schemas these are, and whom templates are told to be for."""
+TOOLS = {
+    "helm": "helm.sh/helm/v3/cmd/helm@v3.19.2",
+    "kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0",
+}
+GO = (1, 24)
+
+
+def binaries() -> Path:
+    """Give the folder of programs: K8S_BINARIES, or one below `.flink`."""
+    return Path(os.environ.get("K8S_BINARIES") or ROOT / ".flink" / "kubernetes" / "bin")
+
+
+def tool(name: str) -> Path:
+    """Give a program.
+
+    Raises:
+        Problem: It was not built, or in another version.
+    """
+    if _stale(name):
+        raise Problem(f"{binaries() / name} is missing or of another version: make chart-tools")
+    return binaries() / name
+
+
+def make() -> list[str]:
+    """Build what is missing, and name it.
+
+    Raises:
+        Problem: There is no Go, or a build failed.
+    """
+    wanted = [name for name in TOOLS if _stale(name)]
+    for name in wanted:
+        _require_go()
+        binaries().mkdir(parents=True, exist_ok=True)
+        own = {**os.environ, "GOBIN": str(binaries()), "GOFLAGS": "-buildvcs=false"}
+        _run(["go", "install", "-trimpath", "-ldflags=-s -w", TOOLS[name]], environment=own)
+        _stamp(name).write_text(f"{TOOLS[name]}\n")
+    return wanted
+
+
+def possible() -> None:
+    """Look for what is needed from outside.
+
+    Raises:
+        Problem: Something is to be built, and there is no Go.
+    """
+    if any(_stale(name) for name in TOOLS):
+        _require_go()
+
+
+def required() -> bool:
+    """Tell whether what needs Go must be there."""
+    return os.environ.get("WAVEFIER_REQUIRE_GO") == "1"
+
+
+def examples() -> list[Path]:
+    """List the values files that are shown to users."""
+    return sorted(EXAMPLES.glob("*.yaml"))
+
+
+def lint(values: Path) -> str:
+    """Have Helm look the chart over with some values.
+
+    Raises:
+        Problem: It finds fault.
+    """
+    own = ["--strict", "--kube-version", KUBERNETES, "--values", str(values)]
+    return _run([tool("helm"), "lint", CHART, *own])
+
+
+def render(*given: str) -> str:
+    """Give what the chart makes of values.
+
+    Args:
+        given: Options of `helm template`, such as `--values FILE` and `--set KEY=VALUE`.
+
+    Raises:
+        Problem: The values are refused.
+    """
+    where = ["--namespace", "gw", "--kube-version", KUBERNETES]
+    return _run([tool("helm"), "template", "gw", CHART, *where, *given])
+
+
+def conform(manifests: str) -> str:
+    """Check manifests against Kubernetes' schemas, in which no unknown key is let through.
+
+    Raises:
+        Problem: One is not as Kubernetes wants it.
+    """
+    location = f"{SCHEMAS}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json"
+    own = ["-strict", "-summary", "-kubernetes-version", KUBERNETES, "-schema-location", location]
+    return _run([tool("kubeconform"), *own], manifests)
+
+
+def package(folder: Path) -> Path:
+    """Pack the chart, with the project's version, and give the file.
+
+    Raises:
+        Problem: It cannot be packed.
+    """
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    own = ["--destination", str(folder), "--app-version", version]
+    said = _run([tool("helm"), "package", CHART, *own])
+    return Path(said.strip().rpartition(" ")[2])
+
+
+@dataclass(frozen=True)
+class Release:
+    """Where a chart is installed, and with which values; environment variables say it."""
+
+    name: str
+    namespace: str
+    values: str
+    tag: str
+    timeout: str
+
+    @classmethod
+    def from_environment(cls) -> "Release":
+        """Read HELM_RELEASE, HELM_NAMESPACE, HELM_VALUES, IMAGES_TAG and HELM_TIMEOUT."""
+        return cls(
+            os.environ.get("HELM_RELEASE", "wavefier"),
+            os.environ.get("HELM_NAMESPACE", "wavefier"),
+            os.environ.get("HELM_VALUES", str(EXAMPLES / "laptop.yaml")),
+            os.environ.get("IMAGES_TAG", ""),
+            os.environ.get("HELM_TIMEOUT", "10m"),
+        )
+
+    def deploy(self) -> str:
+        """Install or upgrade; a release that does not come up is taken back."""
+        own = ["--install", "--create-namespace", "--atomic", "--timeout", self.timeout]
+        tag = [f"--set-string=images.tag={self.tag}"] if self.tag else []
+        return self._helm("upgrade", str(CHART), *own, "--values", self.values, *tag)
+
+    def smoke(self) -> str:
+        """Run the chart's own test, and show what it says."""
+        return self._helm("test", "--logs", "--timeout", self.timeout)
+
+    def rollback(self) -> str:
+        """Go back to the revision before."""
+        return self._helm("rollback", "--wait", "--cleanup-on-fail", "--timeout", self.timeout)
+
+    def undeploy(self) -> str:
+        """Uninstall, and wait until it is gone."""
+        return self._helm("uninstall", "--wait", "--timeout", self.timeout)
+
+    def _helm(self, verb: str, *own: str) -> str:
+        return _run([tool("helm"), verb, self.name, *own, "--namespace", self.namespace])
+
+
+def _stale(name: str) -> bool:
+    stamp = _stamp(name)
+    built = (binaries() / name).exists() and stamp.exists()
+    return not built or stamp.read_text() != f"{TOOLS[name]}\n"
+
+
+def _stamp(name: str) -> Path:
+    return binaries() / f".{name}.made-from"
+
+
+def _require_go() -> None:
+    advice = f"install Go {GO[0]}.{GO[1]} or newer"
+    try:
+        said = _run(["go", "version"])
+    except Problem:
+        raise Problem(f"no go on the PATH: {advice}") from None
+    found = re.search(r"go(\d+)\.(\d+)", said)
+    if not found or (int(found[1]), int(found[2])) < GO:
+        raise Problem(f"{said.strip()} is too old: {advice}")
+
+
+def _run(
+    command: Sequence[str | Path],
+    given: str | None = None,
+    environment: dict[str, str] | None = None,
+) -> str:
+    name = Path(command[0]).name
+    try:
+        done = subprocess.run(
+            command, input=given, env=environment, capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise Problem(f"{name}: {error.strerror}") from error
+    if done.returncode:
+        lines = (done.stdout + done.stderr).strip().splitlines()[-TAIL_LINES:]
+        raise Problem("\n".join([f"{name} {command[1]} failed:", *lines]))
+    return done.stdout
+
+
+def check() -> str:
+    """Look the chart over with every example, and check what it makes of them."""
+    for values in examples():
+        lint(values)
+        said = conform(render("--values", str(values))).strip()
+        print(f"{values.relative_to(ROOT)}: {said}")
+    return ""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build Helm and kubeconform; check, pack, install the chart. docs/operations.md says how."""
+    parser = argparse.ArgumentParser(prog="python -m flink.charts", description=main.__doc__)
+    actions = parser.add_subparsers(dest="action", required=True)
+    tools = actions.add_parser("tools", help="build Helm and kubeconform, unless they are there")
+    tools.add_argument("--if-possible", action="store_true", help="no error without Go")
+    actions.add_parser("check", help="lint, and compare with Kubernetes' schemas")
+    pack = actions.add_parser("package", help="write the chart as a file")
+    pack.add_argument("folder", type=Path)
+    actions.add_parser("deploy", help="install or upgrade a release")
+    actions.add_parser("smoke", help="run its test")
+    actions.add_parser("rollback", help="go back to its former revision")
+    actions.add_parser("undeploy", help="uninstall it")
+    given = parser.parse_args(arguments)
+    try:
+        if given.action == "tools" and given.if_possible and not required():
+            try:
+                possible()
+            except Problem as problem:
+                print(f"Left out: what needs Go (the Helm chart's tests). {problem}")
+                return 0
+        print(_act(given), end="")
+    except Problem as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _act(given: argparse.Namespace) -> str:
+    if given.action == "tools":
+        return "".join(f"{name} built\n" for name in make())
+    if given.action == "package":
+        return f"{package(given.folder)}\n"
+    if given.action == "check":
+        return check()
+    return str(getattr(Release.from_environment(), given.action)())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
