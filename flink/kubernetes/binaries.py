@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from flink import charts
 from flink.images import require, run
 from flink.kubernetes.settings import KubernetesSettings
 from flink.processes import Problem
@@ -24,12 +25,7 @@ KUBERNETES = (
     *("kube-apiserver", "kube-controller-manager", "kube-scheduler"),
     *("kubelet", "kube-proxy", "kubectl"),
 )
-TOOLS = {
-    "coredns": "github.com/coredns/coredns@v1.12.0",
-    "helm": "helm.sh/helm/v3/cmd/helm@v3.19.2",
-    "kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0",
-}
-GO = (1, 24)
+TOOLS = {"coredns": "github.com/coredns/coredns@v1.12.0", **charts.TOOLS}
 # Programs and the Debian packages that hold them.
 PACKAGES = {
     "containerd": "containerd",
@@ -110,13 +106,13 @@ def _recipe(name: str) -> str:
 
 
 def _require_go() -> None:
-    advice = f"install Go {GO[0]}.{GO[1]} or newer"
+    advice = f"install Go {charts.GO[0]}.{charts.GO[1]} or newer"
     try:
         done = subprocess.run(["go", "version"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         raise Problem(f"no go on the PATH: {advice}") from None
     found = re.search(r"go(\d+)\.(\d+)", done.stdout)
-    if not found or (int(found[1]), int(found[2])) < GO:
+    if not found or (int(found[1]), int(found[2])) < charts.GO:
         raise Problem(f"{done.stdout.strip()} is too old: {advice}")
 
 

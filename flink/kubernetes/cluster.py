@@ -39,6 +39,7 @@ class Kubernetes:
         """
         with alone(self.settings.folder.parent):
             if self.lack() is None:
+                self._furnish()
                 return f"the cluster is up already: {self.describe()}"
             self._prepare()
             try:
@@ -127,9 +128,7 @@ class Kubernetes:
         self.settings.save()
         configuration.write(self.settings)
         for number in range(1, self.settings.volumes + 1):
-            path = configuration.volume(self.settings, number)
-            path.mkdir(parents=True, exist_ok=True)
-            path.chmod(0o777)
+            self._make_volume(configuration.volume(self.settings, number))
 
     def _start(self) -> None:
         end = time.monotonic() + self.settings.timeout_s
@@ -153,8 +152,18 @@ class Kubernetes:
         self._wait(launch.KUBELET, lambda: self.lack() is None, end)
 
     def _furnish(self) -> None:
-        """Offer volumes."""
+        """Offer volumes; those that a claim gave back are emptied first."""
+        state = "jsonpath={range .items[?(@.status.phase=='Released')]}{.metadata.name}{' '}{end}"
+        for name in self.client("get", "persistentvolumes", "--output", state).split():
+            self.client("delete", "persistentvolume", name)
+            folder = configuration.volume(self.settings, int(name.rpartition("-")[2]))
+            shutil.rmtree(folder)
+            self._make_volume(folder)
         self.client("apply", "--filename", str(self.settings.conf / "storage.json"))
+
+    def _make_volume(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o777)
 
     def _imported(self) -> bool:
         """Import the image of every pod's first container; tell whether that worked."""
