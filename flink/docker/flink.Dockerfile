@@ -12,7 +12,7 @@ LABEL org.opencontainers.image.title="wavefier flink" \
 ENV DEBIAN_FRONTEND=noninteractive
 RUN mkdir -p /usr/share/man/man1 && apt-get update -q \
     && apt-get install -qy --no-install-recommends openjdk-${JAVA}-jre-headless \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/*.log /var/log/apt
+    && apt-get clean && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/*.log /var/log/apt
 COPY .flink/distribution/pyflink/bin /opt/flink/bin
 COPY .flink/distribution/pyflink/conf /opt/flink/conf
 COPY .flink/distribution/pyflink/licenses /opt/flink/licenses

@@ -11,7 +11,7 @@ LABEL org.opencontainers.image.title="wavefier kafka" \
 ENV DEBIAN_FRONTEND=noninteractive
 RUN mkdir -p /usr/share/man/man1 && apt-get update -q \
     && apt-get install -qy --no-install-recommends openjdk-${JAVA}-jre-headless \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/*.log /var/log/apt
+    && apt-get clean && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/*.log /var/log/apt
 COPY flink/kafka/target/lib /opt/kafka/lib
 COPY flink/docker/kafka.sh /opt/kafka/bin/kafka
 RUN chmod 755 /opt/kafka/bin/kafka && mkdir -p /usr/share/wavefier && { \

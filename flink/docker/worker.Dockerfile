@@ -8,7 +8,7 @@ ARG PYTHON
 ENV DEBIAN_FRONTEND=noninteractive
 RUN command -v python${PYTHON} > /dev/null || { apt-get update -q \
     && apt-get install -qy --no-install-recommends python3 ca-certificates \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/*.log /var/log/apt; }
+    && apt-get clean && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/*.log /var/log/apt; }
 
 FROM python AS installed
 ARG PYTHON
