@@ -7,6 +7,7 @@ import tarfile
 
 import pytest
 
+from flink import charts
 from flink.kubernetes import binaries, configuration, launch, node
 from flink.kubernetes.cluster import Kubernetes, remove_cgroups
 from flink.kubernetes.pause_image import write_pause_image
@@ -78,6 +79,13 @@ def test_programs_are_named_that_are_not_there_or_of_other_versions(settings):
     assert binaries.missing(settings.binaries) == []
     (settings.binaries / ".helm.made-from").write_text("helm.sh/helm/v3/cmd/helm@v3.0.0\n")
     assert binaries.missing(settings.binaries) == ["helm"]
+
+
+def test_kubernetes_says_the_version_that_charts_ask_for():
+    flags = binaries._said().split()
+    wanted = f"v{charts.KUBERNETES}"
+    assert f"k8s.io/component-base/version.gitVersion={wanted}" in flags
+    assert f"k8s.io/client-go/pkg/version.gitVersion={wanted}" in flags
 
 
 def test_a_folder_of_somebody_else_is_refused(settings):

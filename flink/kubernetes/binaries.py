@@ -65,7 +65,8 @@ def build(folder: Path) -> list[str]:
     own = {**os.environ, "GOFLAGS": "-buildvcs=false", "GOBIN": str(folder)}
     if server := [name for name in wanted if name in KUBERNETES]:
         packages = [f"k8s.io/kubernetes/cmd/{name}" for name in server]
-        line = ["go", "build", "-C", str(MODULES), *SMALL, "-o", f"{folder}/", *packages]
+        flags = ["-trimpath", f"-ldflags=-s -w {_said()}"]
+        line = ["go", "build", "-C", str(MODULES), *flags, "-o", f"{folder}/", *packages]
         run("Kubernetes", line, own)
     for name in wanted:
         if name in TOOLS:
@@ -103,6 +104,16 @@ def _recipe(name: str) -> str:
         return TOOLS[name] + "\n"
     files = [PAUSE / "main.go"] if name == "pause" else [MODULES / "go.mod", MODULES / "go.sum"]
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest() + "\n"
+
+
+def _said() -> str:
+    """Give the linker's flags by which the programs know their version; charts ask for it."""
+    found = re.search(r"k8s.io/kubernetes v((\d+)\.(\d+)\S*)", (MODULES / "go.mod").read_text())
+    if not found:
+        raise Problem(f"{MODULES / 'go.mod'} names no version of k8s.io/kubernetes")
+    known = {"gitVersion": f"v{found[1]}", "gitMajor": found[2], "gitMinor": found[3]}
+    where = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+    return " ".join(f"-X {one}.{name}={text}" for one in where for name, text in known.items())
 
 
 def _require_go() -> None:
