@@ -43,8 +43,8 @@ def test_a_taskmanager_waits_for_the_one_that_is_killed():
 
 def test_names_are_those_of_the_release():
     values = merged()
-    assert release.JOB == f"wavefier-live-{values['live']['group']}"
-    assert release.PUBLISH == values["live"]["publish"]
+    assert f"wavefier-live-{values['live']['group']}" == release.JOB
+    assert values["live"]["publish"] == release.PUBLISH
     assert values["kafka"]["trial"]["enabled"]
 
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import yaml
@@ -68,11 +68,12 @@ def _try() -> int:
         _change(science)
         print(release.helm("test", release.NAME, "--timeout=300s").strip().splitlines()[-1])
     except BaseException:
-        print(release.kubectl("get", "pods"), release.events())
+        with suppress(Problem):
+            print(release.kubectl("get", "pods"), release.events())
+            release.helm("uninstall", release.NAME)
         raise
-    finally:
-        release.helm("uninstall", release.NAME, "--wait", "--timeout=180s")
     with _told("everything of the release is gone"):
+        release.helm("uninstall", release.NAME, "--wait", "--timeout=180s")
         release.wait("nothing is left", lambda: not release.left(), 60)
     return 0
 
