@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from flink import configuration, parts
 from flink.processes import HOST, Problem, Processes, alone, refuse_taken
 from flink.settings import BrokerSettings
+from transforms.broker import KafkaConfig
 
 BROKER = "broker"
 POLL_S = 0.25
@@ -77,15 +78,21 @@ class Broker:
                 raise Problem(f"the broker does not answer {waited}; {self.processes.tail(BROKER)}")
             time.sleep(POLL_S)
 
+    def client(self) -> KafkaConfig:
+        """Give how a client finds it and is let in."""
+        folder = self.settings.security
+        return KafkaConfig(self.address, f"{folder}/client.properties" if folder else "")
+
     def topics(self) -> list[str] | None:
         """Ask the broker for its topics; None if it does not answer (yet)."""
         # Here, as taking the broker down needs no client.
         from confluent_kafka import KafkaException
         from confluent_kafka.admin import AdminClient
 
-        quiet = {"bootstrap.servers": self.address, "log_level": 0, "error_cb": lambda _: None}
+        quiet = {"log_level": 0, "error_cb": lambda _: None}
+        client = AdminClient({**self.client().client_settings(), **quiet})
         try:
-            return sorted(AdminClient(quiet).list_topics(timeout=ASK_S).topics)
+            return sorted(client.list_topics(timeout=ASK_S).topics)
         except KafkaException:
             return None
 

@@ -134,25 +134,26 @@ class Release:
     name: str
     namespace: str
     values: str
-    tag: str
+    images: dict[str, str]
     timeout: str
 
     @classmethod
     def from_environment(cls) -> "Release":
-        """Read HELM_RELEASE, HELM_NAMESPACE, HELM_VALUES, IMAGES_TAG and HELM_TIMEOUT."""
+        """Read HELM_RELEASE, HELM_NAMESPACE, HELM_VALUES, HELM_TIMEOUT, and IMAGES_..."""
+        named = {key: os.environ.get(f"IMAGES_{key.upper()}", "") for key in ("registry", "tag")}
         return cls(
             os.environ.get("HELM_RELEASE", "wavefier"),
             os.environ.get("HELM_NAMESPACE", "wavefier"),
             os.environ.get("HELM_VALUES", str(EXAMPLES / "laptop.yaml")),
-            os.environ.get("IMAGES_TAG", ""),
+            named,
             os.environ.get("HELM_TIMEOUT", "10m"),
         )
 
     def deploy(self) -> str:
         """Install or upgrade; a release that does not come up is taken back."""
         own = ["--install", "--create-namespace", "--atomic", "--timeout", self.timeout]
-        tag = [f"--set-string=images.tag={self.tag}"] if self.tag else []
-        return self._helm("upgrade", str(CHART), *own, "--values", self.values, *tag)
+        named = [f"--set-string=images.{key}={text}" for key, text in self.images.items() if text]
+        return self._helm("upgrade", str(CHART), *own, "--values", self.values, *named)
 
     def smoke(self) -> str:
         """Run the chart's own test, and show what it says."""

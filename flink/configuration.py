@@ -54,13 +54,15 @@ def write_cluster(settings: ClusterSettings, distribution: Path) -> Path:
 def write_broker(settings: BrokerSettings) -> Path:
     """Write the broker's configuration and give its path."""
     controller = f"127.0.0.1:{settings.controller_port}"
+    protocol = "SASL_SSL" if settings.security else "PLAINTEXT"
     values = {
         "process.roles": "broker,controller",
         "node.id": 1,
         "controller.quorum.bootstrap.servers": controller,
-        "listeners": f"PLAINTEXT://127.0.0.1:{settings.port},CONTROLLER://{controller}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{settings.port}",
+        "listeners": f"{protocol}://127.0.0.1:{settings.port},CONTROLLER://{controller}",
+        "advertised.listeners": f"{protocol}://127.0.0.1:{settings.port}",
         "controller.listener.names": "CONTROLLER",
+        "listener.security.protocol.map": f"CONTROLLER:PLAINTEXT,{protocol}:{protocol}",
         "log.dirs": settings.folder / "data",
         # One broker: one copy of everything, and no empty partitions by the dozen.
         "offsets.topic.replication.factor": 1,
@@ -79,8 +81,14 @@ def write_broker(settings: BrokerSettings) -> Path:
         # A third of the heap would go to the cleaner.
         "log.cleaner.dedupe.buffer.size": 8 * 1024 * 1024,
     }
+    more = ""
+    if settings.security:
+        # The broker speaks with itself by it too.
+        values["inter.broker.listener.name"] = protocol
+        more = (Path(settings.security) / "server.properties").read_text()
     path = settings.folder / "server.properties"
-    path.write_text(_lines(values, "="))
+    path.touch(mode=0o600)
+    path.write_text(_lines(values, "=") + more)
     return path
 
 

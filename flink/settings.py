@@ -168,6 +168,8 @@ class BrokerSettings(Settings):
         port: Where producers and consumers connect.
         controller_port: Where the broker's controller listens.
         heap_mb: Heap of the broker [MB].
+        security: Folder of `server.properties`, which secures the listener (more of the broker's
+            settings, as Kafka names them), and `client.properties`, how to be let in; empty: open.
     """
 
     PREFIX: ClassVar[str] = "KAFKA_"
@@ -177,6 +179,7 @@ class BrokerSettings(Settings):
     port: int = 9092
     controller_port: int = 9093
     heap_mb: int = 384
+    security: str = ""
 
 
 def _path(text: str) -> Path:

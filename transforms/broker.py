@@ -180,7 +180,8 @@ def _ask(config: KafkaConfig, timeout: float) -> tuple[Any, set[str]]:
     from confluent_kafka import KafkaException
     from confluent_kafka.admin import AdminClient
 
-    quiet = {"log_level": 0, "error_cb": lambda _: None}
+    told: list[str] = []
+    quiet = {"log_level": 0, "error_cb": lambda error: told.append(error.str())}
     try:
         admin = AdminClient({**config.client_settings(), **quiet})
     except KafkaException as error:
@@ -188,7 +189,8 @@ def _ask(config: KafkaConfig, timeout: float) -> tuple[Any, set[str]]:
     try:
         return admin, set(admin.list_topics(timeout=timeout).topics)
     except KafkaException as error:
-        reason = error.args[0].str()
+        admin.poll(0)  # what the client met meanwhile says more: a wrong password, a certificate
+        reason = next((one for one in told if "brokers are down" not in one), error.args[0].str())
         advice = "start it, or correct brokers and properties"
         text = f"no broker answers at {config.brokers} ({reason}): {advice}"
         raise BrokerAwayError(text) from None

@@ -50,6 +50,9 @@ helm.sh/chart: {{ (index . 0).Chart.Name }}-{{ (index . 0).Chart.Version }}
 {{- $what := dict "live" $live "science" .Values.science "brokers" (include "wavefier.brokers" .) -}}
 {{- $_ := set $what "worker" (include "wavefier.image" (list . "worker")) -}}
 {{- $_ = set $what "flink" (include "wavefier.image" (list . "flink")) -}}
+{{- /* Where its state lies: on another volume there is none. */ -}}
+{{- $state := .Values.storage.state -}}
+{{- $_ = set $what "state" (ternary (list $state.s3.endpoint $state.s3.path) (list $state.volume.claim) (eq $state.kind "s3")) -}}
 {{- toJson $what | sha256sum | trunc 10 -}}
 {{- end }}
 

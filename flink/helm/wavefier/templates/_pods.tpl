@@ -54,6 +54,7 @@ securityContext:
 - {name: HOME, value: /tmp}
 - {name: MPLCONFIGDIR, value: /tmp}
 - {name: NUMBA_CACHE_DIR, value: /tmp/numba}
+- {name: WAVEFIER_LOG, value: {{ .Values.logs.format }}}
 # One thread for each process: Beam parallelises over blocks, not inside numpy.
 - {name: OMP_NUM_THREADS, value: "1"}
 - {name: OPENBLAS_NUM_THREADS, value: "1"}
