@@ -17,11 +17,10 @@ from pathlib import Path
 from flink.images import ImageSettings, run
 from flink.kubernetes import binaries, configuration, launch, node
 from flink.kubernetes.pause_image import write_pause_image
-from flink.kubernetes.settings import KubernetesSettings
+from flink.kubernetes.settings import CGROUP, CGROUPS, KubernetesSettings
 from flink.processes import Problem, Processes, alone
 
 POLL_S = 0.25
-CGROUPS = Path("/sys/fs/cgroup")
 
 
 class Kubernetes:
@@ -201,7 +200,9 @@ class Kubernetes:
 
     def _inside(self, command: Sequence[str]) -> list[str]:
         target = f"--target={self._first()}"
-        return ["nsenter", target, "--mount", "--net", "--pid", "--", *command]
+        # It ends with its parent out here, which is what can be killed by name.
+        tied = ["setpriv", "--pdeathsig", "KILL"]
+        return ["nsenter", target, "--mount", "--net", "--pid", "--", *tied, *command]
 
     def _network(self, command: Sequence[str]) -> list[str]:
         return ["nsenter", f"--target={self._first()}", "--net", "--", *command]
@@ -215,7 +216,7 @@ class Kubernetes:
         names = self.processes.names()
         self.processes.end([name for name in names if name != launch.MACHINE])
         self.processes.end([launch.MACHINE])
-        remove_cgroups(CGROUPS, configuration.CGROUP)
+        remove_cgroups(CGROUPS, CGROUP)
 
 
 def remove_cgroups(root: Path, name: str) -> None:

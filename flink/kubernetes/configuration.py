@@ -11,6 +11,7 @@ from flink.kubernetes.binaries import PLUGINS
 from flink.kubernetes.settings import (
     API_PORT,
     API_SERVICE,
+    CGROUP,
     DOMAIN,
     NAMESPACE,
     NODE,
@@ -21,8 +22,6 @@ from flink.kubernetes.settings import (
 
 SOCKET = "/run/containerd/containerd.sock"
 PAUSE_IMAGE = "localhost/pause:1"
-CGROUP = "wavefier-kubernetes"
-"""Control group of all pods."""
 _NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc")
 
 
@@ -114,7 +113,6 @@ def _kubelet(conf: Path) -> dict[str, Any]:
         "address": NODE,
         "containerRuntimeEndpoint": f"unix://{SOCKET}",
         "cgroupDriver": "cgroupfs",
-        "cgroupsPerQOS": False,
         "cgroupRoot": f"/{CGROUP}",
         "enforceNodeAllocatable": [],
         # Older machines have the first version of control groups.

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from flink.kubernetes.settings import NODE
+from flink.kubernetes.settings import CGROUP, CGROUPS, NODE
 
 READY = "ready"
 # What the programs would otherwise leave all over the machine. /run goes with the node.
@@ -50,12 +50,20 @@ def lay_out(folder: Path) -> list[list[str]]:
     ]
 
 
+def make_cgroups(root: Path, name: str) -> None:
+    """Make a control group in every hierarchy: the kubelet does not make its pods' first one."""
+    for hierarchy in (root, *root.iterdir()):
+        if (hierarchy / "cgroup.procs").exists():
+            (hierarchy / name).mkdir(exist_ok=True)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Lay out the node, say so, and wait for SIGTERM."""
     folder = Path(arguments[0])
     signal.signal(signal.SIGTERM, _end)
     for name in KEPT:
         (folder / name).mkdir(parents=True, exist_ok=True)
+    make_cgroups(CGROUPS, CGROUP)
     for command in lay_out(folder):
         subprocess.run(command, check=True)
     for name, value in SWITCHES.items():

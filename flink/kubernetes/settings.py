@@ -13,6 +13,9 @@ SERVICES = "10.96.0.0/16"
 API_SERVICE = "10.96.0.1"
 API_PORT = 6443
 DOMAIN = "cluster.local"
+CGROUPS = Path("/sys/fs/cgroup")
+CGROUP = "wavefier-kubernetes"
+"""Control group of all pods."""
 STORAGE_CLASS = "local"
 # Names of services in here need no namespace, for commands that are run on the cluster.
 NAMESPACE = "wavefier"

@@ -17,9 +17,9 @@ import yaml
 
 from benchmarks.rehearsals.compare import compare, last_messages, shown
 from flink.images import NAMES, ImageSettings
-from flink.kubernetes import configuration, release
-from flink.kubernetes.cluster import CGROUPS, Kubernetes
-from flink.kubernetes.settings import KubernetesSettings
+from flink.kubernetes import release
+from flink.kubernetes.cluster import Kubernetes
+from flink.kubernetes.settings import CGROUP, CGROUPS, KubernetesSettings
 from flink.processes import Problem
 from flink.settings import ROOT
 
@@ -168,8 +168,8 @@ def _archive(science: dict[str, object]) -> list[dict[str, object]]:
 
 def _memory() -> int:
     """Add up what all pods hold of memory, without what only caches files [bytes]."""
-    first = CGROUPS / "memory" / configuration.CGROUP / "memory.stat"
-    path = first if first.exists() else CGROUPS / configuration.CGROUP / "memory.stat"
+    first = CGROUPS / "memory" / CGROUP / "memory.stat"
+    path = first if first.exists() else CGROUPS / CGROUP / "memory.stat"
     known = dict(line.split() for line in path.read_text().splitlines())
     return int(known.get("total_rss") or known.get("anon") or 0)
 
