@@ -137,6 +137,9 @@ def _names(settings: KubernetesSettings) -> str:
   kubernetes {DOMAIN} in-addr.arpa {{
     kubeconfig {settings.kubeconfig} cluster
   }}
+  template ANY ANY {{
+    rcode NXDOMAIN
+  }}
   cache 5
 }}
 """
