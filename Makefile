@@ -18,9 +18,10 @@ CHARTS := $(BIN)/python -m flink.charts
 .PHONY: help env demo test lint type check bench peers-env format lock clean
 .PHONY: chart-tools chart-check chart-package images-push deploy smoke rollback undeploy
 .PHONY: flink-jar flink-env flink-up flink-down kafka-jars kafka-up kafka-down live-demo rehearsal
+.PHONY: images k8s-binaries k8s-up k8s-test k8s-down
 
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 env: $(READY)  ## build the environment in .venv
 
@@ -109,6 +110,22 @@ live-demo: env flink-jar flink-env kafka-jars  ## find GW150914 live: broker, cl
 rehearsal: env flink-jar flink-env kafka-jars  ## play FRAMES s to a live job with faults and kills; compare with the archive's job
 	$(BIN)/python -m benchmarks.rehearsal --frames $(FRAMES) --json rehearsal.json
 
+images: env flink-jar flink-env kafka-jars  ## build the images of a cluster (root, buildah)
+	$(BIN)/python -m flink.images
+
+k8s-binaries: env  ## build Kubernetes, CoreDNS and Helm (Go)
+	$(BIN)/python -m flink.kubernetes.binaries
+
+k8s-up: env k8s-binaries  ## start a Kubernetes cluster of one node on this machine (root), with our images
+	$(BIN)/python -m flink.kubernetes.cluster up
+	$(BIN)/python -m flink.kubernetes.cluster load
+
+k8s-test: env k8s-binaries  ## try the chart on it: install, replay, kill, upgrade, uninstall (root, after make images)
+	$(BIN)/python -m flink.kubernetes.trial
+
+k8s-down: env  ## stop it, remove its files
+	$(BIN)/python -m flink.kubernetes.cluster down
+
 format: env  ## put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -119,4 +136,5 @@ lock: env  ## resolve requirements.in into requirements.lock
 clean:  ## stop what runs, remove what was built
 	test ! -d .flink/cluster || $(PYTHON) -m flink.cluster down
 	test ! -d .flink/broker || $(PYTHON) -m flink.broker down
+	test ! -d .flink/kubernetes/cluster || $(PYTHON) -m flink.kubernetes.cluster down
 	rm -rf $(VENV) .flink flink/*/target build *.egg-info demo

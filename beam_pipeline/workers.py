@@ -11,10 +11,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import IO, Any
 
 import grpc
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
@@ -31,7 +31,7 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ign
     TaskManagers do not know of each other: two of them have workers of the same name.
     """
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path | None) -> None:
         self._logs = logs
         self._lock = Lock()
         self._workers: list[subprocess.Popen[bytes]] = []
@@ -62,7 +62,11 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ign
     def _make(self) -> "subprocess.Popen[bytes]":
         """Start a worker that waits for its order: what it imports takes seconds."""
         self._made += 1
-        with open(self._logs / f"worker-{self._made}.log", "ab") as log:
+        with ExitStack() as stack:
+            log: IO[bytes] | None = None
+            if self._logs is not None:
+                path = self._logs / f"worker-{self._made}.log"
+                log = stack.enter_context(open(path, "ab"))
             worker = subprocess.Popen(
                 [sys.executable, "-m", "beam_pipeline.worker"],
                 stdin=subprocess.PIPE,
@@ -86,17 +90,18 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ign
 
 
 @contextmanager
-def pool(logs: Path, port: int = 0) -> Iterator[str]:
+def pool(logs: Path | None, port: int = 0) -> Iterator[str]:
     """Serve workers while the block runs; none is left after it.
 
     Args:
-        logs: Folder of the workers' logs; made if missing.
+        logs: Folder of the workers' logs, made if missing; None: they print what they log.
         port: Where to listen; 0: at any free port.
 
     Yields:
         The address, as ``--environment_config`` takes it.
     """
-    logs.mkdir(parents=True, exist_ok=True)
+    if logs is not None:
+        logs.mkdir(parents=True, exist_ok=True)
     made = _Pool(logs)
     server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
     beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(made, server)

@@ -1,0 +1,188 @@
+"""A release of the chart on the cluster: install, look at its job, at its pods and its triggers.
+
+Runs in the cluster's network, where services have their names and Helm and kubectl their cluster.
+"""
+
+import json
+import os
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from flink.images import run
+from flink.kubernetes.settings import NAMESPACE
+from flink.processes import Problem
+from flink.settings import ROOT
+
+CHART = ROOT / "flink" / "helm" / "wavefier"
+VALUES = (
+    ROOT / "flink" / "helm" / "values" / "laptop.yaml",
+    Path(__file__).with_name("trial.yaml"),
+)
+NAME = "wavefier"
+WEB = f"http://{NAME}-jobmanager:8081"
+BROKER = f"{NAME}-kafka:9092"
+PUBLISH = "wavefier"
+JOB = "wavefier-live-wavefier"
+POLL_S = 0.5
+# Of its own accord a namespace holds these.
+BUILT_IN = {"configmap/kube-root-ca.crt", "serviceaccount/default"}
+KINDS = (
+    *("pod", "service", "deployment", "statefulset", "job", "configmap", "secret"),
+    *("serviceaccount", "role", "rolebinding", "persistentvolumeclaim"),
+    *("networkpolicy", "poddisruptionbudget", "lease"),
+)
+_OPEN = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+
+
+def kubectl(*command: str) -> str:
+    """Run kubectl in the release's namespace.
+
+    Raises:
+        Problem: It fails.
+    """
+    line = ["kubectl", "--namespace", NAMESPACE, *command]
+    return run(f"kubectl {command[0]}", line, os.environ)
+
+
+def helm(*command: str) -> str:
+    """Run Helm in the release's namespace.
+
+    Raises:
+        Problem: It fails.
+    """
+    return run(f"helm {command[0]}", ["helm", "--namespace", NAMESPACE, *command], os.environ)
+
+
+def make_namespace() -> None:
+    """Make the namespace, under the "restricted" pod security standard."""
+    label = "pod-security.kubernetes.io/enforce=restricted"
+    subprocess.run(["kubectl", "create", "namespace", NAMESPACE], capture_output=True, check=False)
+    run("a label", ["kubectl", "label", "--overwrite", "namespace", NAMESPACE, label], os.environ)
+
+
+def install(*more: str) -> None:
+    """Install the chart, or upgrade it.
+
+    Args:
+        more: Options of Helm.
+
+    Raises:
+        Problem: The chart is refused.
+    """
+    values = [f"--values={path}" for path in VALUES]
+    helm("upgrade", "--install", NAME, str(CHART), *values, *more)
+
+
+def job() -> dict[str, Any] | None:
+    """Ask for the newest job and its tasks; None without an answer or a job."""
+    found = [one for one in (_ask("/jobs/overview") or {}).get("jobs", []) if one["name"] == JOB]
+    return max(found, key=lambda one: int(one["start-time"]), default=None)
+
+
+def runs() -> bool:
+    """Tell whether every task of the job runs."""
+    known = job()
+    if known is None or known["state"] != "RUNNING":
+        return False
+    tasks = known["tasks"]
+    return bool(tasks["total"] and tasks["running"] == tasks["total"])
+
+
+def checkpoints() -> int:
+    """Count the job's checkpoints that were completed since it began, or began again."""
+    known = job()
+    answer = _ask(f"/jobs/{known['jid']}/checkpoints") if known else None
+    return int(answer["counts"]["completed"]) if answer else 0
+
+
+def worker() -> str:
+    """Name the pod of a TaskManager that runs a part of the job."""
+    known = job()
+    if known is None:
+        raise Problem("there is no job")
+    for vertex in (_ask(f"/jobs/{known['jid']}") or {})["vertices"]:
+        where = _ask(f"/jobs/{known['jid']}/vertices/{vertex['id']}/taskmanagers") or {}
+        for one in where.get("taskmanagers", []):
+            if one["status"] == "RUNNING":
+                return str(one["taskmanager-id"])
+    raise Problem("no TaskManager runs a part of the job")
+
+
+def pods(component: str) -> list[str]:
+    """Name the pods of a part of the release."""
+    of = f"--selector=app.kubernetes.io/component={component}"
+    return kubectl("get", "pods", of, "--output=name").split()
+
+
+def wait(what: str, condition: Callable[[], bool], seconds: float) -> float:
+    """Wait for something.
+
+    Returns:
+        How long it took [s].
+
+    Raises:
+        Problem: It did not happen; with what the pods are at.
+    """
+    begin = time.monotonic()
+    while not condition():
+        if time.monotonic() - begin > seconds:
+            raise Problem(f"not after {seconds:g} s: {what}\n{kubectl('get', 'pods')}{events()}")
+        time.sleep(POLL_S)
+    return time.monotonic() - begin
+
+
+def events(most: int = 15) -> str:
+    """Give the last events."""
+    listed = kubectl("get", "events", "--sort-by=.lastTimestamp").splitlines()
+    return "\n".join(listed[-most:])
+
+
+def triggers() -> list[dict[str, Any]]:
+    """Read all triggers' messages, in order."""
+    from confluent_kafka import Consumer, TopicPartition
+
+    client = Consumer({"bootstrap.servers": BROKER, "group.id": "trial", "log_level": 0})
+    try:
+        topic = TopicPartition(f"{PUBLISH}.triggers", 0, 0)
+        _, end = client.get_watermark_offsets(topic, timeout=10)
+        client.assign([topic])
+        found: list[dict[str, Any]] = []
+        while len(found) < end:
+            message = client.poll(5)
+            if message is None:
+                break
+            found.append(json.loads(message.value()))
+        return found
+    finally:
+        client.close()
+
+
+def left() -> list[str]:
+    """Name what the namespace holds that is not there of its own accord."""
+    found = kubectl("get", ",".join(KINDS), "--output=name").split()
+    plain = [
+        f"{kind.partition('.')[0]}/{name}"
+        for kind, _, name in (one.partition("/") for one in found)
+    ]
+    return sorted(set(plain) - BUILT_IN)
+
+
+def _ask(path: str) -> dict[str, Any] | None:
+    try:
+        with _OPEN(f"{WEB}{path}", timeout=5) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
+    except (OSError, ValueError):
+        return None
+
+
+def replay(files: Sequence[Path]) -> "subprocess.Popen[bytes]":
+    """Begin to play files at real time, as detectors send them."""
+    from sys import executable
+
+    line = [executable, "-m", "beam_pipeline.cli", "replay", *map(str, files), "--brokers", BROKER]
+    return subprocess.Popen(line, cwd=ROOT)

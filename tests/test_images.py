@@ -1,0 +1,115 @@
+"""What goes into an image: locked packages, versions from one place, and nothing secret."""
+
+import re
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import pytest
+
+from flink import images, parts
+from flink.docker import runtime
+from flink.images import BASE, DOCKER, NAMES, ImageSettings, arguments, pip_configuration
+from flink.processes import Problem
+
+ROOT = Path(__file__).parents[1]
+LOCK = (ROOT / "requirements.lock").read_text()
+PROJECT = (ROOT / "pyproject.toml").read_text()
+
+
+def dockerfile(name):
+    return (DOCKER / f"{name}.Dockerfile").read_text()
+
+
+def packages():
+    return {block.partition("==")[0] for block in runtime.needed(LOCK, PROJECT)}
+
+
+def test_a_worker_has_what_our_code_imports_and_no_developers_tools():
+    found = packages()
+    assert {"apache-beam", "tensorflow", "confluent-kafka", "pyarrow", "grpcio"} <= found
+    assert not found & {"pytest", "mypy", "ruff", "hypothesis", "uv", "lalsuite", "tensorboard"}
+
+
+def test_a_worker_lacks_nothing_that_one_of_its_packages_asks_for():
+    found = packages()
+    for name in found:
+        try:
+            asked = distribution(name).requires or []
+        except PackageNotFoundError:
+            continue  # of another platform
+        needs = {re.split(r"[^A-Za-z0-9._-]", one)[0] for one in asked if ";" not in one}
+        needs = {re.sub(r"[-_.]+", "-", need).lower() for need in needs}
+        assert needs - runtime.UNUSED <= found, name
+
+
+def test_hashes_stay_with_their_packages():
+    blocks = runtime.needed(LOCK, PROJECT)
+    assert all("--hash=sha256:" in block for block in blocks)
+    assert "".join(blocks) == "".join(b for b in runtime.blocks(LOCK).values() if b in blocks)
+
+
+def test_a_package_that_is_not_locked_is_named():
+    project = '[project]\ndependencies = ["numpy>=2", "nowhere>=1"]\n'
+    with pytest.raises(KeyError, match="nowhere"):
+        runtime.needed(LOCK, project)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("    # via keras\n", {"keras"}),
+        ("    # via\n    #   -r requirements.in\n    #   a-b\n", {"a-b"}),
+    ],
+)
+def test_the_lock_says_through_whom_a_package_came(lines, expected):
+    assert runtime.through(f"some==1 \\\n    --hash=sha256:00\n{lines}") == expected
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_build_argument_has_a_value_from_the_one_place_that_names_it(name):
+    text = dockerfile(name)
+    asked = set(re.findall(r"^ARG (\w+)", text, re.MULTILINE))
+    given = arguments(name, BASE)
+    assert asked == set(given)
+    assert all(given.values())
+    for version in parts.versions().values():
+        assert not re.search(rf"\d\.\d.*{re.escape(version)}", text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_images_run_as_a_user_with_a_number(name):
+    users = re.findall(r"^USER (.*)$", dockerfile(name), re.MULTILINE)
+    assert users == ["10001:10001"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_images_list_their_packages(name):
+    assert "/usr/share/wavefier/packages.txt" in dockerfile(name)
+
+
+def test_what_pip_is_told_is_handed_over_and_stays_outside():
+    made = pip_configuration("global.index-url='https://mirror.example/simple'\n:env:.cert='/x'\n")
+    assert "index-url = https://mirror.example/simple" in made
+    assert "/x" not in made
+    mounts = re.findall(r"--mount=(\S+)", dockerfile("worker"))
+    assert mounts
+    assert all(mount.startswith("type=secret,") for mount in mounts)
+
+
+def test_names_are_the_charts():
+    settings = ImageSettings(registry="registry.example/group", tag="7")
+    assert settings.reference("worker") == "registry.example/group/wavefier/worker:7"
+    assert ImageSettings().reference("flink").endswith(f":{images.version()}")
+
+
+def test_what_is_missing_is_asked_for_in_one_line():
+    with pytest.raises(Problem) as raised:
+        images.require({"no-such-program-1": "package-b", "no-such-program-2": "package-a"})
+    said = str(raised.value)
+    assert said.endswith("apt-get install --no-install-recommends package-a package-b")
+    assert "\n" not in said
+
+
+def test_a_step_that_fails_shows_what_it_said():
+    with pytest.raises(Problem, match="step failed:\nreason"):
+        images.run("step", ["sh", "-c", "echo reason >&2; exit 3"], {"PATH": "/bin:/usr/bin"})
