@@ -15,7 +15,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 JAVA_PARTS := $(BIN)/python -m flink.parts
 
 .PHONY: help env demo test lint type check bench peers-env format lock clean
-.PHONY: flink-jar flink-env flink-up flink-down kafka-jars kafka-up kafka-down live-demo rehearsal
+.PHONY: flink-jar flink-env flink-up flink-down kafka-jars kafka-up kafka-down prometheus live-demo rehearsal
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,7 @@ demo: env  ## find GW150914 in 32 s of H1 and L1
 
 test: env  ## run all tests; without Java, all but those on a real cluster
 	$(JAVA_PARTS) --if-possible
+	$(BIN)/python -m flink.prometheus --if-possible
 	$(BIN)/python -m pytest -rs
 
 lint: env  ## style
@@ -75,6 +76,9 @@ kafka-up: env kafka-jars  ## start a Kafka broker on this machine
 
 kafka-down: env  ## stop it, remove its files
 	$(BIN)/python -m flink.broker down
+
+prometheus: env  ## get Prometheus, unless it is on the PATH
+	$(BIN)/python -m flink.prometheus
 
 live-demo: env flink-jar flink-env kafka-jars  ## find GW150914 live: broker, cluster, job and replay at real time
 	$(BIN)/python -m flink.demo

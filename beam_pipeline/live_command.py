@@ -20,6 +20,7 @@ from beam_pipeline.workers import pool
 from models.artefact import ArtefactError
 from transforms.broker import BrokerError, KafkaConfig, check_topics, ensure_topics
 from transforms.ingest.live import ReachError
+from transforms.observe.config import JSON, TEXT, ObserveConfig
 from transforms.sink.folder import OutputError
 from transforms.sink.kafka import output_topics
 
@@ -34,6 +35,7 @@ def run_live(options: argparse.Namespace, rest: Sequence[str], config: PipelineC
     Raises:
         UserError: The broker, a topic, the folder or an option cannot be used.
     """
+    observed = _observed(options)
     try:
         kafka = KafkaConfig(options.brokers, options.kafka_config or "")
         topics = tuple(options.topic)
@@ -44,7 +46,7 @@ def run_live(options: argparse.Namespace, rest: Sequence[str], config: PipelineC
         check_topics(kafka, topics)
         with ExitStack() as stack:
             logs = options.logs or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            workers = stack.enter_context(pool(logs))
+            workers = stack.enter_context(pool(logs, observed.environment()))
             name = f"wavefier-live-{options.group}"
             given = [f"--job_name={name}", *rest]
             beam_options = live_options(options.flink_master, workers, given)
@@ -52,6 +54,14 @@ def run_live(options: argparse.Namespace, rest: Sequence[str], config: PipelineC
     except MISTAKES as error:
         raise UserError(error) from error
     return DONE
+
+
+def _observed(options: argparse.Namespace) -> ObserveConfig:
+    log = JSON if options.json_logs else TEXT
+    try:
+        return ObserveConfig(options.metrics or "", log=log)
+    except ValueError as error:
+        raise UserError(error) from error
 
 
 @dataclass(frozen=True)
