@@ -51,17 +51,16 @@ def test_the_rules_do_what_their_cases_say(promtool):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_cases_tell_an_alert_that_fires_always_or_never(promtool, tmp_path, name):
+@pytest.mark.parametrize("expression", ["vector(1)", "vector(1) > 2"])
+def test_the_cases_tell_alerts_that_fire_always_or_never(promtool, tmp_path, expression):
     tree = yaml.safe_load(ALERTS.read_text())
-    (own,) = [r for group in tree["groups"] for r in group["rules"] if r.get("alert") == name]
-    for expression in ("vector(1)", "vector(1) > 2"):
-        own["expr"] = expression
-        own["for"] = "0s"
-        (tmp_path / "alerts.yaml").write_text(yaml.safe_dump(tree))
-        cases = tmp_path / "alerts_test.yaml"
-        cases.write_text(CASES.read_text())
-        assert told(promtool, "test", "rules", cases).returncode != 0
+    for rule in [rule for group in tree["groups"] for rule in group["rules"] if "alert" in rule]:
+        rule |= {"expr": expression, "for": "0s"}
+    (tmp_path / "alerts.yaml").write_text(yaml.safe_dump(tree))
+    cases = tmp_path / "alerts_test.yaml"
+    cases.write_text(CASES.read_text())
+    said = told(promtool, "test", "rules", cases)
+    assert set(re.findall(r"alertname: (\w+)", said.stdout + said.stderr)) == set(NAMES)
 
 
 def test_each_alert_has_a_case_with_its_cause_and_one_without():

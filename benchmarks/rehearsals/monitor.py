@@ -1,5 +1,6 @@
 """Prometheus beside a rehearsal: what it has seen of the job, by the dashboard and the rules."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from flink.prometheus import (
 PYTHON, FLINK, SERVER = 9400, 9249, 9090
 """Ports, fixed: a monitored rehearsal has a network of its own, as Flink's can be reached from
 every interface."""
+ALONE = ("unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+"""Before a command: it gets a network namespace of its own, with loopback only."""
 MANAGERS = 6
 """TaskManagers that there may be in turn, at most."""
 
@@ -41,7 +44,7 @@ def refuse_company() -> None:
     routes = Path("/proc/self/net/route").read_text().splitlines()[1:]
     others = sorted({route.split()[0] for route in routes} - {"lo"})
     if others:
-        line = "unshare --map-root-user --net sh -c 'ip link set lo up && exec \"$@\"' sh COMMAND"
+        line = f"{shlex.join(ALONE)} COMMAND"
         raise Problem(f"Flink's metrics would be open to {', '.join(others)}: run it as {line}")
 
 
