@@ -41,7 +41,7 @@ from transforms.observe.catalogue import CATALOGUE, COUNTER, HISTOGRAM, PREFIX, 
 from transforms.observe.config import ObserveConfig
 from transforms.observe.endpoint import exposition, workers
 from transforms.observe.inspiral import LOWEST, inspiral_range
-from transforms.observe.journal import JsonLines, write
+from transforms.observe.journal import JsonLines
 from transforms.observe.reasons import CHECK, OTHER, gap_kind, letter_kind
 from transforms.observe.record import Recorder, Spent, recorder
 from transforms.sink.utc import from_unix
@@ -114,6 +114,7 @@ def test_every_kind_of_element_is_counted(record, tmp_path):
     block = Block("H1", NAME, 4096, 0, b"12345678", 0, S, 0, S)
     record.messages(2, 1000, 7)
     record.frame(sent)
+    assert values(tmp_path)["repeated_frames_total", NAME] == 0
     record.frame(replace(sent, analysed=True))  # its time is told, it is not counted again
     record.frame(replace(sent, data=b""))
     record.repeated(NAME)
@@ -143,6 +144,7 @@ def test_what_is_published_is_counted_by_what_it_is(record, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     record.published(trigger(status=PRELIMINARY))
     record.published(trigger(status=FINAL, score=0.3))
+    assert values(tmp_path)["dead_letters_total", "damaged"] == 0  # there before the first one
     record.published(Segment("H1", NAME, 10 * S, 14 * S, True))
     record.published(Segment("H1", NAME, 14 * S, 16 * S, False, "too short: 2 s, 16 s needed"))
     record.published(DeadLetter("t/0/1", "t/0/1: damaged: its checksum does not fit"))
@@ -407,12 +409,16 @@ def test_a_line_of_the_log_is_json_with_gps():
 
 
 def test_json_is_written_once_however_often_it_is_asked_for():
-    root, before = logging.getLogger(), logging.getLogger().handlers[:]
-    try:
-        write("text")
-        assert root.handlers == before
-        write("json")
-        write("json")
-        assert len(root.handlers) == len(before) + 1
-    finally:
-        root.handlers[:] = before
+    script = (
+        "import logging\n"
+        "from transforms.observe import journal\n"
+        "{before}\n"
+        "journal.write('text'); journal.write('json'); journal.write('json')\n"
+        "logging.warning('once')\n"
+    )
+    for before in ("", "logging.warning('as text')"):
+        command = [sys.executable, "-c", script.format(before=before)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        *first, last = done.stderr.splitlines()
+        assert json.loads(last)["message"] == "once"
+        assert len(first) == bool(before)

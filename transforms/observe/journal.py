@@ -2,9 +2,7 @@
 
 import json
 import logging
-import sys
 from datetime import UTC, datetime
-from typing import TextIO
 
 from transforms.gps import NANOSECONDS, to_seconds
 from transforms.observe.config import JSON
@@ -40,16 +38,14 @@ class JsonLines(logging.Formatter):
         return json.dumps(said, ensure_ascii=False, default=str)
 
 
-def write(kind: str, stream: TextIO | None = None) -> None:
-    """Have this process's log written to a stream, standard error by default, if as JSON.
-
-    Beam's workers send their log to the runner and write none themselves: text is left as it is.
-    """
+def write(kind: str) -> None:
+    """Have this process's log on standard error as JSON, if so asked; text is left as it is."""
     if kind != JSON:
         return
     root = logging.getLogger()
-    if any(isinstance(handler.formatter, JsonLines) for handler in root.handlers):
-        return
-    handler = logging.StreamHandler(stream or sys.stderr)
+    # Whoever logged first, a library perhaps, has opened it already, for text.
+    found = [one for one in root.handlers if type(one) is logging.StreamHandler]
+    handler = found[0] if found else logging.StreamHandler()
     handler.setFormatter(JsonLines())
-    root.addHandler(handler)
+    if not found:
+        root.addHandler(handler)

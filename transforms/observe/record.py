@@ -27,7 +27,7 @@ from transforms.observe.catalogue import (
 )
 from transforms.observe.config import ObserveConfig
 from transforms.observe.inspiral import inspiral_range
-from transforms.observe.reasons import OTHER, gap_kind, letter_kind
+from transforms.observe.reasons import LETTERS, OTHER, gap_kind, letter_kind
 from transforms.sink.utc import from_unix
 
 _LOG = logging.getLogger(__name__)
@@ -102,8 +102,11 @@ class Recorder:
         }
         self._series: dict[str, dict[tuple[str, ...], Any]] = {name: {} for name in self._metrics}
         self._spectra: dict[str, int] = {}
-        for stage in STAGES:  # so that all are there from the beginning
+        # Of a series that begins with 1, Prometheus does not see that it was 0 before.
+        for stage in STAGES:
             self._of("cpu_seconds_total", stage)
+        for kind in {kind for _, kind in LETTERS} | {OTHER}:
+            self._of("dead_letters_total", kind)
 
     def messages(self, count: int, size: int, waiting: int) -> None:
         """Messages were read: how many, their bytes, and how many wait."""
@@ -113,6 +116,9 @@ class Recorder:
 
     def frame(self, frame: Frame) -> None:
         """A frame was read."""
+        if (frame.channel,) not in self._series["frames_total"]:
+            for name in ("repeated_frames_total", "doubtful_triggers_total"):
+                self._of(name, frame.channel)
         if frame.data and not frame.analysed:
             self._of("frames_total", frame.channel).inc()
             self._of("frame_timestamp_seconds", frame.channel).set(_unix(frame.gps_end_ns))
