@@ -17,7 +17,7 @@ CHARTS := $(BIN)/python -m flink.charts
 
 .PHONY: help env demo test lint type check bench peers-env format lock clean
 .PHONY: chart-tools chart-check chart-package images-push deploy smoke rollback undeploy
-.PHONY: flink-jar flink-env flink-up flink-down kafka-jars kafka-up kafka-down live-demo rehearsal
+.PHONY: flink-jar flink-env flink-up flink-down kafka-jars kafka-up kafka-down prometheus live-demo rehearsal
 .PHONY: images k8s-binaries k8s-up k8s-test k8s-down
 
 help:  ## list the targets
@@ -37,6 +37,7 @@ demo: env  ## find GW150914 in 32 s of H1 and L1
 test: env  ## run all tests; without Java, all but those on a real cluster; without Go, all but the chart's
 	$(JAVA_PARTS) --if-possible
 	$(CHARTS) tools --if-possible
+	$(BIN)/python -m flink.prometheus --if-possible
 	$(BIN)/python -m pytest -rs
 
 lint: env  ## style
@@ -103,6 +104,9 @@ rollback: env chart-tools  ## go back to what was deployed before
 
 undeploy: env chart-tools  ## uninstall HELM_RELEASE
 	$(CHARTS) undeploy
+
+prometheus: env  ## get Prometheus, unless it is on the PATH
+	$(BIN)/python -m flink.prometheus
 
 live-demo: env flink-jar flink-env kafka-jars  ## find GW150914 live: broker, cluster, job and replay at real time
 	$(BIN)/python -m flink.demo

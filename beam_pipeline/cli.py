@@ -15,6 +15,8 @@ from beam_pipeline.exits import DATA_PROBLEM, DONE, USAGE, UserError
 from beam_pipeline.interrupt import Interrupted, stoppable
 from beam_pipeline.replay import options as replay_options
 from beam_pipeline.version import own_version
+from transforms.observe import journal
+from transforms.observe.config import JSON
 
 __all__ = ["DATA_PROBLEM", "DONE", "USAGE", "main"]
 
@@ -24,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
     _quiet(options.verbose)
+    if getattr(options, "json_logs", False):
+        journal.write(JSON)
     loopback.spare()
     temporary.gather()
     # Only now: what it imports reads the environment that was just set.
@@ -120,6 +124,8 @@ def _add_live(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         metavar="SECONDS",
         help="how long to wait for a broker that does not answer (default: 0)",
     )
+    live.add_argument("--metrics", metavar="HOST:PORT", help="show /metrics and /healthz here")
+    live.add_argument("--json-logs", action="store_true", help="write logs as lines of JSON")
 
 
 def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

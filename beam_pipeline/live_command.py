@@ -29,6 +29,7 @@ from transforms.broker import (
     ensure_topics,
 )
 from transforms.ingest.live import ReachError
+from transforms.observe.config import JSON, TEXT, ObserveConfig
 from transforms.sink.folder import OutputError
 from transforms.sink.kafka import output_topics
 
@@ -44,6 +45,7 @@ def run_live(options: argparse.Namespace, rest: Sequence[str], config: PipelineC
     Raises:
         UserError: The broker, a topic, the folder or an option cannot be used.
     """
+    observed = _observed(options)
     try:
         kafka = KafkaConfig(options.brokers, options.kafka_config or "")
         topics = tuple(options.topic)
@@ -59,7 +61,7 @@ def run_live(options: argparse.Namespace, rest: Sequence[str], config: PipelineC
             return DONE
         with ExitStack() as stack:
             logs = options.logs or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            workers = stack.enter_context(pool(logs))
+            workers = stack.enter_context(pool(logs, observed.environment()))
             beam_options = live_options(options.flink_master, workers, given)
             _run(job, config, beam_options, _Watched(options.flink_master, name))
     except MISTAKES as error:
@@ -80,6 +82,14 @@ def _see_topics(job: LiveJob, make: bool, patience_s: float) -> None:
                 raise
             sys.stderr.write(f"wavefier: {error}; waiting for it\n")
             time.sleep(_POLL_S)
+
+
+def _observed(options: argparse.Namespace) -> ObserveConfig:
+    log = JSON if options.json_logs else TEXT
+    try:
+        return ObserveConfig(options.metrics or "", log=log)
+    except ValueError as error:
+        raise UserError(error) from error
 
 
 @dataclass(frozen=True)

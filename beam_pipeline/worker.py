@@ -37,6 +37,10 @@ def main() -> None:
     )
     from apache_beam.runners.worker import sdk_worker_main
 
+    from transforms.observe.record import recorder
+
+    recorder()
+
     sdk_worker_main.main(sys.argv)
 
 

@@ -7,9 +7,10 @@ is what Beam's own images run, in this environment.
 
 import json
 import logging
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -31,8 +32,9 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ign
     TaskManagers do not know of each other: two of them have workers of the same name.
     """
 
-    def __init__(self, logs: Path | None) -> None:
+    def __init__(self, logs: Path | None, environment: Mapping[str, str]) -> None:
         self._logs = logs
+        self._environment = {**os.environ, **environment}
         self._lock = Lock()
         self._workers: list[subprocess.Popen[bytes]] = []
         self._made = 0
@@ -72,6 +74,7 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ign
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
+                env=self._environment,
                 start_new_session=True,
             )
         self._workers.append(worker)
@@ -90,11 +93,14 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ign
 
 
 @contextmanager
-def pool(logs: Path | None, port: int = 0) -> Iterator[str]:
+def pool(
+    logs: Path | None, environment: Mapping[str, str] | None = None, port: int = 0
+) -> Iterator[str]:
     """Serve workers while the block runs; none is left after it.
 
     Args:
         logs: Folder of the workers' logs, made if missing; None: they print what they log.
+        environment: What workers find in theirs beside what is in this process's.
         port: Where to listen; 0: at any free port.
 
     Yields:
@@ -102,7 +108,7 @@ def pool(logs: Path | None, port: int = 0) -> Iterator[str]:
     """
     if logs is not None:
         logs.mkdir(parents=True, exist_ok=True)
-    made = _Pool(logs)
+    made = _Pool(logs, environment or {})
     server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
     beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(made, server)
     found = server.add_insecure_port(f"{HOST}:{port}")

@@ -17,6 +17,7 @@ from beam_pipeline.config import PipelineConfig, parse_config
 from benchmarks import cores, report
 from benchmarks.rehearsals.commands import CommandFailed
 from benchmarks.rehearsals.course import perform
+from benchmarks.rehearsals.monitor import refuse_company
 from benchmarks.rehearsals.plan import IFOS, ROOM_S, SLACK_S, Plan
 from benchmarks.rehearsals.servers import KILLS, TASKMANAGER, UPGRADE, end_all
 from benchmarks.rehearsals.verdict import judge, lines
@@ -48,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     plan = _plan(options)
     folder = Path(tempfile.mkdtemp(prefix="rehearsal-"))
     try:
+        if plan.monitored:
+            refuse_company()
         verdict = judge(plan, perform(plan, folder))
     except (CommandFailed, TimeoutError, Problem, BrokerError, RuntimeError) as error:
         sys.stderr.write(f"rehearsal: {error}\n")
@@ -87,6 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     text = "what is killed, in turn (default: all; of a short rehearsal, a TaskManager and the job)"
     parser.add_argument("--kills", nargs="*", choices=KILLS, default=None, help=text)
     parser.add_argument("--format", choices=FORMATS, default=FORMATS[0])
+    text = "have Prometheus look on; needs a network namespace of its own"
+    parser.add_argument("--monitor", action="store_true", help=text)
     parser.add_argument("--keep", action="store_true", help="leave logs and results")
     report.add_options(parser)
     # Of 300 frames, it befalls some with each fault, and leaves results to be late with a kill.
@@ -111,6 +116,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         tuple(_faults(SHORT_LOSS / options.detectors if short else None)),
         _science(short),
         OVERHEAD_S + 2 * options.frames / speed + 120.0 * len(kills),
+        options.monitor,
     )
 
 

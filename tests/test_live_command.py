@@ -161,3 +161,18 @@ def test_a_worker_without_an_order_ends():
     command = [sys.executable, "-m", "beam_pipeline.worker"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     assert done.returncode == 0
+
+
+def test_workers_find_in_their_environment_what_the_pool_was_told(tmp_path):
+    logs = tmp_path / "logs"
+    with pool(logs, {"WAVEFIER_METRICS": "127.0.0.1:9"}):
+        (waiting,) = running(logs)
+        environment = Path(f"/proc/{waiting}/environ").read_bytes().split(b"\0")
+    assert b"WAVEFIER_METRICS=127.0.0.1:9" in environment
+
+
+def test_an_address_of_metrics_that_cannot_be_is_a_line(capsys):
+    command = ["live", "--brokers", "127.0.0.1:1", "--topic", "t", "--metrics", "9400"]
+    assert cli.main(command) == 2
+    said = capsys.readouterr().err
+    assert said == "wavefier: metrics at 9400: must be HOST:PORT, as in 127.0.0.1:9400\n"

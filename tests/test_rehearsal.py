@@ -12,6 +12,7 @@ from benchmarks.rehearsal import _parser, _plan
 from benchmarks.rehearsals.account import account
 from benchmarks.rehearsals.compare import analysed_differently, compare, judged, last_messages, same
 from benchmarks.rehearsals.deliveries import Delivery, Log, good, stretches
+from benchmarks.rehearsals.monitor import ALONE
 from benchmarks.rehearsals.plan import ROOM_S, SLACK_S
 from benchmarks.rehearsals.timing import (
     Beats,
@@ -23,9 +24,12 @@ from benchmarks.rehearsals.timing import (
     spread,
     undisturbed,
 )
-from flink import parts
+from flink import parts, prometheus
+from flink.processes import Problem
+from flink.prometheus import SERVER, program
 from transforms.elements import FINAL, PRELIMINARY, SETTLED, WITHDRAWN, Segment
 from transforms.gps import GPS_EPOCH_UNIX, NANOSECONDS
+from transforms.observe.catalogue import CATALOGUE, HISTOGRAM, PREFIX
 from transforms.sink.tables import TRIGGER_COLUMNS
 
 CHANNEL = "H1:STRAIN"
@@ -317,14 +321,29 @@ def test_with_more_kills_than_data_nothing_is_waited_for():
     assert [plan.window(number) for number in (0, 1)] == [(0, 0), (0, 0)]
 
 
-# Java machines start, and 300 s of data are played at two and a half times their speed.
-@pytest.mark.timeout(900)
-@pytest.mark.usefixtures("java")
-def test_a_short_rehearsal_loses_and_changes_nothing(tmp_path):
+@pytest.fixture(scope="module")
+def lack():
+    """Say why Prometheus cannot look on; empty if it can."""
+    probe = subprocess.run([*ALONE, "true"], capture_output=True, text=True, check=False)
+    try:
+        program(SERVER)
+        said = probe.stderr.strip() if probe.returncode else ""
+    except (Problem, OSError) as problem:
+        said = str(problem)
+    if said and prometheus.required():
+        pytest.fail(said)
+    return said
+
+
+@pytest.fixture(scope="module")
+def rehearsed(java, lack, tmp_path_factory):
+    """A rehearsal of 300 s, on which Prometheus looks if it can: its figures."""
+    tmp_path = tmp_path_factory.mktemp("rehearsal")
     path, folder = tmp_path / "rehearsal.json", tmp_path / "here"
     folder.mkdir()
+    command = [sys.executable, "-m", "benchmarks.rehearsal", "--frames", "300", "--json", path]
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.rehearsal", "--frames", "300", "--json", path],
+        command if lack else [*ALONE, *command, "--monitor"],
         cwd=parts.ROOT,
         env={**os.environ, "TMPDIR": str(folder)},
         capture_output=True,
@@ -332,7 +351,14 @@ def test_a_short_rehearsal_loses_and_changes_nothing(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    figures = json.loads(path.read_text())
+    assert not list(folder.iterdir())
+    return json.loads(path.read_text())
+
+
+# Java machines start, and 300 s of data are played at two and a half times their speed.
+@pytest.mark.timeout(900)
+def test_a_short_rehearsal_loses_and_changes_nothing(rehearsed):
+    figures = rehearsed
     wrong = ("frames_lost", "frames_corrupted", "frames_unsaid", "stretches_differing")
     wrong += ("triggers_missing", "triggers_extra", "triggers_differing")
     assert {name: figures[name] for name in wrong} == dict.fromkeys(wrong, 0)
@@ -344,4 +370,13 @@ def test_a_short_rehearsal_loses_and_changes_nothing(tmp_path):
         assert 2 < kill["recovery_s"] < 90
         assert kill["data_left_s"] > 0
     assert {"corrupt", "delay", "drop", "duplicate", "reorder"} == set(figures["faults"])
-    assert not list(folder.iterdir())
+
+
+@pytest.mark.timeout(900)
+def test_prometheus_has_all_that_the_dashboard_and_the_alerts_ask_for(rehearsed, lack):
+    if lack:
+        pytest.skip(f"left out: {lack}")
+    seen = rehearsed["seen"]
+    assert seen["unanswered"] == []
+    ours = {f"{PREFIX}_{one.name}" for one in CATALOGUE if one.kind != HISTOGRAM}
+    assert ours <= set(seen["metrics"])

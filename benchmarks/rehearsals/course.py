@@ -6,6 +6,7 @@ from pathlib import Path
 from benchmarks import archive, report
 from benchmarks.archive import Archive, Recipe
 from benchmarks.rehearsals.commands import running
+from benchmarks.rehearsals.monitor import look, monitor
 from benchmarks.rehearsals.plan import GROUP, RESULTS, Performance, Plan
 from benchmarks.rehearsals.servers import servers
 from benchmarks.rehearsals.stage import Deadline, Stage
@@ -33,11 +34,13 @@ def perform(plan: Plan, folder: Path) -> Performance:
     ]
     with ExitStack() as stack:
         report.progress("servers")
-        there = stack.enter_context(servers(folder / "servers"))
+        there = stack.enter_context(servers(folder / "servers", monitored=plan.monitored))
         broker = KafkaConfig(there.broker.address)
         inputs = {f"{GROUP}.{ifo}": Topic() for ifo in plan.ifos}
         ensure_topics(broker, {**inputs, **output_topics(RESULTS)})
         watch = stack.enter_context(Watch(there.broker.address, RESULTS))
+        if plan.monitored:
+            prometheus = stack.enter_context(monitor(folder / "prometheus"))
         log = folder / "live.log"
         names = ("--publish", RESULTS, "--group", GROUP)
         command = ["live", *names, *there.live_options(inputs, folder)]
@@ -52,6 +55,8 @@ def perform(plan: Plan, folder: Path) -> Performance:
         )
         stage.play(archives)
         stage.finish(archives, config)
+        if plan.monitored:
+            done.seen = look(prometheus)
     return done
 
 

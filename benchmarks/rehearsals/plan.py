@@ -6,6 +6,7 @@ from pathlib import Path
 from beam_pipeline.config import PipelineConfig
 from benchmarks.archive import FIRST_GPS
 from benchmarks.rehearsals.deliveries import Delivery
+from benchmarks.rehearsals.monitor import Seen
 from benchmarks.rehearsals.servers import BROKER, JOBMANAGER, TASKMANAGER, UPGRADE
 from benchmarks.rehearsals.timing import Wait
 from benchmarks.rehearsals.watch import Published
@@ -37,6 +38,8 @@ class Plan:
     """Options of ``wavefier replay``."""
     config: PipelineConfig
     deadline_s: float
+    monitored: bool = False
+    """Whether Prometheus looks on."""
 
     @property
     def ifos(self) -> tuple[str, ...]:
@@ -75,6 +78,8 @@ class Performance:
     published: Published = field(default_factory=lambda: Published([], [], []))
     checkpoint_bytes: list[int] = field(default_factory=list)
     """Sizes of checkpoints, as time goes by; the last is the last."""
+    seen: Seen | None = None
+    """What Prometheus has seen."""
     live: Path = Path()
     """Folder that the live job has written."""
     archive: Path = Path()

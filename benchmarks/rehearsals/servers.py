@@ -8,9 +8,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.rehearsals import monitor
 from flink.broker import Broker
 from flink.cluster import Cluster
-from flink.processes import free_ports
+from flink.processes import HOST, free_ports
 from flink.settings import QUICK, BrokerSettings, ClusterSettings
 
 TASKMANAGER, JOBMANAGER, BROKER = ("taskmanager", "jobmanager", "broker")
@@ -31,7 +32,9 @@ class Servers:
     def live_options(self, topics: Iterable[str], folder: Path) -> list[str | Path]:
         """Give the options of a live job on both, whose ``science.yaml`` is in its folder."""
         settings = self.cluster.settings
+        shown = ("--metrics", f"{HOST}:{monitor.PYTHON}") if settings.metrics_port else ()
         return [
+            *shown,
             *("--brokers", self.broker.address),
             *(part for topic in topics for part in ("--topic", topic)),
             *("--start", "earliest", "--output", folder / "live", "--logs", folder / "workers"),
@@ -71,7 +74,10 @@ class Servers:
 
 @contextmanager
 def servers(
-    folder: Path, java: str = QUICK, taskmanager_mb: int = ClusterSettings.taskmanager_mb
+    folder: Path,
+    java: str = QUICK,
+    taskmanager_mb: int = ClusterSettings.taskmanager_mb,
+    monitored: bool = False,
 ) -> Iterator[Servers]:
     """Run both while the block does; none of their processes and files is left.
 
@@ -80,6 +86,7 @@ def servers(
         java: Options of the Java machines; those of servers that live for minutes, unless
             said otherwise.
         taskmanager_mb: Memory of each TaskManager [MB].
+        monitored: Whether both show metrics, at the ports of ``monitor``.
     """
     kafka, controller, *flink = free_ports(7)
     broker = Broker(
@@ -92,6 +99,7 @@ def servers(
             java,
             taskmanager_mb=taskmanager_mb,
             high_availability=True,
+            metrics_port=monitor.FLINK if monitored else 0,
             port=flink[0],
             rpc_port=flink[1],
             job_port=flink[2],

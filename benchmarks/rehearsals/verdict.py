@@ -62,6 +62,10 @@ def judge(plan: Plan, done: Performance) -> Verdict:
         *compare.shown(messages, "messages"),
         *compare.shown(files, "files"),
         *([f"{stretches} stretches analysed differently"] if stretches else []),
+        *(
+            f"Prometheus has nothing on {each}"
+            for each in (done.seen.unanswered if done.seen else ())
+        ),
     ]
     figures = {
         **_frames(frames),
@@ -73,6 +77,7 @@ def judge(plan: Plan, done: Performance) -> Verdict:
         **_times(plan, done),
         "checkpoint_bytes": done.checkpoint_bytes[-1] if done.checkpoint_bytes else None,
         "checkpoints_bytes": done.checkpoint_bytes,
+        **({"seen": asdict(done.seen)} if done.seen else {}),
         "messages": {name: len(found) for name, found in vars(done.published).items()},
     }
     return Verdict(figures, tuple(complaints))

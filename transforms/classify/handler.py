@@ -14,6 +14,7 @@ from models.served_by_tfx import TfxModel
 from transforms.classify import features
 from transforms.classify.config import NATIVE, TFX_BSL
 from transforms.classify.features import ModelInput
+from transforms.observe.record import Spent, recorder
 
 Probabilities = npt.NDArray[np.float32]
 
@@ -68,6 +69,8 @@ class SavedModelHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: 
             )
         model = _MODELS[self.backend](card.folder)
         self.run_inference([_silence()], model)
+        if (record := recorder()) is not None:
+            record.model(card.label)
         return model
 
     def run_inference(
@@ -79,7 +82,8 @@ class SavedModelHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: 
         """Give each input's probabilities, [class], in the order of the batch."""
         images = np.stack([example.image for example in batch])
         parameters = np.stack([example.parameters for example in batch])
-        result: Iterable[Probabilities] = model(images, parameters)
+        with Spent("classify"):
+            result: Iterable[Probabilities] = model(images, parameters)
         return result
 
     def batch_elements_kwargs(self) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from transforms.detect.config import DetectConfig
 from transforms.detect.follow import follow
 from transforms.detect.search import search
 from transforms.detect.sessions import Session, Sessions
-from transforms.elements import Searched, Trigger, Whitened
+from transforms.elements import Candidate, Searched, Trigger, Whitened
+from transforms.observe.record import Spent, recorder
 
 EDGES = "edges"
 Edge: TypeAlias = tuple[str, list[bytes]]
@@ -64,11 +65,10 @@ class _Search(beam.DoFn):  # type: ignore[misc]
 
     def process(self, whitened: Whitened) -> Iterator[Trigger | TaggedEdge]:
         """Search one block."""
-        bank = bank_for(whitened.sample_rate, self._config, self._band_low)
         sessions, coder = Sessions.of(self._config), CandidateCoder()
         stretch = whitened.analyse_start_ns, whitened.analyse_end_ns
         edge: list[bytes] = []
-        for session in sessions.group(search(whitened, self._config, bank)):
+        for session in sessions.group(_found(whitened, self._config, self._band_low)):
             self._candidates.inc(len(session.candidates))
             if sessions.is_inside(session, stretch):
                 yield _trigger(session, self._config_id)
@@ -107,8 +107,7 @@ class _SearchNext(beam.DoFn):  # type: ignore[misc]
 
     def process(self, whitened: Whitened) -> Iterator[tuple[str, Searched]]:
         """Search one block."""
-        bank = bank_for(whitened.sample_rate, self._config, self._band_low)
-        found = tuple(search(whitened, self._config, bank)) if whitened.data else ()
+        found = _found(whitened, self._config, self._band_low) if whitened.data else ()
         self._candidates.inc(len(found))
         yield (
             whitened.channel,
@@ -141,6 +140,15 @@ class _Follow(beam.DoFn):  # type: ignore[misc]
             state.write(now)
         for trigger in triggers:
             yield timed(trigger, trigger.time_ns)
+
+
+def _found(whitened: Whitened, config: DetectConfig, band_low: float) -> tuple[Candidate, ...]:
+    with Spent("search"):
+        bank = bank_for(whitened.sample_rate, config, band_low)
+        found = tuple(search(whitened, config, bank))
+    if (record := recorder()) is not None:
+        record.searched(whitened, len(found))
+    return found
 
 
 def _trigger(session: Session, config_id: str) -> Any:

@@ -21,6 +21,7 @@ from transforms.ingest import reader
 from transforms.ingest.progress import Pace, Positions
 from transforms.ingest.rewind import Rewind
 from transforms.ingest.source import Decoder, Source
+from transforms.observe.record import Spent, recorder
 
 
 class Live(NamedTuple):
@@ -190,7 +191,8 @@ class ReadFrames(beam.DoFn):  # type: ignore[misc]
         start = tracker.current_restriction()
         if start.done:
             return
-        batch = self._reader.read(start)
+        with Spent("read"):
+            batch = self._reader.read(start)
         if not tracker.try_claim(batch.positions):
             return
         self._count(batch)
@@ -214,3 +216,7 @@ class ReadFrames(beam.DoFn):  # type: ignore[misc]
         self.frames.inc(len(batch.frames))
         self.dead_letters.inc(len(batch.dead_letters))
         self.lag.set(batch.lag)
+        if (record := recorder()) is not None:
+            record.messages(batch.messages, batch.size, batch.lag)
+            for frame in batch.frames:
+                record.frame(frame)

@@ -33,6 +33,7 @@ from transforms.coders import (
 from transforms.elements import Block, DeadLetter, Frame, Segment
 from transforms.ingest.head import Head
 from transforms.ingest.stitch import StitchConfig, Stitcher
+from transforms.observe.record import Spent, recorder
 
 BAG_SECONDS = 104
 BAGS = 3
@@ -145,13 +146,20 @@ class _Stitch(beam.DoFn):  # type: ignore[misc]
         stitcher = _PROCESS.take(channel, before) or kept.restored(before, self._config)
         was = stitcher.head
         kept.last = _number(was.end_ns - 1) if was and was.kept_ns < was.end_ns else None
-        given = list(stitcher.feed(frame))
+        with Spent("stitch"):
+            given = list(stitcher.feed(frame))
         _PROCESS.keep(channel, kept.write(before, stitcher), stitcher)
-        self._repeated.inc(bool(frame.data) and stitcher.head == was and not given)
+        if frame.data and stitcher.head == was and not given:
+            self._repeat(channel)
         for each in given:
             yield self._out(each)
             if isinstance(each, Segment) and stitcher.head is not None:
                 yield timed(_nothing(each, stitcher.head), each.start_ns)
+
+    def _repeat(self, channel: str) -> None:
+        self._repeated.inc()
+        if (record := recorder()) is not None:
+            record.repeated(channel)
 
     def _out(self, given: Block | Segment | DeadLetter) -> Any:
         if isinstance(given, DeadLetter):
@@ -161,6 +169,8 @@ class _Stitch(beam.DoFn):  # type: ignore[misc]
             self._gaps.inc()
             return TaggedOutput(SEGMENTS, timed(given, given.start_ns))
         self._blocks.inc()
+        if (record := recorder()) is not None:
+            record.block(given)
         return timed(given, given.analyse_start_ns)
 
 

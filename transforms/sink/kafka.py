@@ -11,6 +11,7 @@ from apache_beam.pvalue import PDone
 import transforms.coders  # noqa: F401  (registers the elements' coders)
 from transforms.broker import KafkaConfig, Topic, check_topic
 from transforms.elements import DeadLetter, Segment, Trigger
+from transforms.observe.record import Spent, recorder
 from transforms.sink.messages import (
     DEAD_LETTERS,
     SEGMENTS,
@@ -115,15 +116,19 @@ class _Publish(beam.DoFn):  # type: ignore[misc]
     def process(self, element: Trigger | Segment | DeadLetter) -> None:
         """Send one element."""
         try:
-            topic, message = self._topic, self._make(element)
+            with Spent("publish"):
+                topic, message = self._topic, self._make(element)
         except ValueError as error:
             self._refused.inc()
             reason = f"its message cannot be made ({error}): report it to the software's keepers"
             source = getattr(element, "id", repr(element))
-            topic, message = self._letters, dead_letter_message(DeadLetter(source, reason))
+            element = DeadLetter(source, reason)
+            topic, message = self._letters, dead_letter_message(element)
         else:
             self._published.inc()
         self._publisher.send(topic, message, self._batch)
+        if (record := recorder()) is not None:
+            record.published(element)
 
     def finish_bundle(self) -> None:
         """Wait for the broker."""

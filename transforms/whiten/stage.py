@@ -10,6 +10,7 @@ from apache_beam.pvalue import TaggedOutput
 
 from transforms.coders import SEGMENTS, TaggedSegment
 from transforms.elements import Block, Segment, Whitened
+from transforms.observe.record import Spent, recorder
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import valid_range, whiten
 
@@ -46,7 +47,11 @@ class _Whiten(beam.DoFn):  # type: ignore[misc]
             return
         for segment in analysed(block, self._config):
             yield TaggedOutput(SEGMENTS, segment)
-        yield whiten(block, self._config, self._margin_ns)
+        with Spent("whiten"):
+            white = whiten(block, self._config, self._margin_ns)
+        if (record := recorder()) is not None:
+            record.whitened(white)
+        yield white
 
 
 def _nothing(block: Block) -> Whitened:

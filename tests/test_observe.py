@@ -1,0 +1,424 @@
+"""What a running job tells about itself: counts, endpoint, log, and the range of a detector."""
+
+import io
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gwpy.astro import sensemon_range
+from gwpy.frequencyseries import FrequencySeries
+from prometheus_client import values as library
+from prometheus_client.parser import text_string_to_metric_families
+
+from flink.processes import free_ports
+from models import noise
+from transforms.elements import (
+    FINAL,
+    PRELIMINARY,
+    Block,
+    DeadLetter,
+    Frame,
+    Segment,
+    Trigger,
+    Whitened,
+)
+from transforms.gps import NANOSECONDS as S
+from transforms.ingest.config import IngestConfig
+from transforms.ingest.decoder import Decoder
+from transforms.ingest.encoder import encode
+from transforms.observe import record as recording
+from transforms.observe.catalogue import CATALOGUE, COUNTER, HISTOGRAM, PREFIX, STAGES
+from transforms.observe.config import ObserveConfig
+from transforms.observe.endpoint import exposition, workers
+from transforms.observe.inspiral import LOWEST, inspiral_range
+from transforms.observe.journal import JsonLines
+from transforms.observe.reasons import CHECK, OTHER, gap_kind, letter_kind
+from transforms.observe.record import Recorder, Spent, recorder
+from transforms.sink.utc import from_unix
+
+ROOT = Path(__file__).parents[1]
+NAME = "H1:STRAIN"
+
+
+@pytest.fixture(autouse=True)
+def counts(monkeypatch):
+    """Let go of the files that a test counts in."""
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
+    monkeypatch.setattr(library, "ValueClass", library.ValueClass)
+    yield
+    library.close_all_multiprocess_files()
+
+
+@pytest.fixture
+def record(tmp_path):
+    """A recorder of a folder of its own."""
+    return Recorder(tmp_path)
+
+
+def values(folder):
+    """Every sample: (name, labels in alphabetical order) -> value."""
+    return samples(exposition(folder).decode())
+
+
+def samples(text):
+    return {
+        (
+            one.name.removeprefix(f"{PREFIX}_"),
+            *(v for _, v in sorted(one.labels.items())),
+        ): one.value
+        for family in text_string_to_metric_families(text)
+        for one in family.samples
+    }
+
+
+def now_ns():
+    return from_unix(time.time_ns())
+
+
+def frame(start_ns=None, **fields):
+    start = now_ns() // S * S - 3 * S if start_ns is None else start_ns
+    values = {"arrived_ns": time.time_ns() - S, "data": np.ones(4096).tobytes()}
+    return Frame("H1", NAME, 4096, start, **{**values, **fields})
+
+
+def trigger(**fields):
+    at = now_ns() - 2 * S
+    numbers = dict.fromkeys(("frequency", "low_frequency", "high_frequency", "bandwidth"), 100.0)
+    numbers |= dict.fromkeys(("duration", "q", "snr", "rank", "amplitude", "phase"), 1.0)
+    values = {"id": "a", "ifo": "H1", "channel": NAME, "time_ns": at, "start_ns": at}
+    values |= {"end_ns": at, "wavelet": "morlet", "tiles": 1, "dq": (), "config": "c"}
+    values |= {"data_time_ns": at, "label": "blip", "score": 0.9, "arrived_ns": time.time_ns() - S}
+    return Trigger(**{**values, **numbers, **fields})
+
+
+def whitened(asd_start_ns=0, **fields):
+    asd = np.full((1, 8193), 1e-23, np.float32)
+    values = {"data": b"1234", "asd": asd.tobytes(), "asd_start_ns": asd_start_ns}
+    values |= {"valid_start_ns": 0, "valid_end_ns": S, "analyse_start_ns": 99 * S}
+    values |= {"analyse_end_ns": 100 * S, "asd_step_ns": 128 * S, "asd_resolution": 0.25}
+    return Whitened("H1", NAME, 4096, 0, **{**values, "response": b"", **fields})
+
+
+def test_every_kind_of_element_is_counted(record, tmp_path):
+    sent = frame()
+    block = Block("H1", NAME, 4096, 0, b"12345678", 0, S, 0, S)
+    record.messages(2, 1000, 7)
+    record.frame(sent)
+    assert values(tmp_path)["repeated_frames_total", NAME] == 0
+    record.frame(replace(sent, analysed=True))  # its time is told, it is not counted again
+    record.frame(replace(sent, data=b""))
+    record.repeated(NAME)
+    record.block(block)
+    record.whitened(whitened())
+    record.searched(whitened(arrived_ns=time.time_ns() - S), 3)
+    record.model("wavefier-1 abc")
+    seen = values(tmp_path)
+    assert seen["messages_total",] == 2
+    assert seen["message_bytes_total",] == 1000
+    assert seen["waiting_messages",] == 7
+    assert seen["frames_total", NAME] == 1
+    assert seen["repeated_frames_total", NAME] == 1
+    assert seen["blocks_total", NAME] == 1
+    assert seen["candidates_total", NAME] == 3
+    assert seen["model_info", "wavefier-1 abc"] == 1
+    assert seen["psd_age_seconds", NAME] == 100
+    assert seen["range_megaparsecs", NAME] > 1
+    assert seen["search_latency_seconds_sum", "H1"] == pytest.approx(1, abs=0.5)
+    assert seen["workers",] == 1
+    # The end of the frame on the clock that Prometheus has.
+    behind = now_ns() - sent.gps_end_ns
+    assert time.time() - seen["frame_timestamp_seconds", NAME] == pytest.approx(behind / S, abs=1)
+
+
+def test_what_is_published_is_counted_by_what_it_is(record, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    record.published(trigger(status=PRELIMINARY))
+    record.published(trigger(status=FINAL, score=0.3))
+    assert values(tmp_path)["dead_letters_total", "damaged"] == 0  # there before the first one
+    record.published(Segment("H1", NAME, 10 * S, 14 * S, True))
+    record.published(Segment("H1", NAME, 14 * S, 16 * S, False, "too short: 2 s, 16 s needed"))
+    record.published(DeadLetter("t/0/1", "t/0/1: damaged: its checksum does not fit"))
+    seen = values(tmp_path)
+    assert seen["triggers_total", NAME, "blip", PRELIMINARY] == 1
+    assert seen["triggers_total", NAME, "blip", FINAL] == 1
+    assert seen["doubtful_triggers_total", NAME] == 1
+    assert seen["analysed_seconds_total", NAME] == 4
+    assert seen["gap_seconds_total", NAME, "too short"] == 2
+    assert seen["gaps_total", NAME, "too short"] == 1
+    assert seen["dead_letters_total", "damaged"] == 1
+    assert seen["arrival_latency_seconds_sum", "H1", FINAL] == pytest.approx(1, abs=0.5)
+    assert seen["data_latency_seconds_sum", "H1", FINAL] == pytest.approx(2, abs=0.5)
+    gap, letter = caplog.records
+    assert (gap.channel, gap.gps_start_ns, gap.gps_end_ns) == (NAME, 14 * S, 16 * S)
+    assert (letter.source, letter.reason) == ("t/0/1", "damaged")
+
+
+def test_a_histogram_holds_each_delay_once(record, tmp_path):
+    for seconds in (0.05, 0.25, 1000.0):
+        record.published(trigger(arrived_ns=time.time_ns() - round(seconds * S)))
+    seen = values(tmp_path)
+    counts = {key[2]: n for key, n in seen.items() if key[0] == "arrival_latency_seconds_bucket"}
+    assert list(counts.values()) == sorted(counts.values())
+    assert seen["arrival_latency_seconds_count", "H1", FINAL] == 3
+    assert (counts["0.2"], counts["300.0"], counts["+Inf"]) == (1, 2, 3)
+
+
+def test_the_range_is_made_when_the_spectrum_is_another(record, tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(recording, "inspiral_range", lambda *_: made.append(1) or 1.0)
+    for start in (0, 0, 128 * S, 128 * S):
+        record.whitened(whitened(asd_start_ns=start))
+    assert len(made) == 2
+
+
+def test_series_without_end_are_counted_together(record, tmp_path, monkeypatch):
+    monkeypatch.setattr(recording, "MOST_SERIES", 3)
+    for number in range(10):
+        record.repeated(f"H1:{number}")
+    seen = {key: n for key, n in values(tmp_path).items() if key[0] == "repeated_frames_total"}
+    assert len(seen) == 4
+    assert seen["repeated_frames_total", OTHER] == 7
+
+
+def test_an_archive_job_counts_nothing(monkeypatch):
+    for name in ("WAVEFIER_METRICS", "WAVEFIER_METRICS_FOLDER", "WAVEFIER_LOG"):
+        monkeypatch.delenv(name, raising=False)
+    assert recorder() is None
+
+
+def test_a_stage_is_charged_with_the_time_of_its_thread(record, tmp_path, monkeypatch):
+    monkeypatch.setattr(recording, "recorder", lambda: record)
+    with Spent("search"):
+        end = time.thread_time() + 0.05
+        while time.thread_time() < end:
+            pass
+        time.sleep(0.2)  # waiting is no work
+    seen = values(tmp_path)
+    assert 0.05 <= seen["cpu_seconds_total", "search"] < 0.15
+    assert {key[1] for key in seen if key[0] == "cpu_seconds_total"} == set(STAGES)
+
+
+def test_a_call_costs_microseconds(record):
+    block = Block("H1", NAME, 4096, 0, b"12345678", 0, S, 0, S)
+    white, sent = whitened(), frame()
+    calls = (
+        lambda: record.block(block),
+        lambda: record.whitened(white),
+        lambda: record.searched(white, 3),
+        lambda: record.frame(sent),
+    )
+
+    def cost(call):
+        """Processor time [s] of one; the least of some, as others work on this machine too."""
+        each = []
+        for _ in range(20):
+            begun = time.thread_time()
+            for _ in range(200):
+                call()
+            each.append((time.thread_time() - begun) / 200)
+        return min(each)
+
+    assert max(map(cost, calls)) < 12e-6
+
+
+def test_each_metric_is_as_prometheus_wants_it():
+    assert len({one.name for one in CATALOGUE}) == len(CATALOGUE)
+    for one in CATALOGUE:
+        assert one.name.endswith("_total") == (one.kind == COUNTER)
+        assert one.name.endswith("_seconds") or one.kind != HISTOGRAM
+
+
+def test_each_metric_is_documented():
+    text = (ROOT / "docs" / "monitoring.md").read_text()
+    rows = {line.split("`")[1] for line in text.splitlines() if line.startswith("| `wavefier_")}
+    assert rows == {f"{PREFIX}_{one.name}" for one in CATALOGUE}
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("t/0/1: H1:S came too late: 4 s of newer data are analysed without it", "late"),
+        ("t/0/1: H1:S at GPS 99 is not of this time: set its clock", "clock"),
+        ("t/0/1: H1:S comes at 4096 Hz, before at 16384 Hz; send one rate", "rate"),
+        ("t/0/1: no channel A; it holds B; name one of these with --channel", "channel"),
+        ("its message cannot be made (nan): report it", "unpublishable"),
+        ("something quite new", OTHER),
+    ],
+)
+def test_reasons_have_few_kinds(reason, kind):
+    assert letter_kind(reason) == kind
+
+
+@pytest.mark.parametrize("wire", ["lldd", "gwf", "row"])
+def test_damage_that_the_decoder_finds_has_a_kind(wire):
+    messages = encode([frame(1_400_000_000 * S)], wire)
+    last = bytearray(messages[-1])
+    last[-40] ^= 255
+    letters = [
+        one
+        for message in (
+            *messages[:-1],
+            bytes(last),
+            messages[0][: len(messages[0]) // 2],
+            b"",
+            b"?",
+        )
+        for one in Decoder(IngestConfig()).feed(message, "t/0/1", 0)
+        if isinstance(one, DeadLetter)
+    ]
+    assert len(letters) >= 3
+    assert OTHER not in {letter_kind(one.reason) for one in letters}
+
+
+def test_gaps_have_few_kinds():
+    assert gap_kind("no data") == "no data"
+    assert gap_kind("too short: 2 s, 16 s needed") == "too short"
+    assert gap_kind("CBC_CAT1") == CHECK
+
+
+@pytest.mark.parametrize("curve", ["aligo_O4high", "avirgo_O4high", "L1_O3a_measured_asd"])
+def test_the_range_is_that_of_gwpy(curve):
+    resolution, rate = 0.25, 4096
+    frequency = np.arange(round(rate / 2 / resolution) + 1) * resolution
+    psd = noise.load(curve).at(frequency) ** 2
+    series = FrequencySeries(psd, f0=0, df=resolution, unit="1 / Hz")
+    expected = sensemon_range(series[1:], fmin=LOWEST).to_value("Mpc")
+    assert inspiral_range(np.sqrt(psd), resolution) == pytest.approx(expected, rel=2e-3)
+
+
+def test_the_range_scales_with_the_noise_and_leaves_out_what_is_no_number():
+    asd = np.full(8193, 1e-23)
+    whole = inspiral_range(asd, 0.25)
+    assert inspiral_range(asd / 2, 0.25) == pytest.approx(2 * whole)
+    asd[4000:4010] = np.nan
+    asd[4010] = 0
+    assert 0.99 * whole < inspiral_range(asd, 0.25) < whole
+    assert inspiral_range(asd[:40], 0.25) == 0
+
+
+@pytest.mark.parametrize("address", ["9400", "host:", ":9400", "host:port", "host:99999"])
+def test_an_address_that_cannot_be_is_refused(address):
+    with pytest.raises(ValueError, match="HOST:PORT"):
+        ObserveConfig(address)
+
+
+def test_workers_are_told_by_their_environment(tmp_path):
+    config = ObserveConfig("[::1]:9400", str(tmp_path), "json")
+    assert ObserveConfig.from_environment(config.environment()) == config
+    assert config.place == ("::1", 9400)
+    assert ObserveConfig.from_environment({}) == ObserveConfig()
+    with pytest.raises(ValueError, match="WAVEFIER_LOG=xml: must be"):
+        ObserveConfig.from_environment({"WAVEFIER_LOG": "xml"})
+
+
+WORKER = """
+import sys, time
+from transforms.elements import Block
+from transforms.observe.record import recorder
+recorder().block(Block("H1", "H1:STRAIN", 4096, 0, b"12345678", 0, 1, 0, 1))
+print("there", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def address(tmp_path):
+    """The endpoint of two processes, of which either may serve, and both of them."""
+    (port,) = free_ports(1)
+    config = ObserveConfig(f"127.0.0.1:{port}", str(tmp_path / "counts"))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **config.environment()}
+    found = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER], env=environment, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    try:
+        assert [process.stdout.readline() for process in found] == ["there\n"] * 2
+        yield f"http://{config.address}", found
+    finally:
+        for process in found:
+            process.kill()
+            process.communicate()
+
+
+def get(url):
+    end = time.monotonic() + 20
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return answer.read().decode()
+        except urllib.error.HTTPError:
+            raise
+        except OSError:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+
+
+def test_one_address_tells_of_all_processes_and_outlives_each(address):
+    url, found = address
+    assert samples(get(f"{url}/metrics"))["blocks_total", NAME] == 2
+    assert json.loads(get(f"{url}/healthz")) == {"workers": 2}
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        get(f"{url}/else")
+    found[0].send_signal(signal.SIGKILL)
+    found[0].wait()
+    # What it has counted stays, whichever of them has served.
+    assert samples(get(f"{url}/metrics"))["blocks_total", NAME] == 2
+    assert json.loads(get(f"{url}/healthz")) == {"workers": 1}
+
+
+def test_a_channel_that_moves_is_as_it_was_said_last(tmp_path):
+    first = Recorder(tmp_path)
+    first.whitened(whitened(analyse_end_ns=200 * S))
+    for path in tmp_path.glob("*.db"):  # as another process's
+        path.rename(path.with_name(path.name.replace(str(os.getpid()), "999999999")))
+    second = Recorder(tmp_path)
+    second.whitened(whitened(analyse_end_ns=150 * S))
+    assert values(tmp_path)["psd_age_seconds", NAME] == 150
+    assert workers(tmp_path) == 1
+
+
+def test_a_line_of_the_log_is_json_with_gps():
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonLines())
+    log = logging.Logger("wavefier.test")
+    log.addHandler(handler)
+    log.info("gap of %d s", 4, extra={"channel": NAME, "gps_start_ns": 5 * S // 2})
+    try:
+        raise ValueError("no")
+    except ValueError:
+        log.exception("wrong")
+    said, wrong = map(json.loads, stream.getvalue().splitlines())
+    assert said["message"] == "gap of 4 s"
+    assert (said["level"], said["channel"], said["gps_start"]) == ("INFO", NAME, 2.5)
+    assert said["gps"] == pytest.approx(now_ns() / S, abs=5)
+    assert said["time"].endswith("+00:00")
+    assert "ValueError: no" in wrong["error"]
+
+
+def test_json_is_written_once_however_often_it_is_asked_for():
+    script = (
+        "import logging\n"
+        "from transforms.observe import journal\n"
+        "{before}\n"
+        "journal.write('text'); journal.write('json'); journal.write('json')\n"
+        "logging.warning('once')\n"
+    )
+    for before in ("", "logging.warning('as text')"):
+        command = [sys.executable, "-c", script.format(before=before)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        *first, last = done.stderr.splitlines()
+        assert json.loads(last)["message"] == "once"
+        assert len(first) == bool(before)

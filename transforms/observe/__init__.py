@@ -1,0 +1,1 @@
+"""What a running job tells about itself: counts, times and state for Prometheus, and its log."""
