@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Only now: what it imports reads the environment that was just set.
     from beam_pipeline.workers import pool
 
-    with pool(None, given.port):
+    with pool(None, port=given.port):
         asked.wait()
     return 0
 
