@@ -198,6 +198,14 @@ def test_a_wrong_value_is_named(wrong):
         charts.render(*LIVE, "--set", wrong)
 
 
+def test_a_number_with_a_point_reaches_the_science_as_a_number():
+    parts = made(*LIVE, "--set-json", "science.detect.threshold=5.5")
+    science = parts["ConfigMap", "gw-wavefier-science"]["data"]["science.yaml"]
+    assert yaml.safe_load(science) == {"detect": {"threshold": 5.5}}
+    with pytest.raises(Problem, match="/science/detect/threshold.*got string, want number"):
+        charts.render(*LIVE, "--set", "science.detect.threshold=5.5")
+
+
 def test_every_value_has_its_place_in_the_schema_and_a_default():
     values = yaml.safe_load((charts.CHART / "values.yaml").read_text())
 
