@@ -13,7 +13,7 @@ from beam_pipeline.cli import _parser
 from beam_pipeline.config import PipelineConfig, load_config
 from flink import charts, configuration
 from flink.processes import Problem
-from flink.settings import ClusterSettings
+from flink.settings import QUICK, ClusterSettings
 
 # Helm starts in half a second, and longer on a busy machine.
 pytestmark = pytest.mark.timeout(300)
@@ -83,6 +83,27 @@ def test_helm_finds_no_fault_and_kubernetes_knows_every_key(name):
 
 def test_there_are_five_examples():
     assert EXAMPLES == ["archive", "laptop", "live", "s3", "secured"]
+
+
+BOTH = ["--values", str(charts.EXAMPLES / "archive.yaml"), "--set", "live.enabled=true"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        BOTH,
+        ["--set", "metrics.flinkPort=0,metrics.workerPort=0,podDisruptionBudget.enabled=false"],
+        ["--set", "rbac.create=false,rbac.jobManagerAccount=a,rbac.taskManagerAccount=b"],
+        ["--set", "images.registry=r.example:5000/gw,images.tag=1.2,images.pullSecrets={a,b}"],
+        ["--set", "pods.priorityClass=high,pods.labels.team=gw,pods.annotations.note=x"],
+        ["--set", "storage.state.volume.storageClass=fast,storage.results.volume.claim=mine"],
+        ["--set", "live.channels={H1:A,L1:B},live.options={--max_bundle_size=16},live.files=false"],
+        ["--set", "networkPolicy.web[0].namespaceSelector.matchLabels.a=b", *BOTH],
+    ],
+    ids=" ".join,
+)
+def test_other_values_make_what_kubernetes_takes_too(given):
+    assert "Invalid: 0, Errors: 0, Skipped: 0" in charts.conform(charts.render(*LIVE, *given))
 
 
 def test_an_unknown_key_of_kubernetes_is_found():
@@ -177,6 +198,14 @@ def test_a_wrong_value_is_named(wrong):
         charts.render(*LIVE, "--set", wrong)
 
 
+def test_a_number_with_a_point_reaches_the_science_as_a_number():
+    parts = made(*LIVE, "--set-json", "science.detect.threshold=5.5")
+    science = parts["ConfigMap", "gw-wavefier-science"]["data"]["science.yaml"]
+    assert yaml.safe_load(science) == {"detect": {"threshold": 5.5}}
+    with pytest.raises(Problem, match="/science/detect/threshold.*got string, want number"):
+        charts.render(*LIVE, "--set", "science.detect.threshold=5.5")
+
+
 def test_every_value_has_its_place_in_the_schema_and_a_default():
     values = yaml.safe_load((charts.CHART / "values.yaml").read_text())
 
@@ -229,6 +258,7 @@ def test_flink_is_set_as_was_measured(tmp_path):
             assert yaml.safe_load(ours[key]) == value, key
     assert ours["heartbeat.interval"] == str(measured["heartbeat.interval"])
     assert configuration.OUT_OF_MEMORY in ours["env.java.opts.all"]
+    assert set(ours["env.java.opts.jobmanager"].split()) == set(QUICK.split())
 
 
 def test_a_users_setting_of_flink_wins():
@@ -308,6 +338,20 @@ def test_the_archives_command_is_one_that_the_command_line_takes(tmp_path):
     ]
     assert (options.start, options.end) == ("1368195072", "1368198672")
     assert rest == ["--direct_running_mode=multi_processing", "--direct_num_workers=4"]
+
+
+@pytest.mark.parametrize("time", ["2015-09-14 09:50:45", "Sep 14 2015, 09:50 # UTC", 'a: "b"'])
+def test_text_of_the_user_stays_one_argument(time):
+    """As YAML, such text could be a comment or a mapping."""
+    parts = made(
+        "--values",
+        str(charts.EXAMPLES / "archive.yaml"),
+        "--set-string",
+        f"archive.start={time}".replace(",", "\\,"),
+    )
+    (job,) = (part for key, part in parts.items() if key[0] == "Job")
+    arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert f"--start={time}" in arguments
 
 
 def test_other_files_are_another_job():
