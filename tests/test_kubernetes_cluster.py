@@ -112,6 +112,17 @@ def test_what_needs_the_cluster_says_how_to_start_it(settings):
         Kubernetes(settings).enter(["true"])
 
 
+def test_control_groups_are_made_in_every_hierarchy(tmp_path):
+    for hierarchy in ("cpu", "memory"):
+        (tmp_path / hierarchy).mkdir()
+        (tmp_path / hierarchy / "cgroup.procs").touch()
+    (tmp_path / "no-hierarchy").mkdir()
+    node.make_cgroups(tmp_path, "ours")
+    assert (tmp_path / "cpu" / "ours").is_dir()
+    assert (tmp_path / "memory" / "ours").is_dir()
+    assert not (tmp_path / "no-hierarchy" / "ours").exists()
+
+
 def test_control_groups_go_from_every_hierarchy(tmp_path):
     for hierarchy in ("cpu", "memory"):
         (tmp_path / hierarchy / "ours" / "pod" / "container").mkdir(parents=True)

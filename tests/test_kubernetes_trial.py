@@ -8,6 +8,7 @@ import yaml
 from flink import images
 from flink.kubernetes import release, trial
 from flink.kubernetes.release import CHART, VALUES
+from flink.processes import Problem
 
 
 def merged():
@@ -35,8 +36,9 @@ def test_the_chart_asks_for_the_images_that_are_built():
     assert values["images"]["pullPolicy"] == "Never"
 
 
-def test_a_taskmanager_waits_for_the_one_that_is_killed():
+def test_another_waits_for_each_that_is_killed():
     values = merged()
+    assert values["jobManager"]["replicas"] >= 2
     slots = values["taskManager"]["replicas"] * values["taskManager"]["slots"]
     assert slots >= 2 * values["live"]["parallelism"]
 
@@ -54,6 +56,25 @@ def test_the_science_is_the_one_that_the_archive_is_compared_with():
 
 def test_the_strain_is_of_two_detectors():
     assert [path.name[:1] for path in trial.STRAIN] == ["H", "L"]
+
+
+def test_the_leader_is_the_pod_whose_address_flink_noted(monkeypatch):
+    asked = []
+
+    def kubectl(*command):
+        asked.append(command)
+        noted = '{"org.apache.flink.k8s.leader.restserver":"3f2a,http://10.244.0.9:8081"}'
+        return noted if command[1] == "configmaps" else "pod/wavefier-jobmanager-x\n"
+
+    monkeypatch.setattr(release, "kubectl", kubectl)
+    assert release.leader() == "wavefier-jobmanager-x"
+    assert "--field-selector=status.podIP=10.244.0.9" in asked[-1]
+
+
+def test_without_a_leader_it_says_so(monkeypatch):
+    monkeypatch.setattr(release, "kubectl", lambda *_: "")
+    with pytest.raises(Problem, match="leads"):
+        release.leader()
 
 
 def test_what_a_namespace_has_of_its_own_accord_is_not_left_over(monkeypatch):

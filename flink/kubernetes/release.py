@@ -5,6 +5,7 @@ Runs in the cluster's network, where services have their names and Helm and kube
 
 import json
 import os
+import re
 import subprocess
 import time
 import urllib.request
@@ -112,10 +113,14 @@ def worker() -> str:
     raise Problem("no TaskManager runs a part of the job")
 
 
-def pods(component: str) -> list[str]:
-    """Name the pods of a part of the release."""
-    of = f"--selector=app.kubernetes.io/component={component}"
-    return kubectl("get", "pods", of, "--output=name").split()
+def leader() -> str:
+    """Name the pod of the JobManager that leads."""
+    maps = kubectl("get", "configmaps", "--output=jsonpath={.items[*].data}")
+    found = re.search(r"http://([0-9.]+):8081", maps)
+    if not found:
+        raise Problem("no JobManager leads")
+    address = f"--field-selector=status.podIP={found[1]}"
+    return kubectl("get", "pods", address, "--output=name").strip().partition("/")[2]
 
 
 def wait(what: str, condition: Callable[[], bool], seconds: float) -> float:

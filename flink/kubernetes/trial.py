@@ -85,8 +85,7 @@ def _play(science: dict[str, object]) -> None:
     try:
         time.sleep(8)
         _kill(release.worker(), "a TaskManager's pod")
-        (leader,) = release.pods("jobmanager")
-        _kill(leader.partition("/")[2], "the JobManager's pod")
+        _kill(release.leader(), "the JobManager's pod")
         with _told("the replay has ended"):
             player.wait()
     finally:
@@ -127,7 +126,7 @@ def _change(science: dict[str, object]) -> None:
     """Change the science: a new job analyses the last minutes again, under its own name."""
     before = {row["config"] for row in release.triggers()}
     with _told("the changed release runs"):
-        release.install(f"--set=science.detect.threshold={LATER_THRESHOLD}")
+        release.install(f'--set-json=science.detect={{"threshold": {LATER_THRESHOLD}}}')
         release.wait("the old job ends", lambda: not release.runs(), START_S)
         release.wait("the job runs", release.runs, START_S)
     with _told("GW150914 is found again"):
