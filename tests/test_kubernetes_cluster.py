@@ -48,6 +48,14 @@ def test_clients_know_the_token_that_the_server_lets_in(written):
     assert (written.conf / "tokens.csv").read_text().startswith(user["token"] + ",")
 
 
+def test_names_of_the_cluster_are_not_denied_with_those_outside(written):
+    # Plugins have an order of their own, whatever that of the file is.
+    inside, outside = (written.conf / "Corefile").read_text().split("\n. {")
+    assert "kubernetes cluster.local" in inside
+    assert "NXDOMAIN" not in inside
+    assert "NXDOMAIN" in outside
+
+
 def test_volumes_are_offered_to_claims(written):
     items = json.loads((written.conf / "storage.json").read_text())["items"]
     folders = [one["spec"]["hostPath"]["path"] for one in items if "spec" in one]

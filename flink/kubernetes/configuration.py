@@ -131,16 +131,19 @@ def _kubelet(conf: Path) -> dict[str, Any]:
 
 
 def _names(settings: KubernetesSettings) -> str:
-    return f""".:53 {{
+    return f"""{DOMAIN} in-addr.arpa {{
   bind {NODE}
   errors
   kubernetes {DOMAIN} in-addr.arpa {{
     kubeconfig {settings.kubeconfig} cluster
   }}
+  cache 5
+}}
+. {{
+  bind {NODE}
   template ANY ANY {{
     rcode NXDOMAIN
   }}
-  cache 5
 }}
 """
 
