@@ -21,7 +21,7 @@ from prometheus_client import values as library
 from prometheus_client.parser import text_string_to_metric_families
 
 from flink.processes import free_ports
-from models import noise
+from models.simulation import noise
 from transforms.elements import (
     FINAL,
     PRELIMINARY,
