@@ -13,14 +13,18 @@ from beam_pipeline.cli import main
 from models import artefact
 from models.evaluation import evaluate, snippets
 from models.simulation import simulate, waveforms
+from models.simulation.matching import find, match
 from models.training import settings
 from transforms.detect.config import DetectConfig
 from transforms.gps import to_index
 from transforms.whiten.config import WhitenConfig
 
 RATE = 4096
+QUIET = {"modulation": 0.0, "most_lines": 0}
+"""Noise that a snippet knows as well as a long stretch does."""
 MADE = simulate.SimulationConfig(
-    ("avirgo_O4high",), 1, 0, sample_rates=(RATE,), seconds=192, low_snr=15.0, high_snr=30.0
+    *(("avirgo_O4high",), 1, 0),
+    **{"sample_rates": (RATE,), "seconds": 192, "low_snr": 15.0, "high_snr": 30.0, **QUIET},
 )
 
 
@@ -32,9 +36,9 @@ def card():
 @pytest.fixture(scope="module")
 def truths():
     """Give simulated strain, and time and label of what is in it as our detector sees it."""
-    config = WhitenConfig()
-    made = simulate.stretch(MADE, 0, config, np.random.default_rng(11))
-    found = simulate.match(simulate.find(made.block, config, DetectConfig()), made.injections)
+    whitening, detection = WhitenConfig(), DetectConfig()
+    made = simulate.stretch(MADE, 0, whitening, detection, (11,))
+    found = match(find(made.block, whitening, detection), made)
     return made.block, [(e.trigger.time_ns, e.label) for e in found if e.loudest]
 
 
