@@ -18,15 +18,12 @@ import numpy.typing as npt
 
 from benchmarks import report
 from models import artefact
-from models.evaluation.evaluate import pipeline_of
+from models.evaluation.evaluate import asked, pipeline_of
 from models.served import ServedModel
 from models.simulation import background, injections, noise
 from models.simulation.injections import Drawn
 from models.simulation.matching import Example, Stretch, find, match
-from transforms.classify.features import model_input
 from transforms.detect.config import DetectConfig
-from transforms.elements import Block
-from transforms.gps import NANOSECONDS
 from transforms.whiten.config import WhitenConfig
 
 CURVES = {"H1": "H1_O3b_measured_asd", "L1": "L1_O3a_measured_asd"}
@@ -66,11 +63,9 @@ def examples(
             )
             strain[at * RATE : at * RATE + len(signal)] += signal
             made.append(injection)
-        start, end = quiet.start_ns, quiet.start_ns + SECONDS * NANOSECONDS
-        channel = f"X1:{curve}"
-        block = Block("X1", channel, RATE, start, strain.tobytes(), start, end, start, end)
+        block = quiet.block(strain)
         found = match(
-            find(block, whitening, detection), Stretch(block, curve, channel, tuple(made))
+            find(block, whitening, detection), Stretch(block, curve, block.channel, tuple(made))
         )
         yield from (each for each in found if each.label == "blip" and each.loudest)
 
@@ -86,10 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for ifo, curve in CURVES.items():
             rng = np.random.default_rng((options.seed, len(snr)))
             for each in examples(file[ifo], curve, pipeline, rng):
-                seen = model_input(each.trigger)
-                answer = model(seen.image[None], seen.parameters[None])[0]
                 snr.append(each.trigger.snr)
-                labels.append(card.classes[int(np.argmax(answer))])
+                labels.append(card.classes[int(np.argmax(asked(model, each.trigger)))])
     rows = _rows(np.array(snr), np.array(labels))
     print(f"{card.label}: {len(labels)} blips of gengli that were found")
     report.print_table(("SNR", "triggers", "blip", "others"), rows)

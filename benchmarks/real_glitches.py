@@ -19,10 +19,9 @@ import numpy as np
 from benchmarks import report
 from models import artefact
 from models.evaluation import snippets
-from models.evaluation.evaluate import pipeline_of
+from models.evaluation.evaluate import asked, pipeline_of
 from models.evaluation.strain_files import Strain
 from models.served import ServedModel
-from transforms.classify.features import model_input
 from transforms.elements import Trigger, Whitened
 from transforms.gps import NANOSECONDS
 
@@ -69,8 +68,7 @@ def labelled(path: Path, card: artefact.Card) -> list[Labelled]:
     for each, snr in zip(all_, omicron, strict=True):
         white = snippets.whiten_short(each, *made, bank.margin_seconds)
         at = snippets.trigger_at(white, MIDDLE_NS, detection, bank)
-        seen = model_input(at.trigger)
-        answer = model(seen.image[None], seen.parameters[None])[0]
+        answer = asked(model, at.trigger)
         order = np.argsort(-answer)
         ranking = tuple((card.classes[i], float(answer[i])) for i in order[:3])
         found.append(Labelled(float(snr), white, at.trigger, at.detected, ranking))

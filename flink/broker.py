@@ -99,9 +99,7 @@ class Broker:
     def _prepare(self) -> None:
         """Refuse what cannot work, then lay out the storage unless it is there."""
         folder = self.settings.folder
-        if not self.settings.marks(folder) and folder.exists() and any(folder.iterdir()):
-            variable = self.settings.variable("folder")
-            raise Problem(f"{folder} holds other files: set {variable} to a new folder")
+        self.settings.refuse_others()
         parts.java()
         parts.broker()
         refuse_taken(self.settings.ports())

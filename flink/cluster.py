@@ -173,10 +173,8 @@ class Cluster:
     def _refuse_others(self) -> None:
         """Refuse a folder that holds something else, or a cluster with other settings."""
         folder = self.settings.folder
+        self.settings.refuse_others()
         found = ClusterSettings.load(folder)
-        if found is None and folder.exists() and any(folder.iterdir()):
-            variable = self.settings.variable("folder")
-            raise Problem(f"{folder} holds other files: set {variable} to a new folder")
         if found not in (None, self.settings):
             raise Problem(f"{folder} is of a cluster with other settings: make flink-down first")
 

@@ -69,6 +69,17 @@ class Settings:
         """Tell whether a folder is ours, to fill and to remove."""
         return (folder / FILE).exists()
 
+    def refuse_others(self) -> None:
+        """Refuse a folder that holds something else.
+
+        Raises:
+            Problem: It does.
+        """
+        folder = self.folder
+        if not self.marks(folder) and folder.exists() and any(folder.iterdir()):
+            variable = self.variable("folder")
+            raise Problem(f"{folder} holds other files: set {variable} to a new folder")
+
     def save(self) -> None:
         """Mark the folder as ours, with what is started there."""
         texts = {name: str(getattr(self, name)) for name in self._names()}

@@ -119,9 +119,7 @@ class Kubernetes:
     def _prepare(self) -> None:
         """Refuse what cannot work, then write the configuration."""
         folder = self.settings.folder
-        if not self.settings.marks(folder) and folder.exists() and any(folder.iterdir()):
-            variable = self.settings.variable("folder")
-            raise Problem(f"{folder} holds other files: set {variable} to a new folder")
+        self.settings.refuse_others()
         for hidden in (*node.KEPT.values(), "/run"):
             if folder.is_relative_to(hidden) or self.settings.binaries.is_relative_to(hidden):
                 raise Problem(f"{folder} is under {hidden}, which the node hides: choose another")
@@ -140,6 +138,7 @@ class Kubernetes:
         if launch.MACHINE not in running:
             # What outlived it cannot be used.
             self.processes.end(running)
+            running = {}
             ready = self.settings.folder / node.READY
             ready.unlink(missing_ok=True)
             environment = {"PYTHONPATH": str(Path(__file__).parents[2])}

@@ -115,7 +115,7 @@ def _evaluated(
     rows: list[tuple[int, dict[str, Any], npt.NDArray[np.float32]]] = []
     timed: list[Trigger] = []
     for number, event in found:
-        answer = _asked(model, event.trigger)
+        answer = asked(model, event.trigger)
         rows.append((number, _row(card, event, answer), answer))
         if len(timed) < TIMED:
             timed.append(event.trigger)
@@ -143,7 +143,8 @@ def _notes(card: artefact.Card, rows: Sequence[Mapping[str, Any]]) -> tuple[str,
     return tuple(note for note in (found, other) if note)
 
 
-def _asked(model: ServedModel, trigger: Trigger) -> npt.NDArray[np.float32]:
+def asked(model: ServedModel, trigger: Trigger) -> npt.NDArray[np.float32]:
+    """Give the probabilities of one trigger, [class]."""
     seen = model_input(trigger)
     answer: npt.NDArray[np.float32] = model(seen.image[None], seen.parameters[None])[0]
     return answer
@@ -163,7 +164,7 @@ def _milliseconds(model: ServedModel, triggers: Sequence[Trigger]) -> float:
     """Give the CPU time of one event, all of it in this thread."""
     start = time.process_time()
     for trigger in triggers:
-        _asked(model, trigger)
+        asked(model, trigger)
     return (time.process_time() - start) * 1e3 / len(triggers)
 
 

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from scipy.signal import resample_poly
 
 from models.simulation import noise
-from transforms.gps import NANOSECONDS
+from transforms.elements import Block
+from transforms.gps import NANOSECONDS, to_ns
 from transforms.ingest import formats
 from transforms.ingest.config import IngestConfig
 
@@ -56,6 +57,13 @@ class Background:
     def seconds(self) -> float:
         """Give the length [s]."""
         return len(self.strain) / self.sample_rate
+
+    def block(self, strain: FloatArray) -> Block:
+        """Give strain in its place, [time], as what the pipeline analyses whole."""
+        start = self.start_ns
+        end = start + to_ns(len(strain), self.sample_rate)
+        where = f"X1:{self.name}", self.sample_rate, start
+        return Block("X1", *where, strain.tobytes(), start, end, start, end)
 
 
 @dataclass(frozen=True)

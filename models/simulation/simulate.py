@@ -15,8 +15,7 @@ from models.simulation.background import Background
 from models.simulation.injections import Injection
 from models.simulation.matching import Example, Interval, Stretch, find, match
 from transforms.detect.config import DetectConfig
-from transforms.elements import Block
-from transforms.gps import from_seconds, to_ns
+from transforms.gps import from_seconds
 from transforms.whiten.config import WhitenConfig
 
 Progress = Callable[[str, int, int], None]
@@ -118,7 +117,7 @@ def stretch(
             made.append(injection)
             first = round(at * rate)
             strain[first : first + len(signal)] += signal
-    block = _block(noise_alone, strain)
+    block = noise_alone.block(strain)
     return Stretch(block, noise_alone.name, key, tuple(made), known)
 
 
@@ -140,13 +139,6 @@ def _background(
     return chosen, _own(chosen, whitening, detection)
 
 
-def _block(noise_alone: Background, strain: background.FloatArray) -> Block:
-    rate, start = noise_alone.sample_rate, noise_alone.start_ns
-    end = start + to_ns(len(strain), rate)
-    channel = f"X1:{noise_alone.name}"
-    return Block("X1", channel, rate, start, strain.tobytes(), start, end, start, end)
-
-
 _OWN: dict[tuple[object, ...], tuple[Interval, ...]] = {}
 
 
@@ -157,7 +149,7 @@ def _own(
     which = noise_alone.name, noise_alone.start_ns, noise_alone.seconds, noise_alone.sample_rate
     key = (*which, whitening, detection)
     if key not in _OWN:
-        found = find(_block(noise_alone, noise_alone.strain), whitening, detection)
+        found = find(noise_alone.block(noise_alone.strain), whitening, detection)
         reach = from_seconds(KNOWN_REACH)
         _OWN[key] = tuple(
             (t.start_ns - reach, t.end_ns + reach) for t in found if t.snr >= KNOWN_SNR
