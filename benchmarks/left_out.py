@@ -88,11 +88,14 @@ def fitted(
     """Fit without what is left out, and give the test set's probabilities."""
     with tempfile.TemporaryDirectory() as folder:
         place = FitPlace(Path(folder), usable_cpus())
-        told = lambda step, done, total: report.progress(f"{step}: {done} of {total}")  # noqa: E731
-        model, _ = fit(config, sets, place, told, report.progress)
+        model, _ = fit(config, sets, place, _tell, report.progress)
     log_snr = test.parameters[:, PARAMETERS.index("snr")].astype(np.float64)
     temperature = calibration.temperatures(log_snr, calibrate(model, sets[1]))
     return np.asarray(softmax(logits(model, test) / temperature[:, None], axis=1))
+
+
+def _tell(step: str, done: int, total: int) -> None:
+    report.progress(f"{step}: {done} of {total}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

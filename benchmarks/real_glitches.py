@@ -32,7 +32,7 @@ MIDDLE_NS = (START * NANOSECONDS) + NANOSECONDS // 2
 """Where the glitches are [ns]."""
 HEADS = (
     *("snippet", "omicron", "snr", "frequency [Hz]", "duration [s]"),
-    *("label", "score", "second", "score "),
+    *("label", "score", "second", "score"),
 )
 COLUMNS = 7
 """Pictures in a row."""
