@@ -29,15 +29,20 @@ class FlinkCluster:
 
     def state(self, name: str) -> str | None:
         """Give the state of the newest job of a name; None without an answer or a job."""
+        job = self.newest(name)
+        return str(job["state"]) if job else None
+
+    def newest(self, name: str) -> dict[str, Any] | None:
+        """Give what the overview says of the newest job of a name; None without an answer."""
         jobs = self._jobs(name)
-        return str(jobs[-1]["state"]) if jobs else None
+        return jobs[-1] if jobs else None
 
     def runs(self, name: str) -> bool:
         """Tell whether every task of the newest job of a name runs."""
-        jobs = self._jobs(name)
-        job = self._ask(f"/jobs/{jobs[-1]['jid']}", "GET") if jobs else None
-        tasks = job["vertices"] if job else []
-        return bool(tasks) and all(task["status"] == "RUNNING" for task in tasks)
+        job = self.newest(name)
+        if job is None or job["state"] != "RUNNING":
+            return False
+        return bool(0 < job["tasks"]["total"] == job["tasks"]["running"])
 
     def cancel(self, name: str, patience_s: float = 30.0) -> bool:
         """End all jobs of a name and wait until they are; False if one is left."""
@@ -48,7 +53,7 @@ class FlinkCluster:
             if jobs is not None and not running:
                 return True
             for job in running:
-                self._ask(f"/jobs/{job['jid']}?mode=cancel", "PATCH")
+                self.ask(f"/jobs/{job['jid']}?mode=cancel", "PATCH")
             time.sleep(_POLL_S)
         return False
 
@@ -65,21 +70,22 @@ class FlinkCluster:
                 return "LOST"
             time.sleep(_POLL_S)
 
-    def _jobs(self, name: str) -> list[dict[str, Any]] | None:
-        answer = self._ask("/jobs/overview", "GET")
-        if answer is None:
-            return None
-        own = [job for job in answer.get("jobs", ()) if job["name"] == name]
-        return sorted(own, key=lambda job: int(job["start-time"]))
-
-    def _ask(self, path: str, method: str) -> dict[str, Any] | None:
+    def ask(self, path: str, method: str = "GET") -> dict[str, Any] | None:
+        """Ask for a path; None if nothing answers (yet)."""
         request = urllib.request.Request(f"http://{self._address}{path}", method=method)
         try:
             with self._open(request, timeout=_TIMEOUT_S) as answer:
                 found: dict[str, Any] = json.loads(answer.read() or b"{}")
                 return found
-        except (OSError, ValueError, urllib.error.URLError):
+        except (OSError, ValueError):
             return None
+
+    def _jobs(self, name: str) -> list[dict[str, Any]] | None:
+        answer = self.ask("/jobs/overview")
+        if answer is None:
+            return None
+        own = [job for job in answer.get("jobs", ()) if job["name"] == name]
+        return sorted(own, key=lambda job: int(job["start-time"]))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,22 +1,19 @@
 """A Flink cluster on this machine, with Beam's job server: `python -m flink.cluster up`."""
 
 import argparse
-import json
 import shutil
 import sys
 import time
-import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from beam_pipeline.flink_rest import FlinkCluster
 from flink import configuration, launch, parts
 from flink.launch import JOB_SERVER, JOBMANAGER, KINDS, TASKMANAGER, ZOOKEEPER
 from flink.processes import HOST, Problem, Processes, alone, listens, refuse_taken
 from flink.settings import ClusterSettings
 
 POLL_S = 0.25
-# No proxy stands between this machine and itself.
-LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Cluster:
@@ -28,6 +25,7 @@ class Cluster:
     def __init__(self, settings: ClusterSettings) -> None:
         self.settings = settings
         self.processes = Processes(settings.folder)
+        self._flink = FlinkCluster(f"{HOST}:{settings.port}")
 
     def up(self) -> str:
         """Start what does not run, wait until all of it is healthy, and say what came of it.
@@ -111,26 +109,18 @@ class Cluster:
             return None
         return {one["id"]: one["slotsNumber"] for one in answer["taskmanagers"]}
 
-    def ask(self, path: str) -> dict[str, Any] | None:
+    def ask(self, path: str, method: str = "GET") -> dict[str, Any] | None:
         """Ask the JobManager's REST interface; None if it does not answer (yet)."""
-        try:
-            with LOCAL.open(f"http://{HOST}:{self.settings.port}{path}", timeout=5) as answer:
-                found: dict[str, Any] = json.load(answer)
-                return found
-        except (OSError, ValueError):
-            return None
+        return self._flink.ask(path, method)
 
     def job(self, name: str) -> dict[str, Any] | None:
         """Ask for the newest job of a name; None if there is none, or no answer."""
-        found = (self.ask("/jobs/overview") or {}).get("jobs", [])
-        own = [one for one in found if one["name"] == name]
-        newest = max(own, key=lambda one: int(one["start-time"]), default=None)
+        newest = self._flink.newest(name)
         return self.ask(f"/jobs/{newest['jid']}") if newest else None
 
     def runs(self, name: str) -> bool:
         """Tell whether every task of a job runs."""
-        job = self.job(name)
-        return bool(job and all(one["status"] == "RUNNING" for one in job["vertices"]))
+        return self._flink.runs(name)
 
     def describe(self) -> str:
         """Say in one line what there is."""

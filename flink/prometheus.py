@@ -23,6 +23,7 @@ from typing import Any
 
 import yaml
 
+from beam_pipeline import loopback
 from flink.processes import HOST, Problem, Processes
 from flink.settings import ROOT
 
@@ -36,8 +37,7 @@ PATIENCE_S = 60.0
 STEPS = 2_000
 """Points of a query over the whole of a rehearsal, at most; Prometheus takes 11 000."""
 _METRIC = re.compile(r"\b(?:wavefier|flink)[_:][A-Za-z0-9_:]+")
-# No proxy stands between this machine and itself.
-_LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_LOCAL = loopback.opener(HOST)
 
 
 def program(name: str) -> Path:

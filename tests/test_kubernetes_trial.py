@@ -90,5 +90,5 @@ def test_what_a_namespace_has_of_its_own_accord_is_not_left_over(monkeypatch):
 def test_a_job_runs_when_all_its_tasks_do(monkeypatch, state, running, expected):
     tasks = {"total": 3, "running": running}
     known = {"name": release.JOB, "start-time": 1, "state": state, "tasks": tasks}
-    monkeypatch.setattr(release, "_ask", lambda _: json.loads(json.dumps({"jobs": [known]})))
+    monkeypatch.setattr(release.FLINK, "ask", lambda _: json.loads(json.dumps({"jobs": [known]})))
     assert release.runs() is expected

@@ -9,7 +9,6 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from urllib.request import Request
 
 import apache_beam as beam
 import confluent_kafka
@@ -22,7 +21,7 @@ from apache_beam.runners.sdf_utils import RestrictionTrackerView, ThreadsafeRest
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from flink import configuration, parts
-from flink.cluster import LOCAL, Cluster
+from flink.cluster import Cluster
 from flink.processes import free_ports
 from flink.settings import QUICK, ClusterSettings
 from transforms import gps
@@ -524,8 +523,7 @@ def frames(flink, broker, log, tmp_path):
     try:
         yield topic, path, process
         path, _ = running(flink)
-        url = f"http://localhost:{flink.settings.port}{path}?mode=cancel"
-        LOCAL.open(Request(url, method="PATCH"), timeout=10).close()
+        assert flink.ask(f"{path}?mode=cancel", "PATCH") is not None
         process.wait(60)
     finally:
         process.kill()

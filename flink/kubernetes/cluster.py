@@ -94,6 +94,7 @@ class Kubernetes:
             raise Problem("the cluster is not up: make k8s-up")
         path = f"{self.settings.binaries}{os.pathsep}{os.environ.get('PATH', '')}"
         own = {**os.environ, "KUBECONFIG": str(self.settings.kubeconfig), "PATH": path}
+        own["no_proxy"] = own["NO_PROXY"] = "*"  # none can be reached from there
         names = str(self.settings.conf / "client-resolv.conf")
         script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
         line = self._network(["unshare", "--mount", "sh", "-c", script, names, *command])

@@ -8,11 +8,11 @@ import os
 import re
 import subprocess
 import time
-import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from beam_pipeline.flink_rest import FlinkCluster
 from flink.images import run
 from flink.kubernetes.settings import NAMESPACE
 from flink.processes import Problem
@@ -24,7 +24,7 @@ VALUES = (
     Path(__file__).with_name("trial.yaml"),
 )
 NAME = "wavefier"
-WEB = f"http://{NAME}-jobmanager:8081"
+FLINK = FlinkCluster(f"{NAME}-jobmanager:8081")
 BROKER = f"{NAME}-kafka:9092"
 PUBLISH = "wavefier"
 JOB = "wavefier-live-wavefier"
@@ -36,7 +36,6 @@ KINDS = (
     *("serviceaccount", "role", "rolebinding", "persistentvolumeclaim"),
     *("networkpolicy", "poddisruptionbudget", "lease"),
 )
-_OPEN = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
 def kubectl(*command: str) -> str:
@@ -80,23 +79,18 @@ def install(*more: str) -> None:
 
 def job() -> dict[str, Any] | None:
     """Ask for the newest job and its tasks; None without an answer or a job."""
-    found = [one for one in (_ask("/jobs/overview") or {}).get("jobs", []) if one["name"] == JOB]
-    return max(found, key=lambda one: int(one["start-time"]), default=None)
+    return FLINK.newest(JOB)
 
 
 def runs() -> bool:
     """Tell whether every task of the job runs."""
-    known = job()
-    if known is None or known["state"] != "RUNNING":
-        return False
-    tasks = known["tasks"]
-    return bool(tasks["total"] and tasks["running"] == tasks["total"])
+    return FLINK.runs(JOB)
 
 
 def checkpoints() -> int:
     """Count the job's checkpoints that were completed since it began, or began again."""
     known = job()
-    answer = _ask(f"/jobs/{known['jid']}/checkpoints") if known else None
+    answer = FLINK.ask(f"/jobs/{known['jid']}/checkpoints") if known else None
     return int(answer["counts"]["completed"]) if answer else 0
 
 
@@ -105,8 +99,8 @@ def worker() -> str:
     known = job()
     if known is None:
         raise Problem("there is no job")
-    for vertex in (_ask(f"/jobs/{known['jid']}") or {})["vertices"]:
-        where = _ask(f"/jobs/{known['jid']}/vertices/{vertex['id']}/taskmanagers") or {}
+    for vertex in (FLINK.ask(f"/jobs/{known['jid']}") or {})["vertices"]:
+        where = FLINK.ask(f"/jobs/{known['jid']}/vertices/{vertex['id']}/taskmanagers") or {}
         for one in where.get("taskmanagers", []):
             if one["status"] == "RUNNING":
                 return str(one["taskmanager-id"])
@@ -174,15 +168,6 @@ def left() -> list[str]:
         for kind, _, name in (one.partition("/") for one in found)
     ]
     return sorted(set(plain) - BUILT_IN)
-
-
-def _ask(path: str) -> dict[str, Any] | None:
-    try:
-        with _OPEN(f"{WEB}{path}", timeout=5) as answer:
-            found: dict[str, Any] = json.load(answer)
-            return found
-    except (OSError, ValueError):
-        return None
 
 
 def replay(files: Sequence[Path]) -> "subprocess.Popen[bytes]":

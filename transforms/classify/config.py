@@ -5,6 +5,8 @@ from dataclasses import dataclass
 NATIVE = "native"
 TFX_BSL = "tfx_bsl"
 BACKENDS = (NATIVE, TFX_BSL)
+LOW_SCORE = 0.5
+"""A label with less is less likely than all others together."""
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,12 @@ from apache_beam.ml.inference.base import KeyedModelHandler, RunInference
 
 import transforms.coders  # noqa: F401  (registers how triggers travel)
 from models import artefact
-from transforms.classify.config import ClassifyConfig
+from transforms.classify.config import LOW_SCORE, ClassifyConfig
 from transforms.classify.features import ModelInput, model_input
 from transforms.classify.handler import Probabilities, SavedModelHandler, check_backend
 from transforms.detect.config import DetectConfig
 from transforms.elements import FINAL, Trigger
 from transforms.whiten.config import WhitenConfig
-
-LOW_SCORE = 0.5
-"""A label with less is less likely than all others together."""
 
 
 @dataclass

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
+from transforms.classify.config import LOW_SCORE
 from transforms.elements import FINAL, Block, DeadLetter, Frame, Segment, Trigger, Whitened
 from transforms.gps import NANOSECONDS
 from transforms.observe import journal
@@ -33,8 +34,6 @@ from transforms.sink.utc import from_unix
 _LOG = logging.getLogger(__name__)
 MOST_SERIES = 2048
 """Of one metric: whoever sends names of channels without end fills no memory."""
-LOW_SCORE = 0.5
-"""A label with less is less likely than all others together."""
 
 _LOCK, _BEGUN = Lock(), Event()
 _OWN: "list[Recorder | None]" = []
