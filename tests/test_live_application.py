@@ -257,11 +257,11 @@ class Flink(BaseHTTPRequestHandler):
     status: list
 
     def do_GET(self):
-        body = {"jobs": [{"jid": "1", "name": "job", "start-time": 1, "state": "RUNNING"}]}
-        if self.path == "/jobs/1":
-            # Each question finds the tasks further on.
-            now = self.status.pop(0) if len(self.status) > 1 else self.status[0]
-            body = {"vertices": [{"status": "RUNNING"}, {"status": now}]}
+        # Each question finds the tasks further on.
+        now = self.status.pop(0) if len(self.status) > 1 else self.status[0]
+        tasks = {"total": 2, "running": ["RUNNING", now].count("RUNNING")}
+        job = {"jid": "1", "name": "job", "start-time": 1, "state": "RUNNING", "tasks": tasks}
+        body = {"jobs": [job]}
         text = json.dumps(body).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(text)))
