@@ -21,6 +21,7 @@ from benchmarks.rehearsals.timing import (
     Wait,
     delays,
     recovered,
+    resumed,
     spread,
     undisturbed,
 )
@@ -270,6 +271,21 @@ def test_recovery_ends_when_analysis_is_at_the_newest_data():
     back = recovered(expected, beats, 1079.0, 1195.0)
     assert back == pytest.approx(1095.0, abs=0.2)
     assert recovered(expected, beats, 1110.0, 1195.0) == 1110.0
+
+
+def test_a_job_that_is_back_before_anything_is_late_tells_by_its_first_new_result():
+    frames = [sent(s, s, produced=1001.0 + s) for s in range(200) if s != 100]
+    play = playing(frames)
+    expected = Expected(frames, play, Wait(32 * S, WAIT))
+    # Nothing from 1150 to 1153.
+    when = [*range(1003, 1150), *[1153] * 4, *range(1154, 1202)]
+    beats = Beats((time, s * S) for s, time in enumerate(when, 1))
+    assert recovered(expected, beats, 1149.5, 1195.0) == 1149.5
+    assert resumed(expected, beats, play, 1149.5) == 1153
+    # What is undisturbed comes at its pace, and after a gap there is nothing to stop.
+    assert resumed(expected, beats, play, 1090.5) == 1093
+    assert resumed(expected, beats, play, 1110.5) is None
+    assert beats.passed(999 * S) is None
 
 
 def message(name, status, arrived_at):

@@ -113,6 +113,11 @@ class Beats:
         at = bisect_right(self._times, now)
         return self._ends[at - 1] if at else 0
 
+    def passed(self, end_ns: int) -> float | None:
+        """Give when more than up to a GPS time had been reached [Unix s]; None if it never was."""
+        at = bisect_right(self._ends, end_ns)
+        return self._times[at] if at < len(self._times) else None
+
 
 def recovered(expected: Expected, beats: Beats, kill: float, until: float) -> float:
     """Give when analysis was back at the newest data [Unix s]; the kill's time if it never left.
@@ -134,6 +139,17 @@ def recovered(expected: Expected, beats: Beats, kill: float, until: float) -> fl
             back = float(now)
         was_behind = behind
     return back
+
+
+def resumed(expected: Expected, beats: Beats, play: Play, kill: float) -> float | None:
+    """Give when the first result came of data that were not yet due at a kill [Unix s].
+
+    Where a job is back before anything is late, this is what tells how long it took.
+
+    Returns:
+        None where the kill had nothing to stop, as after a gap.
+    """
+    return beats.passed(play.due_ns(kill)) if expected.is_steady(kill) else None
 
 
 def spread(seconds: Sequence[float]) -> dict[str, float | None]:

@@ -18,6 +18,7 @@ from benchmarks.rehearsals.timing import (
     Play,
     delays,
     recovered,
+    resumed,
     spread,
     undisturbed,
 )
@@ -122,14 +123,15 @@ def _times(plan: Plan, done: Performance) -> dict[str, Any]:
     play = Play.of(done.deliveries, FIRST_GPS * NANOSECONDS, plan.end_ns, plan.speed)
     begins = [play.begun, *(when for _, when in done.kills)]
     untils = [*begins[1:], play.ended]
-    backs = [_back(plan, done, play, *span) for span in zip(begins, untils, strict=True)]
+    channels = _channels(plan, done, play)
+    backs = [_back(channels, done, play, *span) for span in zip(begins, untils, strict=True)]
     disturbed = [
         (begin - AROUND_S, back + AROUND_S) for begin, back in zip(begins, backs, strict=True)
     ]
     kills = [
         {
             "what": what,
-            "recovery_s": round(back - when, 1) if back > when else None,
+            "recovery_s": _recovery(channels, play, when, back),
             "data_left_s": round(max(0.0, play.ended - back), 1),
         }
         for (what, when), back in zip(done.kills, backs[1:], strict=True)
@@ -151,18 +153,40 @@ def _spreads(found: Sequence[Delay], disturbed: Sequence[tuple[float, float]]) -
     return {**spread(calm), "count": len(calm), "overall": spread([one.seconds for one in found])}
 
 
-def _back(plan: Plan, done: Performance, play: Play, begin: float, until: float) -> float:
-    """Give when the analysis of all channels was at the newest data after a disturbance."""
+def _channels(plan: Plan, done: Performance, play: Play) -> list[tuple[Expected, Beats]]:
+    """Say of each channel how far it could be and how far it was."""
     good = deliveries.good(done.deliveries, plan.wait.missing_ns)
-    backs = []
-    for channel in sorted({one.channel for one in good}):
-        expected = Expected((one for one in good if one.channel == channel), play, plan.wait)
-        published = done.published.segments
-        beats = Beats((when, one.end_ns) for when, one in published if one.channel == channel)
-        # What is behind at the end of the data still has to come.
-        last = max(until, published[-1][0]) if until >= play.ended else until
-        backs.append(recovered(expected, beats, begin, last))
-    return max(backs, default=begin)
+    published = done.published.segments
+    return [
+        (
+            Expected((one for one in good if one.channel == channel), play, plan.wait),
+            Beats((when, one.end_ns) for when, one in published if one.channel == channel),
+        )
+        for channel in sorted({one.channel for one in good})
+    ]
+
+
+def _back(
+    channels: Sequence[tuple[Expected, Beats]],
+    done: Performance,
+    play: Play,
+    begin: float,
+    until: float,
+) -> float:
+    """Give when the analysis of all channels was at the newest data after a disturbance."""
+    # What is behind at the end of the data still has to come.
+    last = max(until, done.published.segments[-1][0]) if until >= play.ended else until
+    return max((recovered(*one, begin, last) for one in channels), default=begin)
+
+
+def _recovery(
+    channels: Sequence[tuple[Expected, Beats]], play: Play, kill: float, back: float
+) -> float | None:
+    """Give how long a kill was felt [s]; None where it had nothing to stop."""
+    if back <= kill:
+        found = (resumed(*one, play, kill) for one in channels)
+        back = max((when for when in found if when is not None), default=kill)
+    return round(back - kill, 1) if back > kill else None
 
 
 def lines(figures: dict[str, Any]) -> Iterable[tuple[str, str]]:
