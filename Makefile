@@ -17,7 +17,7 @@ CHARTS := $(BIN)/python -m flink.charts
 
 .PHONY: help env demo test lint type check bench peers-env format lock clean
 .PHONY: chart-tools chart-check chart-package images-push deploy smoke rollback undeploy
-.PHONY: flink-jar flink-env flink-up flink-down kafka-jars kafka-up kafka-down prometheus live-demo rehearsal
+.PHONY: flink-jar flink-s3 flink-env flink-up flink-down kafka-jars kafka-up kafka-down prometheus live-demo rehearsal
 .PHONY: images k8s-binaries k8s-up k8s-test k8s-down
 
 help:  ## list the targets
@@ -63,6 +63,9 @@ peers-env:  ## build the environments of peers in .venv-peers (12 GB)
 flink-jar: env  ## build Beam's job server for Flink (Java 17, Maven)
 	$(JAVA_PARTS) jar
 
+flink-s3: env  ## get Flink's plugin for checkpoints in an S3 store (Java 17, Maven)
+	$(JAVA_PARTS) s3
+
 flink-env: env  ## get Flink itself, into .flink
 	$(JAVA_PARTS) distribution
 
@@ -90,7 +93,7 @@ chart-check: env chart-tools  ## lint the Helm chart; compare what it makes with
 chart-package: env chart-tools  ## pack the Helm chart into build/chart
 	$(CHARTS) package build/chart
 
-images-push: env flink-jar flink-env kafka-jars  ## build the images, push them to IMAGES_REGISTRY as IMAGES_TAG
+images-push: env flink-jar flink-s3 flink-env kafka-jars  ## build the images, push them to IMAGES_REGISTRY as IMAGES_TAG
 	$(BIN)/python -m flink.images --push
 
 deploy: env chart-tools  ## install or upgrade HELM_RELEASE in HELM_NAMESPACE with HELM_VALUES
@@ -114,7 +117,7 @@ live-demo: env flink-jar flink-env kafka-jars  ## find GW150914 live: broker, cl
 rehearsal: env flink-jar flink-env kafka-jars  ## play FRAMES s to a live job with faults and kills; compare with the archive's job
 	$(BIN)/python -m benchmarks.rehearsal --frames $(FRAMES) --json rehearsal.json
 
-images: env flink-jar flink-env kafka-jars  ## build the images of a cluster (root, buildah)
+images: env flink-jar flink-s3 flink-env kafka-jars  ## build the images of a cluster (root, buildah)
 	$(BIN)/python -m flink.images
 
 k8s-binaries: env  ## build Kubernetes, CoreDNS and Helm (Go)

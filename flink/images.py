@@ -25,6 +25,12 @@ DOCKER = ROOT / "flink" / "docker"
 BASE = "localhost/debian:bookworm-slim"
 SUITE = "bookworm"
 NAMES = ("worker", "flink", "kafka")
+# What is there before, or refused.
+PARTS = {
+    "worker": (),
+    "flink": (parts.distribution, parts.job_server, parts.s3),
+    "kafka": (parts.broker,),
+}
 PYTHON = "3.11"
 # What Debian's own small image leaves out too; copyright files stay.
 LEFT_OUT = (
@@ -111,8 +117,8 @@ class Images:
         self.settings.folder.mkdir(parents=True, exist_ok=True)
         base = self.settings.base or self._base()
         for name in names:
-            if name != "worker":
-                parts.distribution() if name == "flink" else parts.broker()
+            for part in PARTS[name]:
+                part()
             self._bud(name, base)
             self._pack(name)
         return {name: self.settings.archive(name).stat().st_size for name in names}

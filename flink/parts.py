@@ -1,7 +1,8 @@
 """The parts of a live run that are not Python: where they lie, and how they are made.
 
-The job server and the broker are Maven's work; the cluster comes out of Flink's own wheels, in a
-folder of its own as they ask for an older Beam than ours. All versions are in `pom.xml`.
+The job server, the broker and Flink's plugin for S3 are Maven's work; the cluster comes out of
+Flink's own wheels, in a folder of its own as they ask for an older Beam than ours. All versions
+are in `pom.xml`.
 """
 
 import argparse
@@ -22,8 +23,16 @@ HERE = Path(__file__).parent
 POM = HERE / "pom.xml"
 JOB_SERVER = HERE / "job-server" / "target" / "job-server.jar"
 BROKER = HERE / "kafka" / "target" / "lib"
+S3 = HERE / "s3" / "target" / "plugin"
 WHEELS = ROOT / ".flink" / "distribution"
-MAKE = {"jar": "make flink-jar", "broker": "make kafka-jars", "distribution": "make flink-env"}
+MAKE = {
+    "jar": "make flink-jar",
+    "broker": "make kafka-jars",
+    "s3": "make flink-s3",
+    "distribution": "make flink-env",
+}
+MODULES = {"jar": "job-server", "broker": "kafka", "s3": "s3"}
+"""Which of them Maven makes."""
 
 
 def versions() -> dict[str, str]:
@@ -62,7 +71,7 @@ def tools() -> None:
         Problem: There is no Java, or no Maven while it has something to make.
     """
     java()
-    if (_stale("jar") or _stale("broker")) and not shutil.which("mvn"):
+    if any(map(_stale, MODULES)) and not shutil.which("mvn"):
         raise Problem("no mvn on the PATH: install Maven, version 3.8 or newer")
 
 
@@ -76,13 +85,18 @@ def broker() -> Path:
     return _made("broker", BROKER)
 
 
+def s3() -> Path:
+    """Give the folder of the plugin with which Flink reads and writes an S3 store."""
+    return _made("s3", S3)
+
+
 def distribution() -> Path:
     """Give the folder of Flink: bin, conf, lib, plugins."""
     return _made("distribution", WHEELS / "pyflink")
 
 
 def make(what: str) -> None:
-    """Make a part, if it is not there or of other versions: jar, broker or distribution.
+    """Make a part, if it is not there or of other versions: a key of `MAKE`.
 
     Raises:
         Problem: Java or Maven is missing, or a download failed.
@@ -90,20 +104,14 @@ def make(what: str) -> None:
     if not _stale(what):
         return
     tools()
-    {"jar": _make_jar, "broker": _make_broker, "distribution": _make_distribution}[what]()
     stamp = _stamp(what)
+    if what in MODULES:
+        # Maven would put the new classes into the old jar.
+        shutil.rmtree(stamp.parent, ignore_errors=True)
+        _maven(MODULES[what])
+    else:
+        _make_distribution()
     stamp.write_text(_recipe(what))
-
-
-def _make_jar() -> None:
-    # Maven would put the new classes into the old jar.
-    shutil.rmtree(JOB_SERVER.parent, ignore_errors=True)
-    _maven("job-server")
-
-
-def _make_broker() -> None:
-    shutil.rmtree(BROKER, ignore_errors=True)
-    _maven("kafka")
 
 
 def _make_distribution() -> None:
@@ -143,7 +151,7 @@ def _stale(what: str) -> bool:
 
 
 def _stamp(what: str) -> Path:
-    folders = {"jar": JOB_SERVER.parent, "broker": BROKER, "distribution": WHEELS}
+    folders = {"jar": JOB_SERVER.parent, "broker": BROKER, "s3": S3, "distribution": WHEELS}
     return folders[what] / "made-from"
 
 
@@ -151,7 +159,7 @@ def _recipe(what: str) -> str:
     """Give what a part depends on."""
     if what == "distribution":
         return versions()["flink.version"] + "\n"
-    module = HERE / {"jar": "job-server", "broker": "kafka"}[what]
+    module = HERE / MODULES[what]
     files = [POM, module / "pom.xml", *sorted((module / "src").rglob("*.java"))]
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest() + "\n"
 

@@ -150,7 +150,7 @@ def test_without_java_one_line_says_which_is_needed(script, said, tmp_path, monk
 def test_maven_is_needed_only_for_what_is_not_made_yet(tmp_path, monkeypatch):
     monkeypatch.setattr(parts, "java", lambda: Path("java"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    for name in ("JOB_SERVER", "BROKER"):
+    for name in ("JOB_SERVER", "BROKER", "S3"):
         monkeypatch.setattr(parts, name, tmp_path / name / "made")
     with pytest.raises(Problem, match="no mvn on the PATH: install Maven"):
         parts.tools()

@@ -77,6 +77,28 @@ def test_every_build_argument_has_a_value_from_the_one_place_that_names_it(name)
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_what_maven_makes_is_asked_for_before_it_is_copied(name):
+    copied = re.findall(r"^COPY (?:flink|\.flink)/(\S+?)/", dockerfile(name), re.MULTILINE)
+    made = {
+        "job-server": parts.job_server,
+        "s3": parts.s3,
+        "kafka": parts.broker,
+        "distribution": parts.distribution,
+    }
+    assert {made[one] for one in copied if one in made} == set(images.PARTS[name])
+
+
+def test_flink_has_the_file_system_of_checkpoints_in_s3():
+    """Flink looks for plugins in a folder each, and only there."""
+    jar = "flink-s3-fs-hadoop-${FLINK}.jar"
+    line = f"COPY flink/s3/target/plugin/{jar} /opt/flink/plugins/s3-fs-hadoop/\n"
+    assert line in dockerfile("flink")
+    ours = (ROOT / "flink" / "s3" / "pom.xml").read_text()
+    assert "<version>${flink.version}</version>" in ours
+    assert "<artifactId>flink-s3-fs-hadoop</artifactId>" in ours
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_images_run_as_a_user_with_a_number(name):
     users = re.findall(r"^USER (.*)$", dockerfile(name), re.MULTILINE)
     assert users == ["10001:10001"]

@@ -1,5 +1,5 @@
 # Flink with the classes of Beam's runner, for application mode: JobManager and TaskManagers.
-# The context is the root of the repository, after `make flink-env flink-jar`.
+# The context is the root of the repository, after `make flink-env flink-jar flink-s3`.
 ARG BASE=localhost/debian:bookworm-slim
 
 FROM ${BASE}
@@ -17,6 +17,8 @@ COPY .flink/distribution/pyflink/bin /opt/flink/bin
 COPY .flink/distribution/pyflink/conf /opt/flink/conf
 COPY .flink/distribution/pyflink/licenses /opt/flink/licenses
 COPY .flink/distribution/pyflink/plugins/metrics-prometheus /opt/flink/plugins/metrics-prometheus
+# For checkpoints in an S3 store.
+COPY flink/s3/target/plugin/flink-s3-fs-hadoop-${FLINK}.jar /opt/flink/plugins/s3-fs-hadoop/
 # Tables, SQL and formats are not used: Beam's runner needs the streams and the log only.
 COPY .flink/distribution/pyflink/lib/flink-dist-${FLINK}.jar .flink/distribution/pyflink/lib/log4j-*.jar /opt/flink/lib/
 # Here, JobManager and TaskManagers have it without sending it to each other. The job itself is a
@@ -25,6 +27,7 @@ COPY flink/job-server/target/job-server.jar /opt/flink/usrlib/job-server.jar
 RUN mkdir -p /usr/share/wavefier && { \
          dpkg-query --show --showformat '${Package} ${Version} deb\n'; \
          echo "flink ${FLINK} distribution"; echo "beam-runners-flink ${BEAM} jar"; \
+         echo "flink-s3-fs-hadoop ${FLINK} jar"; \
        } > /usr/share/wavefier/packages.txt
 ENV FLINK_HOME=/opt/flink \
     FLINK_LOG_DIR=/tmp/flink-log \
