@@ -2,13 +2,19 @@
 
 import json
 
+import numpy as np
 import pytest
 import yaml
 
+from beam_pipeline.config import parse_config
+from benchmarks.rehearsals.compare import COMPARED
 from flink import images
-from flink.kubernetes import release, trial
+from flink.kubernetes import release, strain, trial
 from flink.kubernetes.release import CHART, VALUES
 from flink.processes import Problem
+from transforms.gps import NANOSECONDS
+from transforms.ingest import formats
+from transforms.ingest.config import IngestConfig
 
 
 def merged():
@@ -51,11 +57,39 @@ def test_names_are_those_of_the_release():
 
 
 def test_the_science_is_the_one_that_the_archive_is_compared_with():
-    assert trial._science() == merged()["science"]
+    assert strain.science() == parse_config(merged()["science"])
 
 
-def test_the_strain_is_of_two_detectors():
-    assert [path.name[:1] for path in trial.STRAIN] == ["H", "L"]
+def test_a_minute_of_two_detectors_is_played(tmp_path):
+    files = [str(path) for path in strain.played(tmp_path)]
+    spans = [formats.describe(path, IngestConfig())[0] for path in files]
+    assert [span.ifo for span in spans] == ["H1", "L1", "H1", "L1"]
+    first, _, again, _ = spans
+    assert again.gps_start_ns == first.gps_start_ns + strain.AGAIN_S * NANOSECONDS
+    assert again.gps_start_ns == first.gps_end_ns + NANOSECONDS
+    played, later = (
+        formats.read(path, span.channel, span.gps_start_ns, span.gps_end_ns, 4096)
+        for path, span in zip(files[::2], spans[::2], strict=True)
+    )
+    assert np.array_equal(played, later)
+
+
+def test_what_ends_near_the_end_of_the_strain_may_stay_open():
+    """Three seconds that a long signal reaches back, and what more data could still join."""
+    (since,) = strain.left_open([{"channel": "H1:STRAIN"}]).values()
+    assert strain.EVENTS_S[1] < since < 1126259478 + strain.AGAIN_S - 3
+
+
+def test_a_trigger_that_lacks_is_told_with_detector_time_and_snr(capsys):
+    row = {**dict.fromkeys(COMPARED), "id": "a1", "ifo": "H1", "channel": "H1:STRAIN"}
+    row |= {"time": 1126259462.42, "end_time": 1126259462.5, "snr": 13.2, "label": "cbc"}
+    with pytest.raises(Problem, match=r"missing: H1 at 1126259462.420, SNR 13.20, .*, a1"):
+        trial._report([row], [])
+    with pytest.raises(Problem, match=r"too many: H1 at 1126259462.420, SNR 13.20, final, a1"):
+        trial._report([{**row, "id": "b2"}], [{**row, "status": "final"}])
+    capsys.readouterr()
+    trial._report([row], [{**row, "status": "final"}])
+    assert "1 triggers in 1 messages, 0 lost, 0 too many" in capsys.readouterr().out
 
 
 def test_the_leader_is_the_pod_whose_address_flink_noted(monkeypatch):

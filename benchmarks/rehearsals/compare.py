@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from transforms.detect.config import DetectConfig
+from transforms.detect.sessions import Sessions
 from transforms.elements import FINAL, WITHDRAWN, Segment
+from transforms.gps import NANOSECONDS, to_seconds
 from transforms.sink.segments import coalesce
 from transforms.sink.tables import TRIGGER_COLUMNS
 
@@ -95,6 +98,18 @@ def judged(messages: Iterable[Row], since: Mapping[str, float]) -> tuple[list[Ro
     final, others = last_messages(messages)
     left = [row for row in others if row["end_time"] > since.get(row["channel"], math.inf)]
     return [*final, *left], left
+
+
+def open_since(detect: DetectConfig, ends_ns: Mapping[str, int]) -> dict[str, float]:
+    """Give the time from which on more data could still join a trigger [GPS s], by channel.
+
+    Args:
+        detect: How triggers are found.
+        ends_ns: End of the data [GPS ns], by channel.
+    """
+    sessions = Sessions.of(detect)
+    open_ns = sessions.back_ns + sessions.gap_ns + sessions.bin_ns + 2 * NANOSECONDS
+    return {channel: to_seconds(end_ns - open_ns) for channel, end_ns in ends_ns.items()}
 
 
 def analysed_differently(expected: Iterable[Segment], received: Iterable[Segment]) -> int:

@@ -22,9 +22,8 @@ from benchmarks.rehearsals.timing import (
     spread,
     undisturbed,
 )
-from transforms.detect.sessions import Sessions
 from transforms.elements import FINAL
-from transforms.gps import NANOSECONDS, to_seconds
+from transforms.gps import NANOSECONDS
 from transforms.sink.writers import read_segments, read_triggers
 
 AROUND_S = 2.0
@@ -93,10 +92,7 @@ def _compared(plan: Plan, done: Performance) -> tuple[Comparison, Comparison, in
     """Compare messages and files with the archive; count what could not become final."""
     expected = read_triggers(done.archive).to_pylist()
     good = deliveries.good(done.deliveries, plan.wait.missing_ns)
-    # Up to there, what more data might bring can join a trigger.
-    sessions = Sessions.of(plan.config.detect)
-    open_ns = sessions.back_ns + sessions.gap_ns + sessions.bin_ns + 2 * NANOSECONDS
-    since = {one.channel: to_seconds(one.end_ns - open_ns) for one in good}
+    since = compare.open_since(plan.config.detect, {one.channel: one.end_ns for one in good})
     received, left = compare.judged((message for _, message in done.published.triggers), since)
     names = {row["id"] for row in left}
     messages = compare.compare(expected, received)

@@ -64,6 +64,20 @@ def make_namespace() -> None:
     run("a label", ["kubectl", "label", "--overwrite", "namespace", NAMESPACE, label], os.environ)
 
 
+def refusal() -> str:
+    """Ask for a pod that the standard forbids; give how the API server refuses it.
+
+    Raises:
+        Problem: It does not.
+    """
+    line = ["kubectl", "--namespace", NAMESPACE, "run", "privileged", "--image=none"]
+    line += ["--privileged", "--dry-run=server"]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    if done.returncode == 0 or "violates PodSecurity" not in done.stderr:
+        raise Problem(f"a privileged pod was not refused: {done.stdout}{done.stderr}")
+    return done.stderr.strip().partition(": ")[2].partition(": ")[0]
+
+
 def install(*more: str) -> None:
     """Install the chart, or upgrade it.
 
@@ -117,21 +131,22 @@ def leader() -> str:
     return kubectl("get", "pods", address, "--output=name").strip().partition("/")[2]
 
 
-def wait(what: str, condition: Callable[[], bool], seconds: float) -> float:
+def wait(what: str, condition: Callable[[], bool], seconds: float) -> None:
     """Wait for something.
-
-    Returns:
-        How long it took [s].
 
     Raises:
         Problem: It did not happen; with what the pods are at.
     """
-    begin = time.monotonic()
-    while not condition():
-        if time.monotonic() - begin > seconds:
-            raise Problem(f"not after {seconds:g} s: {what}\n{kubectl('get', 'pods')}{events()}")
+    if not until(condition, seconds):
+        raise Problem(f"not after {seconds:g} s: {what}\n{kubectl('get', 'pods')}{events()}")
+
+
+def until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait for something; tell whether it happened."""
+    end = time.monotonic() + seconds
+    while not (met := condition()) and time.monotonic() < end:
         time.sleep(POLL_S)
-    return time.monotonic() - begin
+    return met
 
 
 def events(most: int = 15) -> str:
