@@ -4,14 +4,17 @@ Run by hand, with the path of `api/openapi-spec/swagger.json` of the Go module k
 (Apache-2.0), which `go mod download k8s.io/kubernetes@v1.34.4` brings. Descriptions stay out; a
 key that is not known is refused.
 
-That of a FlinkDeployment is written after the reference of custom resources in the documentation of
-Apache Flink's Kubernetes operator (Apache-2.0; commit 0121afba of its repository, operator 1.10),
-with Kubernetes' own pod templates in it.
+That of a FlinkDeployment is the operator's own, of its custom resource's definition: the second
+argument is the path of `flink-kubernetes-operator-api-1.10.0.jar` (Maven, org.apache.flink;
+Apache-2.0).
 """
 
 import json
 import sys
+import zipfile
 from pathlib import Path
+
+import yaml
 
 KINDS = (
     "io.k8s.api.apps.v1.Deployment",
@@ -27,6 +30,7 @@ KINDS = (
     "io.k8s.api.rbac.v1.Role",
     "io.k8s.api.rbac.v1.RoleBinding",
 )
+DEFINITION = "META-INF/fabric8/flinkdeployments.flink.apache.org-v1.yml"
 VERSION = "Kubernetes 1.34.4"
 REF = "#/definitions/"
 # A quantity and a port may be numbers too, which OpenAPI 2 cannot say.
@@ -64,51 +68,39 @@ def needed(name: str, all_of_them: dict, found: dict) -> dict:
     return found
 
 
-TEXT, NUMBER, WHOLE, SWITCH = ({"type": one} for one in ("string", "number", "integer", "boolean"))
-TEXTS = {"type": "object", "additionalProperties": TEXT}
-POD = "io.k8s.api.core.v1.PodTemplateSpec"
+def flink_deployment(jar: str) -> dict:
+    """Give the schema of a FlinkDeployment, without its status, as the operator defines it."""
+    with zipfile.ZipFile(jar) as file:
+        (version,) = yaml.safe_load(file.read(DEFINITION))["spec"]["versions"]
+    spec = closed(version["schema"]["openAPIV3Schema"]["properties"]["spec"])
+    # The same three times.
+    template = spec["properties"]["podTemplate"]
+    for part in (spec, *(spec["properties"][name] for name in ("jobManager", "taskManager"))):
+        assert part["properties"]["podTemplate"] == template
+        part["properties"]["podTemplate"] = {"$ref": f"{REF}podTemplate"}
+    known = {
+        "apiVersion": {"enum": [f"flink.apache.org/{version['name']}"]},
+        "kind": {"enum": ["FlinkDeployment"]},
+        "metadata": {"type": "object"},
+        "spec": spec,
+    }
+    return {
+        **{"type": "object", "additionalProperties": False},
+        **{"properties": known, "required": [*known], "definitions": {"podTemplate": template}},
+        "$comment": "Apache Flink's Kubernetes operator 1.10.0, Apache-2.0",
+    }
 
 
-def known(**fields: object) -> dict:
-    """Give the schema of an object with these keys and no others."""
-    return {"type": "object", "additionalProperties": False, "properties": fields}
-
-
-def flink_deployment() -> dict:
-    """Give the schema of a FlinkDeployment, without its status."""
-    template = {"$ref": f"{REF}{POD}"}
-    resource = known(cpu=NUMBER, memory=TEXT, ephemeralStorage=TEXT)
-    part = known(resource=resource, replicas=WHOLE, podTemplate=template)
-    nonces = ("savepointTriggerNonce", "checkpointTriggerNonce", "savepointRedeployNonce")
-    job = known(
-        **dict.fromkeys(("jarURI", "entryClass", "initialSavepointPath"), TEXT),
-        **dict.fromkeys(("parallelism", *nonces), WHOLE),
-        args={"type": "array", "items": TEXT},
-        state={"enum": ["running", "suspended"]},
-        upgradeMode={"enum": ["savepoint", "last-state", "stateless"]},
-        initialStateReference=known(namespace=TEXT, name=TEXT, path=TEXT),
-        allowNonRestoredState=SWITCH,
-    )
-    spec = known(
-        **dict.fromkeys(("image", "imagePullPolicy", "serviceAccount"), TEXT),
-        job=job,
-        restartNonce=WHOLE,
-        flinkConfiguration=TEXTS,
-        flinkVersion={"enum": [f"v1_{minor}" for minor in range(13, 21)]},
-        ingress={"type": "object"},
-        podTemplate=template,
-        jobManager=part,
-        taskManager=part,
-        logConfiguration=TEXTS,
-        mode={"enum": ["native", "standalone"]},
-    )
-    top = known(
-        apiVersion={"enum": ["flink.apache.org/v1beta1"]},
-        kind={"enum": ["FlinkDeployment"]},
-        metadata={"$ref": f"{REF}io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"},
-        spec=spec,
-    )
-    return {**top, "required": ["apiVersion", "kind", "metadata", "spec"]}
+def closed(node: object) -> object:
+    """Drop what validates nothing, and refuse unknown keys, as the API server does if asked."""
+    if isinstance(node, list):
+        return [closed(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {key: closed(value) for key, value in node.items() if not key.startswith("x-")}
+    if isinstance(node.get("properties"), dict):
+        kept.setdefault("additionalProperties", False)
+    return kept
 
 
 def main() -> None:
@@ -129,9 +121,7 @@ def main() -> None:
         top["$comment"] = f"{VERSION}, Apache-2.0"
         text = json.dumps(top, separators=(",", ":"))
         (folder / f"{'-'.join(parts)}.json").write_text(text + "\n")
-    found = needed(POD, swagger["definitions"], {})
-    flink = {**flink_deployment(), "definitions": dict(sorted(found.items()))}
-    text = json.dumps(flink, separators=(",", ":"))
+    text = json.dumps(flink_deployment(sys.argv[2]), separators=(",", ":"))
     (folder / "flinkdeployment-flink-v1beta1.json").write_text(text + "\n")
 
 
