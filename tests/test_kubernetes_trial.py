@@ -2,6 +2,7 @@
 
 import json
 
+import jsonschema
 import numpy as np
 import pytest
 import yaml
@@ -9,7 +10,7 @@ import yaml
 from beam_pipeline.config import parse_config
 from benchmarks.rehearsals.compare import COMPARED
 from flink import images
-from flink.kubernetes import release, strain, trial
+from flink.kubernetes import release, reprocess, strain, trial
 from flink.kubernetes.release import CHART, VALUES
 from flink.processes import Problem
 from transforms.gps import NANOSECONDS
@@ -60,6 +61,15 @@ def test_the_science_is_the_one_that_the_archive_is_compared_with():
     assert strain.science() == parse_config(merged()["science"])
 
 
+def test_the_chart_takes_what_its_archive_job_is_tried_with():
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    values = merged()
+    update(values, reprocess._values(["H-H1.hdf5"]))
+    jsonschema.validate(values, schema)
+    assert not values["live"]["enabled"]
+    assert values["archive"]["input"]["claim"] == reprocess._claim()["metadata"]["name"]
+
+
 def test_a_minute_of_two_detectors_is_played(tmp_path):
     files = [str(path) for path in strain.played(tmp_path)]
     spans = [formats.describe(path, IngestConfig())[0] for path in files]
@@ -89,7 +99,7 @@ def test_a_trigger_that_lacks_is_told_with_detector_time_and_snr(capsys):
         trial._report([{**row, "id": "b2"}], [{**row, "status": "final"}])
     capsys.readouterr()
     trial._report([row], [{**row, "status": "final"}])
-    assert "1 triggers in 1 messages, 0 lost, 0 too many" in capsys.readouterr().out
+    assert "1 triggers: 0 lost, 0 too many, 0 differ; 1 messages" in capsys.readouterr().out
 
 
 def test_the_leader_is_the_pod_whose_address_flink_noted(monkeypatch):

@@ -78,17 +78,18 @@ def refusal() -> str:
     return done.stderr.strip().partition(": ")[2].partition(": ")[0]
 
 
-def install(*more: str) -> None:
+def install(*more: str, name: str = NAME) -> None:
     """Install the chart, or upgrade it.
 
     Args:
         more: Options of Helm.
+        name: Of the release.
 
     Raises:
         Problem: The chart is refused.
     """
     values = [f"--values={path}" for path in VALUES]
-    helm("upgrade", "--install", NAME, str(CHART), *values, *more)
+    helm("upgrade", "--install", name, str(CHART), *values, *more)
 
 
 def job() -> dict[str, Any] | None:
@@ -173,6 +174,17 @@ def triggers() -> list[dict[str, Any]]:
         return found
     finally:
         client.close()
+
+
+def folder(claim: str) -> Path:
+    """Give the folder of this machine that a claim is bound to, once it is."""
+
+    def field(kind: str, name: str, path: str) -> str:
+        return kubectl("get", kind, name, f"--output=jsonpath={{{path}}}")
+
+    wait(f"{claim} is bound", lambda: field("pvc", claim, ".status.phase") == "Bound", 60)
+    volume = field("pvc", claim, ".spec.volumeName")
+    return Path(field("pv", volume, ".spec.hostPath.path"))
 
 
 def left() -> list[str]:

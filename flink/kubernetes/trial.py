@@ -16,6 +16,7 @@ from benchmarks.rehearsals.compare import Comparison, Row, compare, judged
 from flink.images import NAMES, ImageSettings
 from flink.kubernetes import release, strain
 from flink.kubernetes.cluster import Kubernetes
+from flink.kubernetes.reprocess import reprocess
 from flink.kubernetes.settings import CGROUP, CGROUPS, KubernetesSettings
 from flink.processes import Problem
 
@@ -73,6 +74,12 @@ def _try(folder: Path) -> int:
     with _told("everything of the release is gone"):
         release.helm("uninstall", release.NAME, "--wait", "--timeout=180s")
         release.wait("nothing is left", lambda: not release.left(), 60)
+    with _told("the archive's job has run on the cluster"):
+        found = reprocess(files, expected, folder)
+    print(_counted(found))
+    if not found.good:
+        raise Problem("the archive's job on the cluster finds other triggers")
+    release.wait("nothing is left", lambda: not release.left(), 60)
     return 0
 
 
@@ -109,9 +116,8 @@ def _report(expected: Sequence[Row], messages: Sequence[Row]) -> None:
     received, left = judged(messages, strain.left_open(expected))
     found = compare(expected, received)
     print(
-        f"{found.received} triggers in {len(messages)} messages, {len(found.missing)} lost, "
-        f"{len(found.extra)} too many, {len(found.differing)} differ; {len(left)} end so near "
-        "the end of the strain that they stay open"
+        f"{_counted(found)}; {len(messages)} messages; {len(left)} end so near the end of the "
+        "strain that they stay open"
     )
     if not found.good:
         last = {row["id"]: row for row in [*expected, *messages]}
@@ -128,6 +134,13 @@ def _report(expected: Sequence[Row], messages: Sequence[Row]) -> None:
     for row in received:
         if strain.event(row):
             print(f"GW150914 in {row['ifo']}: SNR {row['snr']:.1f}, {row['label']}")
+
+
+def _counted(found: Comparison) -> str:
+    return (
+        f"{found.received} triggers: {len(found.missing)} lost, {len(found.extra)} too many, "
+        f"{len(found.differing)} differ"
+    )
 
 
 def _kill(pod: str, what: str) -> None:
