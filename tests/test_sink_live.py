@@ -1,5 +1,7 @@
 """Live files: closed by the watermark, whole at any time, and the same after a restart."""
 
+import os
+import time
 from dataclasses import replace
 from itertools import pairwise
 
@@ -319,13 +321,37 @@ def test_a_restart_clears_what_was_half_written_and_nothing_else(tmp_path):
     live(tmp_path, [TRIGGER, segment(0, 1), DeadLetter("frames/0/1", "empty")])
     whole = files(tmp_path)
     for name in whole:
-        path = tmp_path / name
-        path.with_name(f".{path.name}.{'0' * 32}.part").touch()
+        half(tmp_path / name, age=3600)
     (tmp_path / "triggers" / ".mine.part").touch()
 
     resume(str(tmp_path), "", "c0ffee", "0.1.0")
 
     assert files(tmp_path) == sorted([*whole, "triggers/.mine.part"])
+
+
+def test_a_start_leaves_alone_what_the_running_job_writes(tmp_path):
+    live(tmp_path, [TRIGGER])
+    written = half(tmp_path / "triggers" / "schema.parquet", age=10)
+
+    resume(str(tmp_path), "", "c0ffee", "0.1.0")
+
+    assert written.exists()
+
+
+def test_two_starts_of_a_job_at_once_do_not_refuse_each_other(tmp_path):
+    half(tmp_path / "config.yaml", age=0)
+
+    resume(str(tmp_path), "", "c0ffee", "0.1.0")
+
+    assert "c0ffee, live" in (tmp_path / "config.yaml").read_text()
+
+
+def half(path, age):
+    """Write what an interrupted or unfinished writing looks like, so many seconds ago."""
+    path = path.with_name(f".{path.name}.{'0' * 32}.part")
+    path.touch()
+    os.utime(path, times=(time.time() - age,) * 2)
+    return path
 
 
 @pytest.mark.parametrize(

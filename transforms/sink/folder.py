@@ -4,6 +4,7 @@ A file is written under a temporary name beside its place and then renamed, so t
 whoever looks sees the old file or the new one, and an interruption leaves no half.
 """
 
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -38,6 +39,8 @@ _OURS = re.compile(
     + "".join(f"|{re.escape(name)}" for name in (SEGMENTS, DEAD_LETTERS, SCHEMA))
 )
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{32}\.part")
+_ABANDONED_S = 600.0
+"""A file that somebody still writes is younger."""
 
 
 class OutputError(ValueError):
@@ -143,7 +146,9 @@ def resume(output: str, config_text: str, config_id: str, version: str) -> Path:
             reason = f"its results are of configuration {origin['config']}, not {config_id}"
             advice = f"{_refusal(output, reason)}, or go on with {folder / CONFIG}"
             raise OutputError(advice)
-        _clear(folder, [path for path in former if _TEMPORARY.fullmatch(path.name)])
+        # The job may be running, or another start of it under way: only what nobody writes goes.
+        since = _probe(folder) - _ABANDONED_S
+        _clear(folder, [path for path in former if _is_half(path) and _changed(path) < since])
         _write_origin(folder, config_text, config_id, version, ", live")
     return folder
 
@@ -182,10 +187,21 @@ def _refusal(output: str, reason: str) -> str:
     return f"cannot write to {output}: {reason}; choose another --output"
 
 
-def _probe(folder: Path) -> None:
+def _probe(folder: Path) -> float:
+    """See that a file can be written; give the time at which it was, by the folder's clock."""
     probe = folder / f".{CONFIG}.{uuid4().hex}.part"
     probe.touch(exist_ok=False)
+    written = _changed(probe)
     probe.unlink()
+    return written
+
+
+def _changed(path: Path) -> float:
+    """Give the time of the last change; of a file that is gone meanwhile, endless."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
 
 
 def _former_results(folder: Path) -> list[Path]:
@@ -196,8 +212,10 @@ def _former_results(folder: Path) -> list[Path]:
     """
     found = [path for path in _files(folder) if _is_ours(path.relative_to(folder))]
     config = folder / CONFIG
-    if found and not (config.is_file() and _first_line(config).startswith(_MARK)):
-        name = found[0].relative_to(folder)
+    # Nobody else's halves have such names. They are there before the mark is.
+    whole = [path for path in found if not _is_half(path)]
+    if whole and not (config.is_file() and _first_line(config).startswith(_MARK)):
+        name = whole[0].relative_to(folder)
         raise OutputError(_refusal(str(folder), f"it holds {name}, which no run of ours left"))
     return [path for path in found if path != config]
 
@@ -207,6 +225,10 @@ def _files(folder: Path) -> Iterator[Path]:
     yield from (path for path in folder.iterdir() if path.is_file())
     for name in ("triggers", "segments", "events", "dead_letters", "report"):
         yield from sorted(path for path in (folder / name).rglob("*") if path.is_file())
+
+
+def _is_half(path: Path) -> bool:
+    return _TEMPORARY.fullmatch(path.name) is not None
 
 
 def _is_ours(relative: Path) -> bool:
