@@ -187,6 +187,7 @@ WRONG = {
     "kafka.brokers=": r"kafka.brokers: set HOST:PORT of your Kafka, or kafka.trial.enabled=true",
     "kafka.trial.enabled=true": r"kafka.brokers and kafka.trial.enabled: set only one",
     "storage.state.kind=s3": r"storage.state.s3.path: set s3://BUCKET/PREFIX",
+    "pods.user=9,storage.state.kind=s3,storage.state.s3.path=s3://frames/p": r"pods.user: .* 10001",
     "archive.enabled=true": r"archive.files: name the files",
     "rbac.create=false": r"name the accounts that are there",
 }

@@ -5,6 +5,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
+import yaml
 
 from flink import images, parts
 from flink.docker import runtime
@@ -96,6 +97,14 @@ def test_flink_has_the_file_system_of_checkpoints_in_s3():
     ours = (ROOT / "flink" / "s3" / "pom.xml").read_text()
     assert "<version>${flink.version}</version>" in ours
     assert "<artifactId>flink-s3-fs-hadoop</artifactId>" in ours
+
+
+def test_flinks_user_has_the_name_that_the_file_system_of_s3_asks_for():
+    text = dockerfile("flink")
+    (user, group) = re.search(r"^USER (\d+):(\d+)$", text, re.MULTILINE).groups()
+    assert f"'wavefier:x:{user}:{group}::/tmp:/usr/sbin/nologin' >> /etc/passwd" in text
+    values = yaml.safe_load((ROOT / "flink" / "helm" / "wavefier" / "values.yaml").read_text())
+    assert values["pods"]["user"] == int(user)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -29,6 +29,9 @@ RUN mkdir -p /usr/share/wavefier && { \
          echo "flink ${FLINK} distribution"; echo "beam-runners-flink ${BEAM} jar"; \
          echo "flink-s3-fs-hadoop ${FLINK} jar"; \
        } > /usr/share/wavefier/packages.txt
+# The file system of S3 asks for the user's name, and fails where there is none.
+RUN echo 'wavefier:x:10001:10001::/tmp:/usr/sbin/nologin' >> /etc/passwd \
+    && echo 'wavefier:x:10001:' >> /etc/group
 ENV FLINK_HOME=/opt/flink \
     FLINK_LOG_DIR=/tmp/flink-log \
     FLINK_PID_DIR=/tmp \

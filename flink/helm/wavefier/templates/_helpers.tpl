@@ -117,6 +117,9 @@ file:///state/{{ include "wavefier.clusterId" . }}
 {{- if and (eq $v.storage.state.kind "s3") (not $v.storage.state.s3.path) -}}
 {{- fail "storage.state.s3.path: set s3://BUCKET/PREFIX for the checkpoints" -}}
 {{- end -}}
+{{- if and (eq $v.storage.state.kind "s3") (ne (int $v.pods.user) 10001) -}}
+{{- fail "pods.user: for storage.state.kind s3 leave 10001, the user that has a name in the image of Flink; its S3 asks for one" -}}
+{{- end -}}
 {{- if and $v.archive.enabled (not $v.archive.files) -}}
 {{- fail "archive.files: name the files to analyse" -}}
 {{- end -}}
