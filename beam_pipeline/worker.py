@@ -1,8 +1,8 @@
 """One Python worker: ``python -m beam_pipeline.worker``, started by the pool of workers.
 
-It imports what it will need and waits for a line of JSON that says where its runner is. Then
-it asks the runner for the rest, as the ``boot`` of Beam's images does, and is Beam's worker.
-Nothing is staged: pipeline and worker have one environment.
+It imports and compiles what it will need, and waits for a line of JSON that says where its
+runner is. Then it asks the runner for the rest, as the ``boot`` of Beam's images does, and is
+Beam's worker. Nothing is staged: pipeline and worker have one environment.
 """
 
 import json
@@ -16,8 +16,7 @@ from google.protobuf import json_format
 
 def main() -> None:
     """Wait for an order, and work until the runner hangs up."""
-    import beam_pipeline.live  # noqa: F401  (while nobody waits for it)
-
+    _prepare()
     order = sys.stdin.readline()
     if not order:  # the pool has ended
         return
@@ -42,6 +41,16 @@ def main() -> None:
     recorder()
 
     sdk_worker_main.main(sys.argv)
+
+
+def _prepare() -> None:
+    """Do what takes seconds while nobody waits for it."""
+    import beam_pipeline.live  # noqa: F401
+    from beam_pipeline.config import PipelineConfig
+    from transforms.detect.search import warm_up
+
+    usual = PipelineConfig()
+    warm_up(usual.detect, usual.whiten.low_frequency)
 
 
 if __name__ == "__main__":

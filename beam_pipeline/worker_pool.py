@@ -2,7 +2,7 @@
 
 In place of the pool of Beam's images (``boot --worker_pool``): that one listens to every network,
 has each worker ask pip what is installed, and makes a worker only when it is wanted, so that a
-job that begins again waits for all imports. What workers log is printed.
+job that begins again waits for all imports and compilation. What workers log is printed.
 """
 
 import argparse

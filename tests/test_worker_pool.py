@@ -1,5 +1,6 @@
 """The workers beside a TaskManager: they are there before they are asked for, and end when told."""
 
+import json
 import signal
 import socket
 import subprocess
@@ -28,3 +29,43 @@ def test_it_listens_on_loopback_until_it_is_told_to_end(tmp_path):
     finally:
         pool.kill()
         pool.wait()
+
+
+SEARCH = """
+import json
+import numpy as np
+from beam_pipeline.worker import _prepare
+from transforms.detect import kernels
+from transforms.detect.bank import bank_for
+from transforms.detect.config import DetectConfig
+from transforms.detect.search import search
+from transforms.elements import Whitened
+
+def compiled():
+    return {n: len(f.signatures) for n, f in vars(kernels).items() if hasattr(f, "signatures")}
+
+_prepare()
+prepared = compiled()
+rate, config = 2048, DetectConfig()
+bank = bank_for(rate, config, 15.0)
+margin = bank.margin_seconds
+samples = np.random.default_rng(1).standard_normal((2 * margin + 1) * rate, np.float32)
+samples[(margin * 2 + 1) * rate // 2] += 30
+end, ones = (2 * margin + 1) * 10**9, np.ones(1025)
+block = Whitened(
+    "H1", "H1:STRAIN", rate, 0, samples.tobytes(), 0, end, margin * 10**9, (margin + 1) * 10**9,
+    ones.astype(np.float32).tobytes(), 0, end, 1.0, ones.astype(np.complex64).tobytes(),
+)
+found = len(search(block, config, bank))
+print(json.dumps({"found": found, "before": prepared, "after": compiled()}))
+"""
+
+
+def test_a_worker_that_waits_has_compiled_what_a_search_runs():
+    """At any rate, and whatever is found."""
+    line = [sys.executable, "-c", SEARCH]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["found"]
+    assert told["before"]
+    assert told["before"] == told["after"]

@@ -1,12 +1,13 @@
 """What stands out in a block: tiles of the bank, and extended shapes of their energies."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from transforms.detect.bank import PAST_SECONDS, Bank
+from transforms.detect.bank import PAST_SECONDS, Bank, bank_for
 from transforms.detect.config import DetectConfig
 from transforms.detect.describe import (
     bins_per_second,
@@ -20,7 +21,7 @@ from transforms.detect.view import View
 from transforms.elements import Candidate, Whitened
 from transforms.gps import NANOSECONDS
 
-__all__ = ["bins_per_second", "extended_for", "search"]
+__all__ = ["bins_per_second", "extended_for", "search", "warm_up"]
 
 SingleArray = npt.NDArray[np.float32]
 
@@ -30,6 +31,9 @@ HOPS_IN_CACHE = 16
 """Hops whose extended shapes are sought together."""
 NOISE_SECONDS = 128
 """White noise from which the distributions of extended shapes are learnt [s]."""
+RATE = 4096
+"""Of the noise with which a process warms up [Hz]; what it compiles serves any rate."""
+LOUDER_THAN_NOISE = 100.0
 
 
 def search(whitened: Whitened, config: DetectConfig, bank: Bank) -> list[Candidate]:
@@ -88,11 +92,31 @@ def extended_for(bank: Bank) -> ExtendedSearch:
 
     What they are in noise is learnt from white noise of a fixed seed.
     """
-    rng, rate = np.random.default_rng(0), bank.sample_rate
-    noise = rng.standard_normal(NOISE_SECONDS * rate, np.float32).tobytes()
-    end = NOISE_SECONDS * NANOSECONDS
-    white = Whitened("", "", rate, 0, noise, 0, end, 0, end, b"", 0, end, 1.0, b"")
     margin = bank.margin_seconds
-    view = View.of(white, DetectConfig(), bank)
+    view = View.of(_white(bank.sample_rate, NOISE_SECONDS), DetectConfig(), bank)
     _, energy = _scan(view, margin, NOISE_SECONDS - 2 * margin)
     return ExtendedSearch(bank.frequency, bank.q, energy)
+
+
+def _white(rate: int, seconds: int) -> Whitened:
+    noise = np.random.default_rng(0).standard_normal(seconds * rate, np.float32).tobytes()
+    end = seconds * NANOSECONDS
+    return Whitened("", "", rate, 0, noise, 0, end, 0, end, b"", 0, end, 1.0, b"")
+
+
+def warm_up(config: DetectConfig, band_low: float) -> None:
+    """Search noise, so that all that a search runs is compiled: seconds of processor time.
+
+    Args:
+        config: Detection; its bank is made too, for data of 4096 Hz.
+        band_low: Lower end of the whitened band [Hz].
+    """
+    bank = bank_for(RATE, config, band_low)
+    first, last = bank.margin_seconds, bank.margin_seconds + 1
+    noise = replace(
+        _white(RATE, first + last),
+        analyse_start_ns=first * NANOSECONDS,
+        analyse_end_ns=last * NANOSECONDS,
+    )
+    # A candidate would ask for a spectrum.
+    search(noise, replace(config, threshold=LOUDER_THAN_NOISE), bank)
