@@ -53,20 +53,22 @@ def science() -> PipelineConfig:
     return parse_config(made)
 
 
-def archived(files: Sequence[Path], folder: Path) -> list[Row]:
+def archived(files: Sequence[Path], folder: Path, config: PipelineConfig) -> list[Row]:
     """Give the triggers that the archive's job finds.
 
     Args:
         files: Of strain.
-        folder: Where it writes.
+        folder: Where it writes; made.
+        config: The science.
 
     Raises:
         Problem: It fails.
     """
-    config, output = folder / "science.yaml", folder / "results"
-    config.write_text(science().to_yaml())
+    folder.mkdir()
+    given, output = folder / "science.yaml", folder / "results"
+    given.write_text(config.to_yaml())
     line = [sys.executable, "-m", "beam_pipeline.cli", "run", *map(str, files)]
-    line += ["--config", str(config), "--output", str(output)]
+    line += ["--config", str(given), "--output", str(output)]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise Problem(f"the archive's job failed: {done.stderr}")
