@@ -125,10 +125,21 @@ def test_control_groups_are_made_in_every_hierarchy(tmp_path):
         (tmp_path / hierarchy).mkdir()
         (tmp_path / hierarchy / "cgroup.procs").touch()
     (tmp_path / "no-hierarchy").mkdir()
-    node.make_cgroups(tmp_path, "ours")
+    node.make_cgroups(tmp_path, "ours", cores=2)
     assert (tmp_path / "cpu" / "ours").is_dir()
     assert (tmp_path / "memory" / "ours").is_dir()
     assert not (tmp_path / "no-hierarchy" / "ours").exists()
+
+
+@pytest.mark.parametrize(("file", "weight"), [("cpu.shares", "4096"), ("cpu.weight", "157")])
+def test_the_pods_weigh_as_much_as_the_machine_has_cores(tmp_path, file, weight):
+    """As the kubelet would say, in either version of control groups."""
+    (tmp_path / "cpu" / "ours").mkdir(parents=True)
+    (tmp_path / "cpu" / "cgroup.procs").touch()
+    (tmp_path / "cpu" / "ours" / file).write_text("1024")
+    node.make_cgroups(tmp_path, "ours", cores=4)
+    assert (tmp_path / "cpu" / "ours" / file).read_text() == weight
+    assert os.listdir(tmp_path / "cpu" / "ours") == [file]
 
 
 def test_control_groups_go_from_every_hierarchy(tmp_path):

@@ -50,11 +50,26 @@ def lay_out(folder: Path) -> list[list[str]]:
     ]
 
 
-def make_cgroups(root: Path, name: str) -> None:
-    """Make a control group in every hierarchy: the kubelet does not make its pods' first one."""
+def make_cgroups(root: Path, name: str, cores: int) -> None:
+    """Make a control group in every hierarchy: the kubelet does not make its pods' first one.
+
+    Beside what else runs on the machine it weighs as much as the kubelet's own group would;
+    as it is made, all pods together weigh as one process.
+
+    Args:
+        root: Where the hierarchies are mounted.
+        name: Of the group.
+        cores: Of the machine.
+    """
+    shares = 1024 * cores
+    weights = {"cpu.shares": shares, "cpu.weight": 1 + (shares - 2) * 9999 // 262142}
     for hierarchy in (root, *root.iterdir()):
         if (hierarchy / "cgroup.procs").exists():
-            (hierarchy / name).mkdir(exist_ok=True)
+            group = hierarchy / name
+            group.mkdir(exist_ok=True)
+            for file, weight in weights.items():
+                if (group / file).exists():
+                    (group / file).write_text(str(weight))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -63,7 +78,7 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _end)
     for name in KEPT:
         (folder / name).mkdir(parents=True, exist_ok=True)
-    make_cgroups(CGROUPS, CGROUP)
+    make_cgroups(CGROUPS, CGROUP, os.cpu_count() or 1)
     for command in lay_out(folder):
         subprocess.run(command, check=True)
     for name, value in SWITCHES.items():
