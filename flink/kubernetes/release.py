@@ -102,6 +102,28 @@ def runs() -> bool:
     return FLINK.runs(JOB)
 
 
+def changed() -> int:
+    """Give the time at which a task of the job, or the job itself, last changed state [Unix ms].
+
+    Raises:
+        Problem: Nobody knows the job.
+    """
+    known = job()
+    if known is None:
+        raise Problem("there is no job")
+    return int(known["last-modification"])
+
+
+def runs_since(before: int) -> bool:
+    """Tell whether every task runs of a job that has changed state after a time [Unix ms]."""
+    known = job()
+    if known is None or int(known["last-modification"]) <= before:
+        return False
+    return bool(
+        known["state"] == "RUNNING" and known["tasks"]["running"] == known["tasks"]["total"]
+    )
+
+
 def checkpoints() -> int:
     """Count the job's checkpoints that were completed since it began, or began again."""
     known = job()
