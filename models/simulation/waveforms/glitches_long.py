@@ -148,12 +148,13 @@ FAMILIES: dict[str, Family] = {
             "frequency": Range(80.0, 160.0),
             "ripple": Range(0.05, 0.20),
             "nodes": Range(12.0, 25.0),
-            "duration": Range(1.0, 2.5),
+            "duration": Range(0.5, 2.5),
             "phase": PHASE,
         },
         "nodes: 12-15 and 25 a second, Gravity Spy wiki, Scratchy; the rest chosen after the O3a "
-        "sample: peaks at 75-142 Hz, half of them 1.4-1.75 s",
-        snr=Range(15.0, 150.0, "log"),
+        "sample: peaks at 75-142 Hz, half of them 1.4-1.75 s; those of L1 in O3b "
+        "last less",
+        snr=Range(10.0, 150.0, "log"),
         whitened=True,
     ),
     "power_line": Family(

@@ -117,17 +117,17 @@ def _train(count: float, spacing: float, **blips: float) -> tuple[float, float]:
     return before, (count - 1) * spacing + after
 
 
-_BLIP = {"frequency": Range(110.0, 500.0), "q": Range(1.0, 2.5), "phase": PHASE}
+_BLIP = {"frequency": Range(80.0, 500.0), "q": Range(0.7, 2.5), "phase": PHASE}
 _CHOSEN = "chosen after the pictures of Zevin et al. 2017, arXiv:1611.04596"
 FAMILIES: dict[str, Family] = {
     "blip": Family(
         blip,
         _tails,
         _BLIP,
-        "wdf.mock, defaults.toml: 80-500 Hz, Q 2-5, decay three times the rise; chosen: Q 1-2.5, "
-        "so that it lasts the 10 ms that Cabero et al. 2019, arXiv:1901.05093, give and is "
-        "shorter than sine-Gaussians and ring-downs; from 110 Hz, above Gaussian pulses; O3a "
-        "sample: peaks at 75-333 Hz, half of them 115-218 Hz",
+        "wdf.mock, defaults.toml: 80-500 Hz, Q 2-5, decay three times the rise; chosen: Q "
+        "0.7-2.5, so that it lasts the 10 ms that Cabero et al. 2019, arXiv:1901.05093, give and "
+        "is shorter than sine-Gaussians and ring-downs; O3a sample: peaks at 75-333 Hz, half of "
+        "them 115-218 Hz",
     ),
     "low_frequency_blip": Family(
         low_frequency_blip,
@@ -175,7 +175,7 @@ FAMILIES: dict[str, Family] = {
     "extremely_loud": Family(
         extremely_loud,
         lambda duration, **_: (duration, duration),
-        {"top": Range(800.0, 1500.0), "duration": Range(0.6, 2.0), "seed": SEED},
+        {"top": Range(800.0, 1500.0), "duration": Range(0.3, 2.0), "seed": SEED},
         f"{_CHOSEN}; O3a sample: SNR 44-1675, median 413; chosen: from 400, beyond koi fish",
         snr=Range(400.0, 3000.0, "log"),
         whitened=True,

@@ -76,8 +76,8 @@ FAMILIES: dict[str, Family] = {
     "gaussian": Family(
         gaussian,
         lambda sigma: (5 * sigma, 5 * sigma),
-        {"sigma": Range(0.0025, 0.006)},
-        f"{_MOCK}: 2-20 ms; chosen: from 2.5 ms, slower than blips, to 6 ms, since nothing of "
+        {"sigma": Range(0.0035, 0.006)},
+        f"{_MOCK}: 2-20 ms; chosen: from 3.5 ms, slower than blips, to 6 ms, since nothing of "
         "longer pulses but the lower end of the band is left after whitening, where "
         "low-frequency blips are",
     ),
