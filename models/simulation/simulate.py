@@ -50,8 +50,10 @@ class SimulationConfig:
     seconds: int = 256
     """Length of a stretch [s]; real ones are as long as their files at most."""
     low_snr: float = 5.0
-    """Range of the optimal SNR, uniform in its logarithm; some families have their own."""
+    """Range of the optimal SNR; some families have their own."""
     high_snr: float = 50.0
+    snr_law: str = "log"
+    """How it is drawn: ``log``, density as 1 / SNR, or ``inverse``, as 1 / SNR^2."""
     low_gap: float = 1.0
     """Range of the time between one transient's end and the next one's start [s]."""
     high_gap: float = 2.5
@@ -74,6 +76,8 @@ class SimulationConfig:
             raise ValueError("stretches must be at least 1, seconds at least 32")
         if not (4 <= self.low_snr <= self.high_snr and 0 < self.low_gap <= self.high_gap):
             raise ValueError("low_snr must be at least 4, low_gap positive, and low before high")
+        if self.snr_law not in ("log", "inverse"):
+            raise ValueError("snr_law must be log or inverse")
         if not 0 <= self.unknown_share <= 1:
             raise ValueError("unknown_share must lie in 0 to 1")
         if not 0 <= self.modulation <= 0.5 or self.most_lines < 0:
@@ -165,7 +169,7 @@ def _schedule(
     rng: np.random.Generator,
 ) -> Iterator[tuple[injections.Drawn, float]]:
     """Draw transients one after another: each and the second at which it starts."""
-    snr = waveforms.Range(config.low_snr, config.high_snr, "log")
+    snr = waveforms.Range(config.low_snr, config.high_snr, config.snr_law)
     start, rate = noise_alone.start_ns, noise_alone.sample_rate
     busy = [((low - start) / 1e9, (high - start) / 1e9) for low, high in known]
     at, tries = EDGE, 0

@@ -25,8 +25,8 @@ from transforms.sink.folder import whole_file
 
 LAST_RATE = 0.01
 """Learning rate of the last epoch, as a part of the first one's."""
-DECAY = 1e-4
-"""Of weights, Loshchilov & Hutter 2019, arXiv:1711.05101."""
+DECAY = 0.05
+"""Of weights, as a part of the learning rate; Loshchilov & Hutter 2019, arXiv:1711.05101."""
 PREDICTED = 256
 """Examples predicted at once."""
 

@@ -14,7 +14,7 @@ FILTERS = (32, 48, 96, 128)
 SIZES = (5, 3, 3, 3)
 """Their kernels; the first one takes strides of two, which is where the time goes."""
 HIDDEN = 128
-DROPPED = 0.2
+DROPPED = 0.3
 """Part of what a layer hears that is left out in training."""
 
 

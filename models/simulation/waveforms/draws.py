@@ -16,7 +16,8 @@ class Range:
     low: float
     high: float
     kind: str = "uniform"
-    """``uniform``, ``log`` (uniform in the logarithm) or ``integer`` (both ends included)."""
+    """``uniform``, ``log`` (uniform in the logarithm), ``inverse`` (uniform in 1 / value) or
+    ``integer`` (both ends included)."""
 
     def draw(self, rng: np.random.Generator) -> float:
         """Draw one value."""
@@ -24,6 +25,8 @@ class Range:
             return float(rng.integers(int(self.low), int(self.high) + 1))
         if self.kind == "log":
             return float(np.exp(rng.uniform(np.log(self.low), np.log(self.high))))
+        if self.kind == "inverse":
+            return float(1 / rng.uniform(1 / self.high, 1 / self.low))
         return float(rng.uniform(self.low, self.high))
 
 
