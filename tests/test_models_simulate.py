@@ -64,6 +64,25 @@ def test_an_injection_holds_its_snr():
         assert injection.snr_between(injection.end_ns, injection.end_ns + 10**9) == 0
 
 
+@pytest.mark.parametrize(("law", "median"), [("log", 20.0), ("inverse", 2 / (1 / 5 + 1 / 80))])
+def test_the_snr_is_drawn_by_its_law(law, median):
+    rng = np.random.default_rng(3)
+    drawn = np.array([waveforms.Range(5.0, 80.0, law).draw(rng) for _ in range(4000)])
+    assert drawn.min() >= 5
+    assert drawn.max() <= 80
+    assert np.mean(drawn < median) == pytest.approx(0.5, abs=0.03)
+
+
+def test_a_stretch_draws_the_snr_by_its_law():
+    quiet = _stretch(config=replace(CONFIG, snr_law="inverse", high_snr=1000.0, seconds=256))
+    loud = _stretch(config=replace(CONFIG, high_snr=1000.0, seconds=256))
+    middle = [
+        np.median([i.snr for i in made.injections if waveforms.FAMILIES[i.label].snr is None])
+        for made in (quiet, loud)
+    ]
+    assert middle[0] < 0.5 * middle[1]
+
+
 def test_loud_transients_are_found_and_named():
     loud = replace(CONFIG, noise_stretches=0, low_snr=20.0)
     found = list(simulate.simulate(loud, WHITEN, DETECT, (3, 0)))
@@ -139,6 +158,7 @@ def test_shapes_that_a_rate_cannot_carry_are_drawn_again(rate):
         ({"unknown_share": 1.5}, "unknown_share must lie in 0 to 1"),
         ({"curves": ()}, "curves .* are not among"),
         ({"modulation": 2.0}, "modulation must lie in 0 to 0.5"),
+        ({"snr_law": "power"}, "snr_law must be log or inverse"),
     ],
 )
 def test_an_impossible_configuration_is_refused_by_its_key(change, message):
