@@ -12,7 +12,8 @@ import pytest
 from models import pool
 from models.simulation import simulate, waveforms
 from models.training import dataset, examples
-from models.training.batches import batches
+from models.training.batches import BESIDE_A_GAP, batches, beside_gaps
+from transforms.classify.features import COLUMNS, SPANS
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 
@@ -83,6 +84,33 @@ def test_batches_hold_each_example_once_in_another_order_each_epoch(made):
     assert sorted(orders[0]) == sorted(orders[1]) == sorted(made.parameters[:, 0].tolist())
     assert orders[0] != orders[1]
     assert orders[0] == orders[2]
+
+
+def test_without_a_seed_batches_hold_the_examples_as_they_are(made):
+    data = batches(made, 7)
+    images = np.concatenate([data[i][0]["image"] for i in range(len(data))])
+    assert np.array_equal(images, made.image)
+
+
+def test_some_examples_are_shown_beside_a_gap_which_all_spans_see_alike():
+    shown = beside_gaps(
+        np.ones((2000, 2, COLUMNS, len(SPANS)), np.float32), np.random.default_rng(1)
+    )
+    changed = (shown == 0).any(axis=(1, 2, 3))
+    assert np.mean(changed) == pytest.approx(BESIDE_A_GAP, abs=0.03)
+    assert np.array_equal(shown[:, 0], shown[:, 1])
+    before = np.array([span.before for span in SPANS])
+    time = (np.arange(COLUMNS)[:, None] - before) / [span.columns_per_second for span in SPANS]
+    early = [time[image == 0].max() < time[image == 1].min() for image in shown[changed, 0]]
+    late = [time[image == 0].min() > time[image == 1].max() for image in shown[changed, 0]]
+    assert np.array_equal(early, ~np.array(late))
+    assert 0.4 < np.mean(early) < 0.6
+    assert all((shown[:, 0, span.before, number] == 1).all() for number, span in enumerate(SPANS))
+
+
+def test_the_same_draws_put_the_same_examples_beside_a_gap(made):
+    first, second = (batches(made, 7, seed=3) for _ in range(2))
+    assert np.array_equal(first[1][0]["image"], second[1][0]["image"])
 
 
 def test_one_process_is_this_one():
