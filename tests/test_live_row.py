@@ -18,7 +18,7 @@ from transforms.ingest.series import DataError
 S = gps.NANOSECONDS
 names = st.text(st.characters(codec="utf-8"), max_size=30)
 times = st.integers(-(2**63), 2**62)
-lengths = st.integers(1, 2**62)
+lengths = st.integers(1, 2**62 - 1)
 intervals = st.lists(
     st.builds(lambda start, ns, name: Interval(start, start + ns, name), times, lengths, names),
     max_size=3,
