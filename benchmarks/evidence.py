@@ -20,7 +20,6 @@ from scipy.special import i0e, logsumexp
 from scipy.stats import qmc
 
 from models.simulation import injections, noise, waveforms
-from models.simulation.waveforms.draws import Range
 
 FloatArray = npt.NDArray[np.floating]
 SOURCE_RATE, RATE = injections.SOURCE_RATE, 2048
@@ -48,20 +47,11 @@ def parameters(label: str) -> tuple[str, ...]:
     return tuple(name for name in waveforms.FAMILIES[label].ranges if name != "phase")
 
 
-def _value(span: Range, share: float) -> float:
-    """Give the value below which a share of a range's draws lies."""
-    if span.kind == "integer":
-        return span.low + float(np.floor(share * (span.high - span.low + 1)))
-    if span.kind == "log":
-        return float(span.low * (span.high / span.low) ** share)
-    return span.low + share * (span.high - span.low)
-
-
 def told(label: str, point: FloatArray) -> dict[str, float]:
     """Give a family's parameters at a point; the phase is zero."""
     ranges = waveforms.FAMILIES[label].ranges
     shares = zip(parameters(label), point, strict=True)
-    values = {name: _value(ranges[name], float(share)) for name, share in shares}
+    values = {name: ranges[name].at(float(share)) for name, share in shares}
     return values if "phase" not in ranges else {**values, "phase": 0.0}
 
 
@@ -75,7 +65,7 @@ def template(
 
     Args:
         label: Its family.
-        point: Each parameter as the share of draws that lie below it, [parameter].
+        point: Each parameter as the number from 0 to 1 that a draw of it begins with, [parameter].
         curve: The noise.
         low_frequency: Of whitening [Hz].
     """

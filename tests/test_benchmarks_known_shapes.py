@@ -94,7 +94,7 @@ def test_draws_are_the_simulation_s_and_phases_are_free():
     assert evidence.parameters("chirp") == ("start_frequency", "end_frequency", "duration")
     drawn = [waveforms.FAMILIES["scattered_light"].draw(np.random.default_rng(i)) for i in range(9)]
     arches = waveforms.FAMILIES["scattered_light"].ranges["arches"]
-    values = {evidence._value(arches, share) for share in np.linspace(0, 0.999, 50)}
+    values = {arches.at(share) for share in np.linspace(0, 0.999, 50)}
     assert {each["arches"] for each in drawn} <= values == {2, 3, 4, 5}
 
 

@@ -73,6 +73,14 @@ def test_the_snr_is_drawn_by_its_law(law, median):
     assert np.mean(drawn < median) == pytest.approx(0.5, abs=0.03)
 
 
+@pytest.mark.parametrize("kind", ["uniform", "log", "inverse", "integer"])
+def test_even_numbers_give_the_values_that_are_drawn(kind):
+    span, rng = waveforms.Range(3, 6, kind), np.random.default_rng(4)
+    drawn = sorted(span.draw(rng) for _ in range(4000))
+    even = sorted(span.at(variate) for variate in (np.arange(4000) + 0.5) / 4000)
+    assert np.mean(np.abs(np.subtract(drawn, even))) < 0.06
+
+
 def test_a_stretch_draws_the_snr_by_its_law():
     quiet = _stretch(config=replace(CONFIG, snr_law="inverse", high_snr=1000.0, seconds=256))
     loud = _stretch(config=replace(CONFIG, high_snr=1000.0, seconds=256))

@@ -23,11 +23,19 @@ class Range:
         """Draw one value."""
         if self.kind == "integer":
             return float(rng.integers(int(self.low), int(self.high) + 1))
+        return self.at(rng.random())
+
+    def at(self, variate: float) -> float:
+        """Give the value that a number drawn evenly from 0 to 1 stands for."""
+        if self.kind == "integer":
+            return float(np.floor(self.low + variate * (self.high - self.low + 1)))
         if self.kind == "log":
-            return float(np.exp(rng.uniform(np.log(self.low), np.log(self.high))))
+            low, high = np.log(self.low), np.log(self.high)
+            return float(np.exp(low + (high - low) * variate))
         if self.kind == "inverse":
-            return float(1 / rng.uniform(1 / self.high, 1 / self.low))
-        return float(rng.uniform(self.low, self.high))
+            low, high = 1 / self.high, 1 / self.low
+            return float(1 / (low + (high - low) * variate))
+        return float(self.low + (self.high - self.low) * variate)
 
 
 PHASE = Range(0.0, 2 * np.pi)
