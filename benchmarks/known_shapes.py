@@ -14,29 +14,25 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp, softmax
 
-from benchmarks import evidence, report
+from benchmarks import evidence, report, six_families
 from benchmarks.evidence import RATE, Listener
-from models import artefact
+from benchmarks.six_families import EDGES, FAMILIES
+from models import artefact, score
 from models.evaluation.evaluate import asked, pipeline_of
 from models.served import ServedModel
 from models.simulation import noise, waveforms
 from models.simulation.matching import REACH, Example, Stretch, find, match
 from models.simulation.simulate import SimulationConfig, stretch
-from models.simulation.waveforms import simple
 from models.training.settings import read
 from transforms.detect.config import DetectConfig
 from transforms.gps import to_index
 from transforms.whiten.config import WhitenConfig
 
-FAMILIES = tuple(simple.FAMILIES)
-EDGES = (5.0, 6.0, 7.0, 8.0)
-"""Bins of the trigger's SNR."""
 NEAR = 10.0
 """Evidences are refined within this factor of the largest, its logarithm."""
 
@@ -179,15 +175,7 @@ def by_snr(seen: Sequence[Seen], observer: IntArray) -> list[list[str]]:
     """Give the accuracies in each bin of SNR."""
     truth = np.array([FAMILIES.index(each.label) for each in seen])
     model, snr = np.array([each.answer for each in seen]), np.array([each.snr for each in seen])
-    told = []
-    for low, high in [*pairwise(EDGES), (EDGES[0], EDGES[-1])]:
-        here = (snr >= low) & (snr < high)
-        right = (
-            np.mean((own == truth)[here]) if here.any() else np.nan for own in (model, observer)
-        )
-        shares = (f"{share:.3f}" for share in right)
-        told.append([f"{low:g}-{high:g}", str(int(here.sum())), *shares])
-    return told
+    return six_families.by_snr(snr, [model == truth, observer == truth])
 
 
 def convergence(seen: Sequence[Seen], told: FloatArray, draws: Draws) -> list[list[str]]:
@@ -202,9 +190,8 @@ def convergence(seen: Sequence[Seen], told: FloatArray, draws: Draws) -> list[li
 
 def confusion(seen: Sequence[Seen], answers: IntArray) -> list[list[str]]:
     """Count answers, a row for each true family."""
-    truth = [FAMILIES.index(each.label) for each in seen]
-    table = np.zeros((len(FAMILIES), len(FAMILIES)), int)
-    np.add.at(table, (np.array(truth), answers), 1)
+    truth = np.array([FAMILIES.index(each.label) for each in seen])
+    table = score.confusion(truth, answers, len(FAMILIES))
     return [[label, *map(str, row)] for label, row in zip(FAMILIES, table, strict=True)]
 
 

@@ -39,9 +39,21 @@ def rows(probabilities: npt.NDArray[np.floating], examples: Examples) -> list[li
     )
     right = [c[probabilities[:, c].argmax(axis=1)] == examples.truth for c in choices]
     taken = np.isin(examples.truth, own) & examples.loudest
+    return by_snr(examples.snr[taken], [each[taken] for each in right])
+
+
+def by_snr(
+    snr: npt.NDArray[np.floating], right: Sequence[npt.NDArray[np.bool_]]
+) -> list[list[str]]:
+    """Give the triggers in each bin of SNR, and the share of them for which each answer is right.
+
+    Args:
+        snr: [trigger].
+        right: Of each kind of answer, whether it is right, [trigger].
+    """
     told = []
     for low, high in [*pairwise(EDGES), (EDGES[0], EDGES[-1])]:
-        here = taken & (examples.snr >= low) & (examples.snr < high)
+        here = (snr >= low) & (snr < high)
         shares = (f"{np.mean(each[here]) if here.any() else np.nan:.3f}" for each in right)
         told.append([f"{low:g}-{high:g}", str(int(here.sum())), *shares])
     return told
