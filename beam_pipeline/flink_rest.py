@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from beam_pipeline import loopback
@@ -40,9 +40,7 @@ class FlinkCluster:
     def runs(self, name: str) -> bool:
         """Tell whether every task of the newest job of a name runs."""
         job = self.newest(name)
-        if job is None or job["state"] != "RUNNING":
-            return False
-        return bool(0 < job["tasks"]["total"] == job["tasks"]["running"])
+        return job is not None and every_task_runs(job)
 
     def cancel(self, name: str, patience_s: float = 30.0) -> bool:
         """End all jobs of a name and wait until they are; False if one is left."""
@@ -86,6 +84,13 @@ class FlinkCluster:
             return None
         own = [job for job in answer.get("jobs", ()) if job["name"] == name]
         return sorted(own, key=lambda job: int(job["start-time"]))
+
+
+def every_task_runs(job: Mapping[str, Any]) -> bool:
+    """Tell whether every task runs of a job that the overview tells of."""
+    if job["state"] != "RUNNING":
+        return False
+    return bool(0 < job["tasks"]["total"] == job["tasks"]["running"])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -128,12 +128,15 @@ def test_what_a_namespace_has_of_its_own_accord_is_not_left_over(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("changed", "running", "expected"), [(7, 3, False), (8, 2, False), (8, 3, True)]
+    ("changed", "running", "total", "expected"),
+    [(7, 3, 3, False), (8, 2, 3, False), (8, 0, 0, False), (8, 3, 3, True)],
 )
-def test_a_job_that_only_goes_on_has_not_begun_again(monkeypatch, changed, running, expected):
+def test_a_job_that_only_goes_on_has_not_begun_again(
+    monkeypatch, changed, running, total, expected
+):
     """The JobManager that was killed may answer once more."""
     known = {"name": release.JOB, "start-time": 1, "state": "RUNNING", "last-modification": changed}
-    known["tasks"] = {"total": 3, "running": running}
+    known["tasks"] = {"total": total, "running": running}
     monkeypatch.setattr(release.FLINK, "ask", lambda _: {"jobs": [known]})
     assert release.changed() == changed
     assert release.runs_since(7) is expected

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from beam_pipeline.flink_rest import FlinkCluster
+from beam_pipeline.flink_rest import FlinkCluster, every_task_runs
 from flink.images import run
 from flink.kubernetes.settings import NAMESPACE
 from flink.processes import Problem
@@ -117,11 +117,7 @@ def changed() -> int:
 def runs_since(before: int) -> bool:
     """Tell whether every task runs of a job that has changed state after a time [Unix ms]."""
     known = job()
-    if known is None or int(known["last-modification"]) <= before:
-        return False
-    return bool(
-        known["state"] == "RUNNING" and known["tasks"]["running"] == known["tasks"]["total"]
-    )
+    return known is not None and int(known["last-modification"]) > before and every_task_runs(known)
 
 
 def checkpoints() -> int:
