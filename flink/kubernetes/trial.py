@@ -8,7 +8,7 @@ with the archive's job on the same files, changes the science, goes back, and un
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -67,8 +67,10 @@ def _try(folder: Path) -> int:
         with _told("the job runs"):
             release.wait("the job runs", release.runs, START_S)
         _play(files, expected)
-        _change(other)
-        _go_back(expected)
+        later = f'--set-json=science.detect={{"threshold": {LATER_THRESHOLD}}}'
+        _replace("the changed release", lambda: release.install(later), other)
+        back = "the release that was rolled back"
+        _replace(back, lambda: release.helm("rollback", release.NAME), expected)
         with _told("helm test has passed"):
             release.helm("test", release.NAME, "--timeout=300s")
     except BaseException:
@@ -172,22 +174,18 @@ def _kill(pod: str, what: str) -> None:
     release.wait("a checkpoint", lambda: release.checkpoints() > 0, RECOVERY_S)
 
 
-def _change(expected: Sequence[Row]) -> None:
-    """Change the science: a new job analyses the last minutes again, under its own name."""
-    known = len(release.triggers())
-    with _told("the changed release runs"):
-        release.install(f'--set-json=science.detect={{"threshold": {LATER_THRESHOLD}}}')
-        release.wait("the old job ends", lambda: not release.runs(), START_S)
-        release.wait("the job runs", release.runs, START_S)
-    _settle(expected, known)
+def _replace(what: str, start: Callable[[], object], expected: Sequence[Row]) -> None:
+    """Have another job take the place of the one that runs; compare what that one finds anew.
 
-
-def _go_back(expected: Sequence[Row]) -> None:
-    """Roll back: the former job begins anew, and finds again what it had found."""
+    Args:
+        what: Runs then.
+        start: Has Helm start it.
+        expected: What the archive's job finds with its science.
+    """
     known = len(release.triggers())
-    with _told("the release that was rolled back runs"):
-        release.helm("rollback", release.NAME)
-        release.wait("the changed job ends", lambda: not release.runs(), START_S)
+    with _told(f"{what} runs"):
+        start()
+        release.wait("the former job ends", lambda: not release.runs(), START_S)
         release.wait("the job runs", release.runs, START_S)
     _settle(expected, known)
 
