@@ -5,37 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.samples import UNLABELLED
 from transforms.classify import features
 from transforms.classify.features import COLUMNS, FREQUENCIES, SPANS, model_input
-from transforms.elements import Trigger
 
 RATE = 4096
 GPS = 1_126_259_462 * 10**9
 
 
 def trigger_of(samples, rate=RATE, peak_seconds=1.5, start_ns=GPS):
-    return Trigger(
-        id="x",
-        ifo="H1",
-        channel="H1:TEST",
+    return replace(
+        UNLABELLED,
         time_ns=start_ns + round(peak_seconds * 1e9),
-        start_ns=start_ns,
-        end_ns=start_ns + 10**9,
         frequency=100.0,
-        low_frequency=80.0,
-        high_frequency=120.0,
-        bandwidth=40.0,
-        duration=0.1,
         q=10.0,
         snr=10.0,
-        rank=10.0,
-        amplitude=1e-22,
-        phase=0.0,
-        wavelet="morlet",
-        tiles=3,
-        dq=(),
-        config="test",
-        data_time_ns=start_ns,
         snippet=np.asarray(samples, np.float32).tobytes(),
         snippet_rate=rate,
         snippet_start_ns=start_ns,

@@ -15,12 +15,12 @@ from apache_beam.transforms.window import FixedWindows, GlobalWindows, Sessions,
 from models import artefact
 from models.served import ServedModel
 from models.served_by_tfx import TfxModel
+from tests.samples import UNLABELLED
 from transforms.classify.config import BACKENDS, ClassifyConfig
 from transforms.classify.features import model_input
 from transforms.classify.handler import SavedModelHandler
 from transforms.classify.stage import Classify, _Label
 from transforms.detect.config import DetectConfig
-from transforms.elements import Trigger
 from transforms.whiten.config import WhitenConfig
 
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
@@ -31,27 +31,14 @@ def trigger(number, samples=None):
     start = (1_000_000_000 + 10 * number) * 10**9
     if samples is None:
         samples = np.random.default_rng(number).standard_normal(2 * RATE)
-    return Trigger(
+    return replace(
+        UNLABELLED,
         id=f"t{number}",
-        ifo="H1",
-        channel="H1:TEST",
         time_ns=start + 1_500_000_000,
         start_ns=start + 1_490_000_000,
         end_ns=start + 1_510_000_000,
-        frequency=150.0,
-        low_frequency=120.0,
-        high_frequency=180.0,
-        bandwidth=60.0,
-        duration=0.02,
-        q=6.0,
         snr=9.0 + number,
-        rank=9.0 + number,
-        amplitude=1e-22,
-        phase=0.0,
-        wavelet="morlet",
-        tiles=4,
         dq=("FLAG",),
-        config="c",
         data_time_ns=start,
         snippet=np.asarray(samples, np.float32).tobytes(),
         snippet_rate=RATE,

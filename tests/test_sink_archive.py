@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from apache_beam.transforms.window import Sessions, TimestampedValue
 
+from tests import samples
 from transforms.elements import DeadLetter, Segment, Trigger
 from transforms.gps import from_seconds, to_event_micros
 from transforms.sink.archive import WriteArchive
@@ -18,35 +19,14 @@ RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 MIDNIGHT = 1126224017
 """2015-09-15T00:00:00 UTC is this plus a day."""
 
-TRIGGER = Trigger(
+TRIGGER = replace(
+    samples.TRIGGER,
     id="a",
-    ifo="H1",
-    channel="H1:GDS-CALIB_STRAIN",
     time_ns=from_seconds(MIDNIGHT + 100),
     start_ns=from_seconds(MIDNIGHT + 99.9),
     end_ns=from_seconds(MIDNIGHT + 100.1),
-    frequency=120.0,
-    low_frequency=60.0,
-    high_frequency=240.0,
-    bandwidth=180.0,
-    duration=0.2,
-    q=8.0,
-    snr=12.0,
-    rank=11.0,
-    amplitude=1e-22,
-    phase=0.5,
-    wavelet="sine-gaussian",
-    tiles=7,
-    dq=("CAT2", "INJ"),
-    config="c0ffee",
     data_time_ns=from_seconds(MIDNIGHT + 101),
-    snippet=np.arange(256, dtype=np.float32).tobytes(),
-    snippet_rate=128,
     snippet_start_ns=from_seconds(MIDNIGHT + 98.5),
-    label="blip",
-    score=0.9,
-    probabilities=(("blip", 0.9), ("none", 0.1)),
-    model="small",
 )
 
 

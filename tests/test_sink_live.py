@@ -14,6 +14,7 @@ from apache_beam.testing import test_stream
 from apache_beam.transforms.window import Sessions, TimestampedValue
 
 from beam_pipeline.cli import main
+from tests import samples
 from transforms.elements import PRELIMINARY, SETTLED, WITHDRAWN, DeadLetter, Segment, Trigger
 from transforms.gps import from_event_micros, from_seconds, to_event_micros
 from transforms.sink import minutes
@@ -30,35 +31,14 @@ from transforms.sink.writers import (
 
 MINUTE = 1126259460
 """2015-09-14, on the GPS grid of minutes."""
-TRIGGER = Trigger(
+TRIGGER = replace(
+    samples.TRIGGER,
     id="a",
-    ifo="H1",
-    channel="H1:GDS-CALIB_STRAIN",
     time_ns=from_seconds(MINUTE + 2.5),
     start_ns=from_seconds(MINUTE + 2.25),
     end_ns=from_seconds(MINUTE + 2.75),
-    frequency=120.0,
-    low_frequency=60.0,
-    high_frequency=240.0,
-    bandwidth=180.0,
-    duration=0.5,
-    q=8.0,
-    snr=12.0,
-    rank=11.0,
-    amplitude=1e-22,
-    phase=0.5,
-    wavelet="morlet",
-    tiles=7,
-    dq=(),
-    config="c0ffee",
     data_time_ns=from_seconds(MINUTE + 3),
-    snippet=np.arange(256, dtype=np.float32).tobytes(),
-    snippet_rate=128,
     snippet_start_ns=from_seconds(MINUTE + 1),
-    label="blip",
-    score=0.9,
-    probabilities=(("blip", 0.9), ("none", 0.1)),
-    model="small",
 )
 MADE = Provenance("c0ffee", "0.1.0")
 H1, H1_NEXT, L1 = (
@@ -236,9 +216,9 @@ def test_files_are_the_same_in_whatever_order_and_bundles_things_come(tmp_path, 
 def test_a_trigger_that_changed_replaces_the_one_that_is_there(tmp_path):
     live(tmp_path, [TRIGGER])
 
-    live(tmp_path, [replace(TRIGGER, label="chirp")], version="0.2.0")
+    live(tmp_path, [replace(TRIGGER, label="blip")], version="0.2.0")
 
-    assert read_triggers(tmp_path)["label"].to_pylist() == ["chirp"]
+    assert read_triggers(tmp_path)["label"].to_pylist() == ["blip"]
     assert read_triggers(tmp_path)["version"].to_pylist() == ["0.2.0"]
 
 
@@ -250,7 +230,8 @@ def test_rows_that_an_older_version_wrote_are_kept(tmp_path):
     assert minutes.add_triggers(path, [moved("b", 1)], MADE)
 
     assert ids(tmp_path, H1) == ["a", "b"]
-    assert pq.read_table(path, partitioning=None)["wavelet"].to_pylist() == [None, "morlet"]
+    wavelets = pq.read_table(path, partitioning=None)["wavelet"].to_pylist()
+    assert wavelets == [None, TRIGGER.wavelet]
 
 
 def test_the_day_s_loudest_of_each_channel_keep_their_strain(tmp_path):
@@ -314,7 +295,7 @@ def test_a_report_can_be_written_of_a_live_folder_at_any_time(tmp_path, capsys):
     page = (tmp_path / "report" / "index.html").read_text("utf-8")
     assert "H1:GDS-CALIB_STRAIN" in page
     assert "NaN" in page
-    assert "blip" in page
+    assert TRIGGER.label in page
 
 
 def test_a_restart_clears_what_was_half_written_and_nothing_else(tmp_path):
