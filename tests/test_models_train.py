@@ -147,7 +147,8 @@ def test_a_fit_that_was_interrupted_ends_as_one_that_was_not(tmp_path):
 @pytest.mark.timeout(300)  # it starts TensorFlow twice
 def test_a_training_that_was_killed_goes_on_at_its_epoch(trained, tmp_path):
     place = shutil.copytree(trained[0].folder.with_name("tiny.work"), tmp_path / "work")
-    shutil.rmtree(place / "fit")
+    (place / "fit" / "state.npz").unlink()
+    (place / "fit" / "seconds.json").write_text('{"training": 1e6}')  # of another fit
     config = replace(TINY, epochs=15, patience=15, batch_size=16)
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(asdict(config)))))
     command = [sys.executable, "-m", "beam_pipeline.cli", "train", "--processes=1"]
@@ -167,6 +168,7 @@ def test_a_training_that_was_killed_goes_on_at_its_epoch(trained, tmp_path):
     assert notes[0] == f"training goes on after epoch {len(known)}"
     assert history[: len(known)] == known
     assert len(history) == config.epochs
+    assert 0 < card.contents["seconds"]["training"] < 1e6
     assert not place.exists()
 
 

@@ -130,21 +130,23 @@ class _Training:
     pipeline: tuple[WhitenConfig, DetectConfig]
 
     def __post_init__(self) -> None:
-        self.clock = machine.Clock(self.place.work / "seconds.json")
+        self.simulated = machine.Clock(self.place.work / "seconds.json")
+        # Goes with the fit when another one is made of the same examples.
+        self.fitted = machine.Clock(self.place.work / "fit" / "seconds.json")
 
     def made(self) -> artefact.Card:
         """Make the model."""
         sets = {key: self._set(key) for key in card.SETS}
         pair = sets["train"], sets["validation"]
-        with self.clock.step("training"):
+        with self.fitted.step("training"):
             model, history = fit(self.config, pair, self.place, self.tell.progress, self.tell.note)
-        with self.clock.step("calibrating"):
+        with self.fitted.step("calibrating"):
             temperature = calibrate(model, sets["validation"])
         self.output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.output.parent) as folder:
             draft = Path(folder) / "model"
             export(model, temperature, draft)
-            with self.clock.step("measuring"):
+            with self.fitted.step("measuring"):
                 answers = served(draft, sets["test"])
             self._describe(
                 draft,
@@ -152,7 +154,7 @@ class _Training:
                     *(sets, history, temperature, answers, int(model.count_params())),
                     {"threads": self.run.threads, "processes": self.run.processes},
                     self.run.command,
-                    self.clock.seconds,
+                    {**self.simulated.seconds, **self.fitted.seconds},
                 ),
             )
             if self.output.exists():
@@ -163,7 +165,7 @@ class _Training:
     def _set(self, key: str) -> Examples:
         config, seed = getattr(self.config, key), card.set_seed(self.config, key)
         plan = dataset.SetPlan(key, config, *self.pipeline, seed)
-        with self.clock.step(f"simulating {key}"):
+        with self.simulated.step(f"simulating {key}"):
             return dataset.make(plan, self.place.work, self.run.processes, self.tell.progress)
 
     def _describe(self, draft: Path, made: card.Made) -> None:
