@@ -16,18 +16,18 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import softmax
 
 from benchmarks import report
 from models import score
 from models.pool import usable_cpus
 from models.simulation import waveforms
-from models.training import calibration, dataset
+from models.training import dataset
+from models.training.answer import calibrated
 from models.training.examples import Examples
-from models.training.fit import FitPlace, fit, logits
+from models.training.export import export
+from models.training.fit import FitPlace, fit
 from models.training.settings import TrainConfig, read
-from models.training.train import calibrate
-from transforms.classify.features import PARAMETERS
+from models.training.train import served
 
 GROUPS = 5
 """Every family is left out once, with each fifth other one of the list."""
@@ -84,14 +84,13 @@ def measure(probabilities: FloatArray, test: Examples, left_out: Sequence[str]) 
 
 def fitted(
     config: TrainConfig, sets: tuple[Examples, Examples], test: Examples
-) -> npt.NDArray[np.floating]:
-    """Fit without what is left out, and give the test set's probabilities."""
+) -> npt.NDArray[np.float32]:
+    """Train without what is left out, and give the test set's probabilities as served."""
     with tempfile.TemporaryDirectory() as folder:
         place = FitPlace(Path(folder), usable_cpus())
         model, _ = fit(config, sets, place, _tell, report.progress)
-    log_snr = test.parameters[:, PARAMETERS.index("snr")].astype(np.float64)
-    temperature = calibration.temperatures(log_snr, calibrate(model, sets[1]))
-    return np.asarray(softmax(logits(model, test) / temperature[:, None], axis=1))
+        export(calibrated(model, sets, config.seed), place.work / "model")
+        return served(place.work / "model", test)
 
 
 def _tell(step: str, done: int, total: int) -> None:

@@ -21,7 +21,7 @@ from flink.settings import QUICK, BrokerSettings
 from models import artefact
 from models.artefact import Card
 from models.simulation import noise
-from models.training import network
+from models.training import answer, network, novelty
 from models.training.export import export
 from transforms.detect.config import DetectConfig
 from transforms.elements import Block
@@ -91,7 +91,9 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Card:
     with warnings.catch_warnings():
         # Keras 3.15 reads its variables in a way that numpy 2 deprecates.
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
-        export(network.build(len(classes)), (0.4, 0.0), folder)
+        known = novelty.unit(np.random.default_rng(2).random((6, network.HIDDEN)))
+        told = answer.listened(network.build(len(classes)))
+        export(answer.Answer(told, (0.4, 0.0), novelty.Novelty(known, (0.0, 0.0)), 2), folder)
     fitting = artefact.settings(WhitenConfig(), DetectConfig())
     about = {"settings": fitting, "data": {}, "accuracy": {}}
     return artefact.write_card(folder, "untrained", classes, about)

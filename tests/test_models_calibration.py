@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.served import ServedModel
-from models.training import calibration, network
+from models.training import answer, calibration, network, novelty
 from models.training.export import export
 from transforms.classify import features
 
@@ -53,7 +53,8 @@ def test_the_written_model_divides_by_the_temperature(tmp_path):
     parameters = rng.random((5, len(features.PARAMETERS)))
     log_snr = np.log([5.0, 8.0, 20.0, 100.0, 1e3])
     parameters[:, features.PARAMETERS.index("snr")] = log_snr
-    export(model, (0.3, -0.5), tmp_path)
+    nowhere = novelty.Novelty(novelty.unit(np.ones((1, network.HIDDEN))), (50.0, 0.0))
+    export(answer.Answer(answer.listened(model), (0.3, -0.5), nowhere, 2), tmp_path)
     inputs = image.astype(np.float32), parameters.astype(np.float32)
     logits = np.asarray(model.predict_on_batch(list(inputs)))
     scaled = logits / calibration.temperatures(log_snr, (0.3, -0.5))[:, None]

@@ -7,6 +7,9 @@ import pytest
 
 from models import artefact, runtime
 from models.served import ServedModel
+from models.training.answer import Answer
+from models.training.export import export
+from models.training.novelty import Novelty, unit
 
 
 def inputs(count):
@@ -61,22 +64,22 @@ def test_an_example_that_lacks_something_is_refused(loaded, lost):
 def test_the_temperature_softens(untrained, tmp_path):
     """Half the temperature squares the odds."""
     tf = runtime.tensorflow()
-    from models.training.export import export
 
     class Logits(tf.Module):
-        """Give logits that are known."""
+        """Give logits that are known, and say what is known too."""
 
         def __init__(self):
             self.weight = tf.Variable([[1.0, 0.0, -1.0]])
 
         def __call__(self, given, training):
-            return given[1][:, :1] * self.weight
+            return given[1][:, :1] * self.weight, tf.ones_like(given[1])
 
     image, parameters = inputs(4)
+    known = Novelty(unit(np.ones((1, parameters.shape[1]))), (0.0, 0.0))
     answers = []
     for temperature in (2.0, 1.0):
         folder = tmp_path / str(temperature)
-        export(Logits(), (math.log(temperature), 0.0), folder)
+        export(Answer(Logits(), (math.log(temperature), 0.0), known, 2), folder)
         answers.append(ServedModel(folder)(image, parameters))
     soft, hard = (a[:, 0] / a[:, 1] for a in answers)
     assert hard == pytest.approx(soft**2, rel=1e-5)

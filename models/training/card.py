@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from models import artefact, machine, score
 from models.simulation import waveforms
-from models.training import calibration
+from models.training import novelty
+from models.training.answer import Answer
 from models.training.examples import Examples
 from models.training.settings import TrainConfig
 from transforms.detect.config import DetectConfig
@@ -25,7 +26,7 @@ class Made:
 
     sets: Mapping[str, Examples]
     history: Sequence[Mapping[str, float]]
-    temperature: calibration.Temperature
+    answer: Answer
     probabilities: npt.NDArray[np.floating]
     """Of the test set, [example, class]."""
     weights: int
@@ -83,7 +84,14 @@ def about(
             **asdict(config),
             "epochs_run": len(made.history),
             "history": made.history,
-            "temperature": [round(value, 4) for value in made.temperature],
+            "temperature": [round(value, 4) for value in made.answer.temperature],
+            "novelty": {
+                "limit": [round(value, 4) for value in made.answer.novelty.limit],
+                "known": len(made.answer.novelty.known),
+                "far": novelty.FAR,
+                "wide": novelty.WIDE,
+                "power": novelty.POWER,
+            },
             "weights": made.weights,
             **made.how,
         },

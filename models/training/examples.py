@@ -12,6 +12,8 @@ from models.simulation.matching import Example
 from transforms.classify import features
 from transforms.classify.features import model_input
 
+PREDICTED = 256
+"""Examples that a network is asked about at once."""
 HALF = np.float16
 """Of stored images: a third of a permille is far less than noise does to them."""
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from models import runtime
-from models.training import calibration
+from models.training import calibration, novelty
+from models.training.answer import Answer
 from transforms.classify import features
 
 
-def export(model: Any, temperature: calibration.Temperature, folder: Path) -> None:
+def export(answer: Answer, folder: Path) -> None:
     """Write a SavedModel that gives float32 probabilities, [example, class].
 
     It has two endpoints:
@@ -23,8 +24,8 @@ def export(model: Any, temperature: calibration.Temperature, folder: Path) -> No
       endian. This is what tfx-bsl hands on.
 
     Args:
-        model: The network; its output are logits.
-        temperature: What the logits are divided by, as :mod:`models.training.calibration` means it.
+        answer: The network, its temperature, as :mod:`models.training.calibration` means it, and
+            what it knows, as :mod:`models.training.novelty` does.
         folder: Where to write.
     """
     tf = runtime.tensorflow()
@@ -32,13 +33,7 @@ def export(model: Any, temperature: calibration.Temperature, folder: Path) -> No
 
     image_shape = (len(features.FREQUENCIES), features.COLUMNS, len(features.SPANS))
     parameters_shape = (len(features.PARAMETERS),)
-    (a, b), snr = temperature, features.PARAMETERS.index("snr")
-
-    def serve(image: Any, parameters: Any) -> Any:
-        logits = model([image, parameters], training=False)
-        loudness = parameters[:, snr : snr + 1] - math.log(calibration.REFERENCE)
-        divisor = tf.clip_by_value(tf.exp(a + b * loudness), *calibration.LIMITS)
-        return tf.nn.softmax(logits / divisor)
+    serve = _served(answer)
 
     def parse(examples: Any) -> Any:
         # Bytes, not lists of floats: those take 1.2 ms to write instead of 0.02, and as many bytes.
@@ -51,7 +46,7 @@ def export(model: Any, temperature: calibration.Temperature, folder: Path) -> No
         )
 
     archive = keras.export.ExportArchive()
-    archive.track(model)
+    archive.track(answer.network)
     archive.add_endpoint(
         name="serve",
         fn=serve,
@@ -66,3 +61,25 @@ def export(model: Any, temperature: calibration.Temperature, folder: Path) -> No
         input_signature=[tf.TensorSpec((None,), tf.string, name="examples")],
     )
     archive.write_out(str(folder), verbose=False)
+
+
+def _served(answer: Answer) -> Any:
+    """Give the function from what the network takes to probabilities."""
+    tf = runtime.tensorflow()
+    snr = features.PARAMETERS.index("snr")
+    (a, b), (c, d) = answer.temperature, answer.novelty.limit
+    known = tf.Variable(answer.novelty.known, trainable=False, name="known")
+
+    def serve(image: Any, parameters: Any) -> Any:
+        logits, hidden = answer.network([image, parameters], training=False)
+        loudness = parameters[:, snr : snr + 1] - math.log(calibration.REFERENCE)
+        divisor = tf.clip_by_value(tf.exp(a + b * loudness), *calibration.LIMITS)
+        taught = tf.nn.softmax(logits / divisor)
+        found = tf.math.l2_normalize(hidden, axis=1)
+        nearest = tf.gather(known, tf.argmax(tf.matmul(found, known, transpose_b=True), axis=1))
+        distance = tf.reduce_sum((found - nearest) ** 2, axis=1, keepdims=True) / 2
+        beyond = tf.math.log(tf.maximum(distance, novelty.NEAREST)) - c
+        strange = tf.sigmoid(novelty.POWER * (beyond - d * tf.minimum(loudness, 0.0)))
+        return taught + strange * (tf.one_hot(answer.unknown, taught.shape[1]) - taught)
+
+    return serve

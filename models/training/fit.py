@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from models import runtime
 from models.simulation import waveforms
 from models.simulation.simulate import Progress
 from models.training import network
 from models.training.batches import batches
-from models.training.examples import Examples
+from models.training.examples import PREDICTED, Examples
 from models.training.settings import TrainConfig
 from transforms.sink.folder import whole_file
 
@@ -27,8 +26,6 @@ LAST_RATE = 0.01
 """Learning rate of the last epoch, as a part of the first one's."""
 DECAY = 0.05
 """Of weights, as a part of the learning rate; Loshchilov & Hutter 2019, arXiv:1711.05101."""
-PREDICTED = 256
-"""Examples predicted at once."""
 
 Note = Callable[[str], None]
 """Told a line for the person who waits."""
@@ -176,11 +173,3 @@ class _State:
 
     def _variables(self) -> list[Any]:
         return [*self._model.variables, *self._model.optimizer.variables]
-
-
-def logits(model: Any, examples: Examples) -> npt.NDArray[np.float32]:
-    """Give the network's answers, [example, class]."""
-    parts = [
-        np.asarray(model.predict_on_batch(list(inputs))) for inputs in examples.batches(PREDICTED)
-    ]
-    return np.concatenate(parts)

@@ -4,7 +4,6 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,17 +12,14 @@ from models import artefact, machine, plots
 from models.served import ServedModel
 from models.simulation import waveforms
 from models.simulation.simulate import Progress
-from models.training import calibration, card, dataset, work
-from models.training.examples import Examples
+from models.training import card, dataset, work
+from models.training.answer import calibrated
+from models.training.examples import PREDICTED, Examples
 from models.training.export import export
-from models.training.fit import FitPlace, Note, fit, logits
+from models.training.fit import FitPlace, Note, fit
 from models.training.settings import TrainConfig
-from transforms.classify.features import PARAMETERS
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
-
-SERVED = 256
-"""Examples asked for at once."""
 
 
 @dataclass(frozen=True)
@@ -141,17 +137,17 @@ class _Training:
         with self.fitted.step("training"):
             model, history = fit(self.config, pair, self.place, self.tell.progress, self.tell.note)
         with self.fitted.step("calibrating"):
-            temperature = calibrate(model, sets["validation"])
+            answer = calibrated(model, pair, self.config.seed)
         self.output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.output.parent) as folder:
             draft = Path(folder) / "model"
-            export(model, temperature, draft)
+            export(answer, draft)
             with self.fitted.step("measuring"):
-                answers = served(draft, sets["test"])
+                found = served(draft, sets["test"])
             self._describe(
                 draft,
                 card.Made(
-                    *(sets, history, temperature, answers, int(model.count_params())),
+                    *(sets, history, answer, found, int(model.count_params())),
                     {"threads": self.run.threads, "processes": self.run.processes},
                     self.run.command,
                     {**self.simulated.seconds, **self.fitted.seconds},
@@ -181,14 +177,7 @@ class _Training:
             )
 
 
-def calibrate(model: Any, validation: Examples) -> calibration.Temperature:
-    """Fit the temperature to a validation set; whole stretches decide on its form."""
-    log_snr = validation.parameters[:, PARAMETERS.index("snr")].astype(np.float64)
-    second = validation.stretch % 2 == 1
-    return calibration.fit(logits(model, validation), validation.truth, log_snr, second)
-
-
 def served(folder: Path, examples: Examples) -> npt.NDArray[np.float32]:
     """Give the probabilities as the written model serves them, [example, class]."""
     model = ServedModel(folder)
-    return np.concatenate([model(*inputs) for inputs in examples.batches(SERVED)])
+    return np.concatenate([model(*inputs) for inputs in examples.batches(PREDICTED)])

@@ -1,0 +1,65 @@
+"""From a fitted network to answers that are honest, of what it was not taught too.
+
+Keras is imported where it is used.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.simulation import waveforms
+from models.training import calibration, novelty
+from models.training.examples import PREDICTED, Examples
+from transforms.classify.features import PARAMETERS
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A network with all that turns what it says into probabilities."""
+
+    network: Any
+    """As `listened` gives it."""
+    temperature: calibration.Temperature
+    novelty: novelty.Novelty
+    unknown: int
+    """Index of the class that is none."""
+
+
+def listened(model: Any) -> Any:
+    """Give a network that tells its logits and what its last hidden layer says."""
+    import keras
+
+    return keras.Model(model.inputs, [model.output, model.layers[-1].input])
+
+
+def said(network: Any, examples: Examples) -> tuple[FloatArray, FloatArray]:
+    """Give the logits, [example, class], and the last hidden layer, [example, feature]."""
+    parts = [network.predict_on_batch(list(inputs)) for inputs in examples.batches(PREDICTED)]
+    logits, features = zip(*parts, strict=True)
+    return np.concatenate(logits), np.concatenate(features)
+
+
+def calibrated(model: Any, sets: tuple[Examples, Examples], seed: int) -> Answer:
+    """Make a network's answers honest.
+
+    Args:
+        model: As fitted.
+        sets: What it was fitted to, of which some examples are kept, and what decides on the
+            temperature and on the limit of the known: whole stretches decide on their forms.
+        seed: Chooses what is kept.
+    """
+    network, (train, validation) = listened(model), sets
+    unknown = waveforms.CLASSES.index(waveforms.UNKNOWN)
+    chosen = novelty.kept(train.truth, unknown, np.random.default_rng(seed))
+    known = novelty.unit(said(network, train.only(chosen))[1])
+    logits, features = said(network, validation)
+    log_snr = validation.parameters[:, PARAMETERS.index("snr")].astype(np.float64)
+    second = validation.stretch % 2 == 1
+    temperature = calibration.fit(logits, validation.truth, log_snr, second)
+    own = validation.truth != unknown
+    limit = novelty.fit(novelty.distances(features[own], known), log_snr[own])
+    return Answer(network, temperature, novelty.Novelty(known, limit), unknown)
