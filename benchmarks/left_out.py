@@ -4,7 +4,8 @@ WORK is the folder that ``wavefier train --keep-work`` leaves. A network of the 
 fitted once for each group of families, to a part of the training set without them; the test
 set's triggers of these families are what it does not know. How well they are told from those of
 the families that it does know is the area under the ROC curve of one number: of the probability
-of ``unknown``, or of one less the largest probability of any other class.
+of ``unknown``, or of one less the largest probability of any other class. Beside it, the same of
+the network alone, without its distances to what it was taught (`models.training.novelty`).
 """
 
 import argparse
@@ -31,7 +32,13 @@ from models.training.train import served
 
 GROUPS = 5
 """Every family is left out once, with each fifth other one of the list."""
-HEADS = ("left out", "triggers", "unknown", "AUC of p(unknown)", "AUC of 1 - max")
+NOWHERE = (50.0, 0.0)
+"""A limit that nothing exceeds: logarithms of distances are below ln 2."""
+HEADS = (
+    *("left out", "triggers"),
+    *("unknown", "AUC of p(unknown)", "AUC of 1 - max"),
+    *("network alone: unknown", "AUC of p(unknown)", "AUC of 1 - max"),
+)
 
 FloatArray = npt.NDArray[np.floating]
 
@@ -84,13 +91,20 @@ def measure(probabilities: FloatArray, test: Examples, left_out: Sequence[str]) 
 
 def fitted(
     config: TrainConfig, sets: tuple[Examples, Examples], test: Examples
-) -> npt.NDArray[np.float32]:
-    """Train without what is left out, and give the test set's probabilities as served."""
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Train without what is left out; give the test set's probabilities as served.
+
+    Returns:
+        Those of the model, and those of its network alone.
+    """
     with tempfile.TemporaryDirectory() as folder:
         place = FitPlace(Path(folder), usable_cpus())
         model, _ = fit(config, sets, place, _tell, report.progress)
-        export(calibrated(model, sets, config.seed), place.work / "model")
-        return served(place.work / "model", test)
+        answer = calibrated(model, sets, config.seed)
+        alone = replace(answer, novelty=replace(answer.novelty, limit=NOWHERE))
+        export(answer, place.work / "model")
+        export(alone, place.work / "alone")
+        return served(place.work / "model", test), served(place.work / "alone", test)
 
 
 def _tell(step: str, done: int, total: int) -> None:
@@ -104,16 +118,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     train, validation, test = (
         dataset.read(options.work, name) for name in ("train", "validation", "test")
     )
-    found: list[Found] = []
+    found: tuple[list[Found], list[Found]] = ([], [])
     for group in groups():
         sets = without(train, group, options.every), without(validation, group)
-        found += measure(fitted(config, sets, test), test, group)
+        for part, answers in zip(found, fitted(config, sets, test), strict=True):
+            part.extend(measure(answers, test, group))
         print(", ".join(group), file=sys.stderr)
-    report.print_table(HEADS, [_cells(each) for each in [*found, _mean(found)]])
+    pairs = zip(*([*part, _mean(part)] for part in found), strict=True)
+    report.print_table(HEADS, [[*_cells(whole), *_cells(alone)[2:]] for whole, alone in pairs])
+    families, alone = ([vars(each) for each in part] for part in found)
     figures = {
         **report.provenance(usable_cpus()),
         **{"every": options.every, "epochs": options.epochs, "groups": groups()},
-        "families": [vars(each) for each in found],
+        **{"families": families, "network_alone": alone},
     }
     report.write_json(options.json, figures)
     return 0
@@ -136,8 +153,8 @@ def _cells(found: Found) -> list[str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.left_out", description=__doc__)
     parser.add_argument("work", type=Path, metavar="WORK")
-    parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--every", type=int, default=3, help="take each so-many-th stretch")
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--every", type=int, default=2, help="take each so-many-th stretch")
     report.add_options(parser)
     return parser
 
