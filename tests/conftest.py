@@ -92,8 +92,8 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Card:
         # Keras 3.15 reads its variables in a way that numpy 2 deprecates.
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
         known = novelty.unit(np.random.default_rng(2).random((6, network.HIDDEN)))
-        told = answer.listened(network.build(len(classes)))
-        export(answer.Answer(told, (0.4, 0.0), novelty.Novelty(known, (0.0, 0.0)), 2), folder)
+        network_ = answer.with_hidden(network.build(len(classes)))
+        export(answer.Answer(network_, (0.4, 0.0), novelty.Novelty(known, (0.0, 0.0)), 2), folder)
     fitting = artefact.settings(WhitenConfig(), DetectConfig())
     about = {"settings": fitting, "data": {}, "accuracy": {}}
     return artefact.write_card(folder, "untrained", classes, about)

@@ -54,7 +54,7 @@ def test_the_written_model_divides_by_the_temperature(tmp_path):
     log_snr = np.log([5.0, 8.0, 20.0, 100.0, 1e3])
     parameters[:, features.PARAMETERS.index("snr")] = log_snr
     nowhere = novelty.Novelty(novelty.unit(np.ones((1, network.HIDDEN))), (50.0, 0.0))
-    export(answer.Answer(answer.listened(model), (0.3, -0.5), nowhere, 2), tmp_path)
+    export(answer.Answer(answer.with_hidden(model), (0.3, -0.5), nowhere, 2), tmp_path)
     inputs = image.astype(np.float32), parameters.astype(np.float32)
     logits = np.asarray(model.predict_on_batch(list(inputs)))
     scaled = logits / calibration.temperatures(log_snr, (0.3, -0.5))[:, None]

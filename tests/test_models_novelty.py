@@ -63,7 +63,7 @@ def test_loud_triggers_have_one_limit():
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
 def test_the_written_model_turns_the_distance_into_the_unknown(tmp_path):
     rng = np.random.default_rng(5)
-    network_ = answer.listened(network.build(3))
+    network_ = answer.with_hidden(network.build(3))
     image = rng.exponential(1, (40, len(features.FREQUENCIES), features.COLUMNS, 4))
     parameters = rng.random((40, len(features.PARAMETERS)))
     parameters[:, SNR] = log_snr = rng.uniform(np.log(5), np.log(50), 40)

@@ -114,7 +114,7 @@ def _fitted(folder, config, progress=lambda *_: None, notes=None):
 
 
 def _logits(model):
-    return answer.said(answer.listened(model), _random(24))[0]
+    return answer.outputs(answer.with_hidden(model), _random(24))[0]
 
 
 def test_the_same_seed_trains_the_same_network(tmp_path):

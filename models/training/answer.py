@@ -22,22 +22,22 @@ class Answer:
     """A network with all that turns what it says into probabilities."""
 
     network: Any
-    """As `listened` gives it."""
+    """As `with_hidden` gives it."""
     temperature: calibration.Temperature
     novelty: novelty.Novelty
     unknown: int
     """Index of the class that is none."""
 
 
-def listened(model: Any) -> Any:
-    """Give a network that tells its logits and what its last hidden layer says."""
+def with_hidden(model: Any) -> Any:
+    """Give a network that tells its logits and its last hidden layer."""
     import keras
 
     return keras.Model(model.inputs, [model.output, model.layers[-1].input])
 
 
-def said(network: Any, examples: Examples) -> tuple[FloatArray, FloatArray]:
-    """Give the logits, [example, class], and the last hidden layer, [example, feature]."""
+def outputs(network: Any, examples: Examples) -> tuple[FloatArray, FloatArray]:
+    """Give the logits, [example, class], and the hidden layer, [example, feature]."""
     parts = [network.predict_on_batch(list(inputs)) for inputs in examples.batches(PREDICTED)]
     logits, features = zip(*parts, strict=True)
     return np.concatenate(logits), np.concatenate(features)
@@ -52,11 +52,11 @@ def calibrated(model: Any, sets: tuple[Examples, Examples], seed: int) -> Answer
             temperature and on the limit of the known: whole stretches decide on their forms.
         seed: Chooses what is kept.
     """
-    network, (train, validation) = listened(model), sets
+    network, (train, validation) = with_hidden(model), sets
     unknown = waveforms.CLASSES.index(waveforms.UNKNOWN)
     chosen = novelty.kept(train.truth, unknown, np.random.default_rng(seed))
-    known = novelty.unit(said(network, train.only(chosen))[1])
-    logits, features = said(network, validation)
+    known = novelty.unit(outputs(network, train.only(chosen))[1])
+    logits, features = outputs(network, validation)
     log_snr = validation.parameters[:, PARAMETERS.index("snr")].astype(np.float64)
     second = validation.stretch % 2 == 1
     temperature = calibration.fit(logits, validation.truth, log_snr, second)
