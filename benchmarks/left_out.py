@@ -97,6 +97,8 @@ def fitted(
     Returns:
         Those of the model, and those of its network alone.
     """
+    import keras
+
     with tempfile.TemporaryDirectory() as folder:
         place = FitPlace(Path(folder), usable_cpus())
         model, _ = fit(config, sets, place, _tell, report.progress)
@@ -104,6 +106,8 @@ def fitted(
         alone = replace(answer, novelty=replace(answer.novelty, limit=NOWHERE))
         export(answer, place.work / "model")
         export(alone, place.work / "alone")
+        # Else Keras keeps each network, and with it gigabytes that it was fitted to.
+        keras.utils.clear_session()
         return served(place.work / "model", test), served(place.work / "alone", test)
 
 
