@@ -12,7 +12,9 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -97,8 +99,6 @@ def fitted(
     Returns:
         Those of the model, and those of its network alone.
     """
-    import keras
-
     with tempfile.TemporaryDirectory() as folder:
         place = FitPlace(Path(folder), usable_cpus())
         model, _ = fit(config, sets, place, _tell, report.progress)
@@ -106,8 +106,6 @@ def fitted(
         alone = replace(answer, novelty=replace(answer.novelty, limit=NOWHERE))
         export(answer, place.work / "model")
         export(alone, place.work / "alone")
-        # Else Keras keeps each network, and with it gigabytes that it was fitted to.
-        keras.utils.clear_session()
         return served(place.work / "model", test), served(place.work / "alone", test)
 
 
@@ -115,19 +113,35 @@ def _tell(step: str, done: int, total: int) -> None:
     report.progress(f"{step}: {done} of {total}")
 
 
+def told(
+    work: Path, group: Sequence[str], every: int, epochs: int
+) -> tuple[list[Found], list[Found]]:
+    """Measure how one group is taken, by the model and by its network alone.
+
+    Args:
+        work: The work folder.
+        group: What is left out.
+        every: Take each so-many-th stretch.
+        epochs: Of the fit.
+    """
+    config = replace(read(), epochs=epochs, patience=epochs)
+    train, validation, test = (dataset.read(work, name) for name in ("train", "validation", "test"))
+    sets = without(train, group, every), without(validation, group)
+    whole, alone = (measure(answers, test, group) for answers in fitted(config, sets, test))
+    return whole, alone
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print."""
     options = _parser().parse_args(arguments)
-    config = replace(read(), epochs=options.epochs, patience=options.epochs)
-    train, validation, test = (
-        dataset.read(options.work, name) for name in ("train", "validation", "test")
-    )
     found: tuple[list[Found], list[Found]] = ([], [])
-    for group in groups():
-        sets = without(train, group, options.every), without(validation, group)
-        for part, answers in zip(found, fitted(config, sets, test), strict=True):
-            part.extend(measure(answers, test, group))
-        print(", ".join(group), file=sys.stderr)
+    # A process for each: TensorFlow keeps what a network was fitted to, gigabytes of it.
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:
+        for group in groups():
+            task = pool.submit(told, options.work, group, options.every, options.epochs)
+            for part, more in zip(found, task.result(), strict=True):
+                part.extend(more)
+            print(", ".join(group), file=sys.stderr)
     pairs = zip(*([*part, _mean(part)] for part in found), strict=True)
     report.print_table(HEADS, [[*_cells(whole), *_cells(alone)[2:]] for whole, alone in pairs])
     families, alone = ([vars(each) for each in part] for part in found)
