@@ -9,7 +9,7 @@ from transforms.classify.features import model_input
 
 def test_the_command_prints_a_table_and_writes_the_same(tmp_path, capsys):
     path = tmp_path / "figures.json"
-    sizes = ["--triggers", "5", "--repeats", "1", "--cores", "0"]
+    sizes = ["--triggers", "60", "--repeats", "1", "--cores", "0"]
     assert classification.main([*sizes, "--json", str(path)]) == 0
     figures = json.loads(path.read_text())
     printed = capsys.readouterr().out
