@@ -6,12 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from models import runtime
 from models.served import ServedModel
 from models.training import answer, network, novelty
 from models.training.export import export
 from transforms.classify import features
 
 SNR = features.PARAMETERS.index("snr")
+IMAGE = len(features.FREQUENCIES), features.COLUMNS, len(features.SPANS)
 DIRECTIONS = arrays(np.float32, (7, 3), elements=st.floats(-1, 1, width=32))
 
 
@@ -64,7 +66,7 @@ def test_loud_triggers_have_one_limit():
 def test_the_written_model_turns_the_distance_into_the_unknown(tmp_path):
     rng = np.random.default_rng(5)
     network_ = answer.with_hidden(network.build(3))
-    image = rng.exponential(1, (40, len(features.FREQUENCIES), features.COLUMNS, 4))
+    image = rng.exponential(1, (40, *IMAGE))
     parameters = rng.random((40, len(features.PARAMETERS)))
     parameters[:, SNR] = log_snr = rng.uniform(np.log(5), np.log(50), 40)
     inputs = image.astype(np.float32), parameters.astype(np.float32)
@@ -86,7 +88,7 @@ def test_the_written_model_turns_the_distance_into_the_unknown(tmp_path):
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
 def test_a_network_that_is_sure_of_a_stranger_calls_it_unknown(tmp_path):
     """Far from all that is kept, whatever the logits say."""
-    tf = network.runtime.tensorflow()
+    tf = runtime.tensorflow()
 
     class Sure(tf.Module):
         def __init__(self):
@@ -100,7 +102,7 @@ def test_a_network_that_is_sure_of_a_stranger_calls_it_unknown(tmp_path):
     own, strangers = _around(rng, [3.0, 1, 0, 0, 0], 50), _around(rng, [3.0, 0, 2, 0, 0], 50)
     limit = novelty.fit(novelty.distances(_around(rng, [3.0, 1, 0, 0, 0]), known), np.full(400, 3))
     export(answer.Answer(Sure(), (0.0, 0.0), novelty.Novelty(known, limit), 2), tmp_path)
-    image = np.zeros((50, len(features.FREQUENCIES), features.COLUMNS, 4), np.float32)
+    image = np.zeros((50, *IMAGE), np.float32)
     model = ServedModel(tmp_path)
     assert np.all(model(image, own.astype(np.float32)).argmax(axis=1) == 0)
     assert np.all(model(image, strangers.astype(np.float32)).argmax(axis=1) == 2)

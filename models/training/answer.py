@@ -49,7 +49,7 @@ def calibrated(model: Any, sets: tuple[Examples, Examples], seed: int) -> Answer
     Args:
         model: As fitted.
         sets: What it was fitted to, of which some examples are kept, and what decides on the
-            temperature and on the limit of the known: whole stretches decide on their forms.
+            temperature, whole stretches of it on its form, and on the limit of the known.
         seed: Chooses what is kept.
     """
     network, (train, validation) = with_hidden(model), sets
