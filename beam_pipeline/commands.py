@@ -15,6 +15,7 @@ from beam_pipeline.graph import ArchiveJob, run_archive
 from beam_pipeline.options import OptionError, beam_options
 from models.artefact import ArtefactError
 from transforms.gps import from_seconds, to_seconds
+from transforms.kinds import SegmentKind
 from transforms.sink import folder, writers
 from transforms.sink.folder import OutputError
 from transforms.sink.segments import livetime
@@ -98,7 +99,7 @@ def _summary(output: str, page: Path, rows: int) -> int:
         found = sum(t["channel"] == channel for t in triggers)
         sys.stdout.write(f"{channel}: {seconds:.3f} s analysed, {found} triggers\n")
     for segment in segments:
-        if segment.reason.startswith("too short"):
+        if segment.kind is SegmentKind.TOO_SHORT:
             start = to_seconds(segment.start_ns)
             sys.stderr.write(f"wavefier: {segment.channel} at {start:.3f}: {segment.reason}\n")
     for letter in letters:

@@ -17,6 +17,7 @@ from transforms.ingest.blocks import read_block
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.formats import inspect
 from transforms.ingest.plan import Reach, plan
+from transforms.kinds import LetterKind, SegmentKind
 
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 DATA = Path(__file__).parent / "data"
@@ -90,19 +91,19 @@ def test_what_cannot_be_read_again_is_a_dead_letter_and_not_analysed(tmp_path):
             | beam.ParDo(ReadBlock()).with_outputs("segments", "dead_letters", main="blocks")
         )
         first, second = planned.blocks
+        lost = SegmentKind.UNREADABLE
         assert_that(read.blocks, equal_to([]), label="blocks")
         assert_that(
             read.segments,
             equal_to(
                 [
-                    Segment("H1", "H1:STRAIN", 1000 * S, 1024 * S, False, "unreadable"),
-                    Segment("H1", "H1:STRAIN", 1024 * S, 1032 * S, False, "unreadable"),
+                    Segment("H1", "H1:STRAIN", 1000 * S, 1024 * S, False, "unreadable", lost),
+                    Segment("H1", "H1:STRAIN", 1024 * S, 1032 * S, False, "unreadable", lost),
                 ]
             ),
             label="segments",
         )
         reason = f"{path}: no such file; check the path or pattern"
-        assert_that(
-            read.dead_letters, equal_to([DeadLetter(str(path), reason)] * 2), label="dead letters"
-        )
+        letter = DeadLetter(str(path), reason, kind=LetterKind.ACCESS)
+        assert_that(read.dead_letters, equal_to([letter] * 2), label="dead letters")
     assert (first.analyse_end_ns, second.analyse_start_ns) == (1024 * S, 1024 * S)

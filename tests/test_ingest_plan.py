@@ -25,8 +25,8 @@ def span(start: float, end: float, path: str = "", **fields: object) -> Span:
     return replace(made, **fields)
 
 
-def named(start: float, end: float, name: str) -> Interval:
-    return Interval(T0 * S + int(start * S), T0 * S + int(end * S), name)
+def named(start: float, end: float, name: str, value: float = 0.0) -> Interval:
+    return Interval(T0 * S + int(start * S), T0 * S + int(end * S), name, value)
 
 
 def seconds(time_ns: int) -> float:
@@ -133,13 +133,13 @@ def test_resampled_channels_give_up_their_edges_and_no_border():
 
 def test_constant_runs_are_judged_when_joined():
     short = made(
-        span(0, 20, gaps=(named(19.97, 20, "constant 0.0"),)),
-        span(20, 40, gaps=(named(20, 20.03, "constant 1.0"),)),
+        span(0, 20, gaps=(named(19.97, 20, "constant"),)),
+        span(20, 40, gaps=(named(20, 20.03, "constant", 1.0),)),
     )
     assert short.segments == ()
     joined = made(
-        span(0, 20, gaps=(named(19.96, 20, "constant 0.0"),)),
-        span(20, 40, gaps=(named(20, 20.04, "constant 0.0"),)),
+        span(0, 20, gaps=(named(19.96, 20, "constant"),)),
+        span(20, 40, gaps=(named(20, 20.04, "constant"),)),
     )
     assert reasons(joined) == [(19.96, 20.04, "constant")]
 
@@ -152,7 +152,7 @@ def test_flags_are_those_of_the_pieces():
     assert planned.blocks[1].flags == (named(31, 32.5, "BURST_CAT2"),)
 
 
-NAMES = st.sampled_from(["DATA", "not finite", "constant 0.0"])
+NAMES = st.sampled_from(["DATA", "not finite", "constant"])
 TIMES = st.integers(0, 120 * 16)
 
 

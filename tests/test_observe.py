@@ -36,13 +36,13 @@ from transforms.gps import NANOSECONDS as S
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.decoder import Decoder
 from transforms.ingest.encoder import encode
+from transforms.kinds import LetterKind, SegmentKind, gap_kind
 from transforms.observe import record as recording
 from transforms.observe.catalogue import CATALOGUE, COUNTER, HISTOGRAM, PREFIX, STAGES
 from transforms.observe.config import ObserveConfig
 from transforms.observe.endpoint import exposition, workers
 from transforms.observe.inspiral import LOWEST, inspiral_range
 from transforms.observe.journal import JsonLines
-from transforms.observe.reasons import CHECK, OTHER, gap_kind, letter_kind
 from transforms.observe.record import Recorder, Spent, recorder
 from transforms.sink.utc import from_unix
 
@@ -146,8 +146,8 @@ def test_what_is_published_is_counted_by_what_it_is(record, tmp_path, caplog):
     record.published(trigger(status=FINAL, score=0.3))
     assert values(tmp_path)["dead_letters_total", "damaged"] == 0  # there before the first one
     record.published(Segment("H1", NAME, 10 * S, 14 * S, True))
-    record.published(Segment("H1", NAME, 14 * S, 16 * S, False, "too short: 2 s, 16 s needed"))
-    record.published(DeadLetter("t/0/1", "t/0/1: damaged: its checksum does not fit"))
+    record.published(Segment("H1", NAME, 14 * S, 16 * S, False, "too short", SegmentKind.TOO_SHORT))
+    record.published(DeadLetter("t/0/1", "t/0/1: bad", kind=LetterKind.DAMAGED))
     seen = values(tmp_path)
     assert seen["triggers_total", NAME, "blip", PRELIMINARY] == 1
     assert seen["triggers_total", NAME, "blip", FINAL] == 1
@@ -187,7 +187,7 @@ def test_series_without_end_are_counted_together(record, tmp_path, monkeypatch):
         record.repeated(f"H1:{number}")
     seen = {key: n for key, n in values(tmp_path).items() if key[0] == "repeated_frames_total"}
     assert len(seen) == 4
-    assert seen["repeated_frames_total", OTHER] == 7
+    assert seen["repeated_frames_total", "other"] == 7
 
 
 def test_an_archive_job_counts_nothing(monkeypatch):
@@ -244,21 +244,6 @@ def test_each_metric_is_documented():
     assert rows == {f"{PREFIX}_{one.name}" for one in CATALOGUE}
 
 
-@pytest.mark.parametrize(
-    ("reason", "kind"),
-    [
-        ("t/0/1: H1:S came too late: 4 s of newer data are analysed without it", "late"),
-        ("t/0/1: H1:S at GPS 99 is not of this time: set its clock", "clock"),
-        ("t/0/1: H1:S comes at 4096 Hz, before at 16384 Hz; send one rate", "rate"),
-        ("t/0/1: no channel A; it holds B; name one of these with --channel", "channel"),
-        ("its message cannot be made (nan): report it", "unpublishable"),
-        ("something quite new", OTHER),
-    ],
-)
-def test_reasons_have_few_kinds(reason, kind):
-    assert letter_kind(reason) == kind
-
-
 @pytest.mark.parametrize("wire", ["lldd", "gwf", "row"])
 def test_damage_that_the_decoder_finds_has_a_kind(wire):
     messages = encode([frame(1_400_000_000 * S)], wire)
@@ -277,13 +262,17 @@ def test_damage_that_the_decoder_finds_has_a_kind(wire):
         if isinstance(one, DeadLetter)
     ]
     assert len(letters) >= 3
-    assert OTHER not in {letter_kind(one.reason) for one in letters}
+    assert {one.kind for one in letters} <= {
+        LetterKind.DAMAGED,
+        LetterKind.INCOMPLETE,
+        LetterKind.UNKNOWN_FORMAT,
+    }
 
 
-def test_gaps_have_few_kinds():
-    assert gap_kind("no data") == "no data"
-    assert gap_kind("too short: 2 s, 16 s needed") == "too short"
-    assert gap_kind("CBC_CAT1") == CHECK
+def test_a_gap_that_a_sender_names_has_one_of_few_kinds():
+    assert gap_kind("no data") is SegmentKind.NO_DATA
+    assert gap_kind("analysed") is SegmentKind.CHECK
+    assert gap_kind("CBC_CAT1") is SegmentKind.CHECK
 
 
 @pytest.mark.parametrize("curve", ["aligo_O4high", "avirgo_O4high", "L1_O3a_measured_asd"])

@@ -13,10 +13,11 @@ from scipy import signal
 from models.simulation import noise
 from transforms.elements import Interval
 from transforms.gps import NANOSECONDS, to_index
+from transforms.kinds import SegmentKind
 from transforms.whiten import convolve, fir, psd, whitening
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.remembered import Remembered
-from transforms.whiten.stage import EDGE, analysed
+from transforms.whiten.stage import analysed
 from transforms.whiten.whitening import future_needed, past_needed, whiten
 
 CONFIG = WhitenConfig()
@@ -193,7 +194,8 @@ def test_only_the_look_ahead_is_lost_at_the_ends(coloured, as_block):
     assert head.std() == pytest.approx(1, abs=0.06)
     assert abs(head).max() < 5.5
     pieces = list(analysed(block, CONFIG))
-    assert [p.reason for p in pieces] == [EDGE, "", EDGE]
+    edge = SegmentKind.FILTER_EDGE
+    assert [p.kind for p in pieces] == [edge, SegmentKind.ANALYSED, edge]
     assert pieces[0].start_ns == block.segment_start_ns
     assert pieces[-1].end_ns == block.segment_end_ns
     assert all(a.end_ns == b.start_ns for a, b in itertools.pairwise(pieces))

@@ -1,11 +1,14 @@
 """How elements travel between stages: bytes, event time, and the outputs beside the main one.
 
-An element's bytes are its fields, in order, in Beam's own primitives. Import this module
-wherever a PCollection of elements is made; it registers the coders.
+An element's bytes are a version and its fields, in order, in Beam's own primitives. Import
+this module wherever a PCollection of elements is made; it registers the coders.
 """
 
-from dataclasses import fields
-from typing import Any, Literal, TypeAlias
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import apache_beam as beam
 from apache_beam.coders import Coder, FastPrimitivesCoder
@@ -21,13 +24,8 @@ TaggedSegment: TypeAlias = TaggedOutput[Literal["segments"], elements.Segment]
 TaggedDeadLetter: TypeAlias = TaggedOutput[Literal["dead_letters"], elements.DeadLetter]
 
 _FIELDS = FastPrimitivesCoder()
-_NESTED = {
-    "gaps": elements.Interval,
-    "flags": elements.Interval,
-    "pieces": elements.Piece,
-    "candidates": elements.Candidate,
-    "published": elements.Trigger,
-}
+VERSION = 2
+"""Of the format; whoever changes the fields of an element counts it up."""
 
 
 def event_time(gps_ns: int) -> Timestamp:
@@ -41,43 +39,75 @@ def timed(value: Any, gps_ns: int) -> TimestampedValue:
 
 
 class ElementCoder(Coder):  # type: ignore[misc]
-    """Encode one frozen dataclass as the tuple of its fields.
+    """Encode one frozen dataclass as its version and the tuple of its fields.
 
-    Type and field order are the format; nothing is pickled, so a rename of a module
-    breaks no data in flight.
+    Field order is the format; nothing is pickled, so a rename of a module breaks no data in
+    flight. Which fields hold elements or kinds themselves, their annotations say.
     """
 
     element: type
 
     def encode(self, value: Any) -> bytes:
-        """Give the bytes of one element."""
-        values = []
-        for name in self._names():
-            field = getattr(value, name)
-            if name in _NESTED:
-                field = tuple(tuple(vars(item).values()) for item in field)
-            values.append(field)
-        encoded: bytes = _FIELDS.encode(tuple(values))
+        """Return the bytes of one element."""
+        encoded: bytes = _FIELDS.encode((VERSION, *_packed(value)))
         return encoded
 
     def decode(self, encoded: bytes) -> Any:
-        """Give the element of some bytes."""
-        values = [
-            tuple(_NESTED[name](*item) for item in field) if name in _NESTED else field
-            for name, field in zip(self._names(), _FIELDS.decode(encoded), strict=True)
-        ]
-        return self.element(*values)
+        """Return the element of some bytes.
+
+        Raises:
+            ValueError: Another version wrote them.
+        """
+        version, *values = _FIELDS.decode(encoded)
+        if version != VERSION:
+            raise ValueError(f"{self.element.__name__} of version {version}, not {VERSION}")
+        return _unpacked(self.element, values)
 
     def estimate_size(self, value: Any) -> int:
-        """Give about the number of bytes; Beam's counters ask, and would encode each block."""
+        """Return about the number of bytes; Beam's counters ask, and would encode each block."""
         return sum(len(f) if isinstance(f, (bytes, str)) else 8 for f in vars(value).values())
-
-    def _names(self) -> list[str]:
-        return [field.name for field in fields(self.element)]
 
     def is_deterministic(self) -> bool:
         """Equal elements have equal bytes: all fields are primitives."""
         return True
+
+
+def _packed(value: Any) -> tuple[Any, ...]:
+    fields = tuple(vars(value).values())
+    element: Any = type(value)
+    inside = _inside(element)
+    if not inside:
+        return fields
+    packed = list(fields)
+    for place, kind in inside:
+        if is_dataclass(kind):
+            packed[place] = tuple(_packed(item) for item in fields[place])
+        else:
+            packed[place] = str(fields[place])
+    return tuple(packed)
+
+
+def _unpacked(element: type, values: Sequence[Any]) -> Any:
+    fields = list(values)
+    for place, kind in _inside(element):
+        if is_dataclass(kind):
+            fields[place] = tuple(_unpacked(kind, item) for item in fields[place])
+        else:
+            fields[place] = kind(fields[place])
+    return element(*fields)
+
+
+@cache
+def _inside(element: type) -> tuple[tuple[int, type], ...]:
+    """List the places of fields that are no primitives: tuples of elements, and kinds."""
+    hints = get_type_hints(element)
+    found = []
+    for place, field in enumerate(fields(element)):
+        hint = hints[field.name]
+        item = get_args(hint)[0] if get_origin(hint) is tuple else hint
+        if isinstance(item, type) and (is_dataclass(item) or issubclass(item, StrEnum)):
+            found.append((place, item))
+    return tuple(found)
 
 
 def _register(element: type) -> type[ElementCoder]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transforms.gps import to_index, to_ns
+from transforms.kinds import LetterKind, SegmentKind
 from transforms.plans import BlockPlan, Interval, Piece, Span
 
 __all__ = [
@@ -285,6 +286,8 @@ class Segment:
     analysed: bool
     reason: str = ""
     """Why not, in words; empty where analysed."""
+    kind: SegmentKind = SegmentKind.ANALYSED
+    """The same for programs."""
 
 
 @dataclass(frozen=True)
@@ -297,3 +300,5 @@ class DeadLetter:
     """One line: what is wrong and what to do."""
     checksum: str = ""
     """SHA-256 of the bytes, where there were bytes."""
+    kind: LetterKind = LetterKind.OTHER
+    """What is wrong, for programs."""

@@ -5,6 +5,8 @@ Times are GPS in integer nanoseconds, intervals are half open.
 
 from dataclasses import dataclass
 
+from transforms.kinds import SegmentKind, gap_kind
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -13,6 +15,14 @@ class Interval:
     start_ns: int
     end_ns: int
     name: str
+    """Of a gap: a kind of `SegmentKind`, or the required check; several stand between commas."""
+    value: float = 0.0
+    """Of a run of equal samples: their value."""
+
+    @property
+    def kind(self) -> SegmentKind:
+        """Return why a gap is one, by the first of its names."""
+        return gap_kind(self.name.partition(", ")[0])
 
 
 @dataclass(frozen=True)

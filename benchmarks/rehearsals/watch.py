@@ -11,12 +11,11 @@ import confluent_kafka as kafka
 from transforms.elements import Segment
 from transforms.sink.kafka import KINDS, topic_name
 from transforms.sink.messages import DEAD_LETTERS, SEGMENTS, TRIGGERS
-from transforms.sink.tables import SEGMENT_COLUMNS
+from transforms.sink.writers import segment_from
 
 _POLL_S = 0.2
 _SILENCE_S = 3.0
 """A broker that is up hands over what it has within this [s]."""
-_FIELDS = [column.name for column in SEGMENT_COLUMNS if column.name[-5:] != "_time"]
 Message = tuple[float, dict[str, Any]]
 """Kafka's time [Unix s], and what it says."""
 
@@ -65,7 +64,7 @@ class Watch:
         """Give what has come so far."""
         with self._lock:
             found = {kind: list(messages) for kind, messages in self._found.items()}
-        segments = [(when, _segment(row)) for when, row in found[SEGMENTS]]
+        segments = [(when, segment_from(row)) for when, row in found[SEGMENTS]]
         return Published(found[TRIGGERS], segments, found[DEAD_LETTERS])
 
     def read_all(self) -> None:
@@ -83,7 +82,3 @@ class Watch:
                 kind = self._topics[message.topic()]
                 self._found[kind].append((message.timestamp()[1] / 1e3, row))
             self._heard = time.monotonic()
-
-
-def _segment(row: dict[str, Any]) -> Segment:
-    return Segment(**{name: row[name] for name in _FIELDS})

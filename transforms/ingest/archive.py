@@ -26,8 +26,7 @@ from transforms.ingest.blocks import read_block
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.plan import Plan, Reach, plan
 from transforms.ingest.series import DataError
-
-UNREADABLE = "unreadable"
+from transforms.kinds import SegmentKind
 
 Planner = Callable[[Iterable[Span]], Plan]
 _LARGEST_HASHED = 64 << 20
@@ -113,7 +112,9 @@ class InspectFile(beam.DoFn):  # type: ignore[misc]
             spans = formats.inspect(path, self._config)
         except DataError as error:
             self.dead_letters.inc()
-            yield TaggedOutput(DEAD_LETTERS, DeadLetter(path, str(error), checksum(path)))
+            yield TaggedOutput(
+                DEAD_LETTERS, DeadLetter(path, str(error), checksum(path), error.kind)
+            )
             return
         self.spans.inc(len(spans))
         yield from spans
@@ -153,8 +154,11 @@ class ReadBlock(beam.DoFn):  # type: ignore[misc]
             block = read_block(wanted)
         except DataError as error:
             self.dead_letters.inc()
-            yield TaggedOutput(DEAD_LETTERS, DeadLetter(wanted.pieces[0].path, str(error)))
-            lost = Segment(wanted.ifo, wanted.channel, start_ns, end_ns, False, UNREADABLE)
+            yield TaggedOutput(
+                DEAD_LETTERS, DeadLetter(wanted.pieces[0].path, str(error), kind=error.kind)
+            )
+            kind = SegmentKind.UNREADABLE
+            lost = Segment(wanted.ifo, wanted.channel, start_ns, end_ns, False, kind.value, kind)
             yield TaggedOutput(SEGMENTS, timed(lost, start_ns))
             return
         self.blocks.inc()

@@ -17,6 +17,7 @@ import numpy as np
 from transforms import gps
 from transforms.elements import FloatArray
 from transforms.ingest.series import DataError
+from transforms.kinds import LetterKind
 
 LARGEST = 64 << 20
 """Bytes kept in a process: at 16384 Hz, two frames of 256 s just fit. Blocks that follow
@@ -99,7 +100,7 @@ def stamp(path: str) -> Hashable:
         state = os.stat(path)
     except OSError as error:
         text = f"cannot be read any more ({error.strerror}); run again with the files at rest"
-        raise DataError(f"{path}: {text}") from error
+        raise DataError(f"{path}: {text}", LetterKind.ACCESS) from error
     return path, state.st_ino, state.st_mtime_ns, state.st_ctime_ns, state.st_size
 
 

@@ -9,6 +9,7 @@ from transforms.ingest import gwf_frames, gwf_message, lldd, row
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.intervals import merged
 from transforms.ingest.series import DataError
+from transforms.kinds import LetterKind
 
 
 class Decoder:
@@ -39,7 +40,7 @@ class Decoder:
         found: list[Frame | DeadLetter] = []
         for given in self._assembler.feed(payload, source):
             if isinstance(given, lldd.Lost):
-                found.append(DeadLetter(given.source, given.reason, given.checksum))
+                found.append(DeadLetter(given.source, given.reason, given.checksum, given.kind))
             else:
                 found += self._decoded(given.payload, given.source, arrived_ns)
         return found
@@ -48,7 +49,8 @@ class Decoder:
         try:
             frames = self._frames(payload, source)
         except DataError as error:
-            return [DeadLetter(source, str(error), hashlib.sha256(payload).hexdigest())]
+            checksum = hashlib.sha256(payload).hexdigest()
+            return [DeadLetter(source, str(error), checksum, error.kind)]
         return [replace(frame, arrived_ns=arrived_ns) for frame in frames]
 
     def _frames(self, payload: bytes, source: str) -> list[Frame]:
@@ -60,11 +62,13 @@ class Decoder:
             if wanted and frame.channel not in wanted:
                 raise DataError(
                     f"{source}: no channel {', '.join(wanted)}; it holds {frame.channel};"
-                    " name this with --channel or leave its topic out"
+                    " name this with --channel or leave its topic out",
+                    LetterKind.CHANNEL,
                 )
             return [_required(frame, self._config.require)]
         what = "is neither LLDD, GWF nor a row" if payload else "is empty"
-        raise DataError(f"{source}: {what}; send frames only to this topic")
+        text = f"{source}: {what}; send frames only to this topic"
+        raise DataError(text, LetterKind.UNKNOWN_FORMAT)
 
 
 def _required(frame: Frame, require: Sequence[str]) -> Frame:

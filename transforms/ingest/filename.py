@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from transforms.ingest.series import DataError
+from transforms.kinds import LetterKind
 
 _NAME = re.compile(r"(?P<site>[A-Z]+)-(?P<text>[A-Za-z0-9_+#]+)-(?P<gps>\d+)-(?P<duration>\d+)\.")
 _CHANNEL = re.compile(r"(?P<ifo>[A-Z][0-9]):.+")
@@ -48,7 +49,8 @@ def interferometer(path: str, channel: str = "") -> str:
     if name is None or not name.ifo:
         raise DataError(
             f"{path}: no interferometer in the file or its name;"
-            " rename it like H-H1_STRAIN-1126259446-32.hdf5"
+            " rename it like H-H1_STRAIN-1126259446-32.hdf5",
+            LetterKind.CHANNEL,
         )
     return name.ifo
 
@@ -63,6 +65,7 @@ def gps_start(path: str) -> int:
     if name is None:
         raise DataError(
             f"{path}: no start time in the file or its name;"
-            " rename it like H-H1_STRAIN-1126259446-32.hdf5"
+            " rename it like H-H1_STRAIN-1126259446-32.hdf5",
+            LetterKind.METADATA,
         )
     return name.gps_start

@@ -19,6 +19,7 @@ from transforms.ingest import filename, gwf, gwf_frames, hdf5, quality, resample
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.intervals import tiled
 from transforms.ingest.series import DataError, Stretch
+from transforms.kinds import LetterKind
 
 CHUNK = 1 << 20
 """Samples looked at together when a file is inspected: 8 MiB."""
@@ -101,18 +102,21 @@ def _recognised(path: str) -> Format:
         with open(path, "rb") as file:
             head = file.read(8)
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file; check the path or pattern") from None
+        text = "no such file; check the path or pattern"
+        raise DataError(f"{path}: {text}", LetterKind.ACCESS) from None
     except IsADirectoryError:
-        raise DataError(f"{path}: is a directory; name the files in it") from None
+        text = "is a directory; name the files in it"
+        raise DataError(f"{path}: {text}", LetterKind.ACCESS) from None
     except OSError as error:
-        text = error.strerror
-        raise DataError(f"{path}: cannot be opened ({text}); check its permissions") from error
+        text = f"cannot be opened ({error.strerror}); check its permissions"
+        raise DataError(f"{path}: {text}", LetterKind.ACCESS) from error
     if head == hdf5.MAGIC:
         return hdf5
     if head.startswith(gwf_frames.MAGIC):
         return gwf
     what = "is neither HDF5 nor GWF inside" if head else "is empty"
-    raise DataError(f"{path}: {what}; fetch or convert it again")
+    text = f"{path}: {what}; fetch or convert it again"
+    raise DataError(text, LetterKind.UNKNOWN_FORMAT)
 
 
 def chosen(path: str, names: Sequence[str], wanted: Sequence[str]) -> list[str]:
@@ -126,7 +130,8 @@ def chosen(path: str, names: Sequence[str], wanted: Sequence[str]) -> list[str]:
         if not found:
             raise DataError(
                 f"{path}: no channel {_listed(wanted)}; it holds {_listed(names)};"
-                " name one of these with --channel"
+                " name one of these with --channel",
+                LetterKind.CHANNEL,
             )
         return found
     by_ifo = defaultdict(list)
@@ -136,7 +141,8 @@ def chosen(path: str, names: Sequence[str], wanted: Sequence[str]) -> list[str]:
             continue
         by_ifo[filename.interferometer(path, name)].append(name)
     if not by_ifo:
-        raise DataError(f"{path}: no strain; it holds {_listed(names)}; leave it out")
+        text = f"no strain; it holds {_listed(names)}; leave it out"
+        raise DataError(f"{path}: {text}", LetterKind.CHANNEL)
     return [_only(path, candidates) for candidates in by_ifo.values()]
 
 
@@ -145,7 +151,8 @@ def _only(path: str, names: Sequence[str]) -> str:
     if len(candidates) > 1:
         raise DataError(
             f"{path}: several channels may be the strain: {_listed(candidates)};"
-            " name one with --channel"
+            " name one with --channel",
+            LetterKind.CHANNEL,
         )
     return candidates[0]
 

@@ -13,6 +13,7 @@ from transforms.ingest.config import IngestConfig
 from transforms.ingest.gwf_frames import UNREADABLE, decompressed, failed
 from transforms.ingest.intervals import clipped, merged
 from transforms.ingest.series import DataError, line
+from transforms.kinds import LetterKind
 
 
 class Message:
@@ -45,7 +46,8 @@ def decode(payload: bytes, source: str, config: IngestConfig) -> list[Frame]:
         names = [name for name in message.channels if filename.is_channel(name)]
         if not names:
             raise DataError(
-                f"{source}: no channel names its detector; send it like H1:GDS-CALIB_STRAIN"
+                f"{source}: no channel names its detector; send it like H1:GDS-CALIB_STRAIN",
+                LetterKind.CHANNEL,
             )
         return [
             _frame(message, name, number, config.require)

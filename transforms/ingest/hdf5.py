@@ -11,6 +11,7 @@ from transforms import gps
 from transforms.elements import FloatArray
 from transforms.ingest import dataset_hdf5, decoded, gwosc
 from transforms.ingest.series import DataError, Stretch, line
+from transforms.kinds import LetterKind
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 _LAYOUTS = (gwosc, dataset_hdf5)
@@ -88,7 +89,8 @@ def _contents(file: h5py.File, path: str, require: Sequence[str]) -> list[Stretc
     names = ", ".join(list(file)[:5]) or "nothing"
     raise DataError(
         f"{path}: no sample rate: it holds {names}, but no strain in the layout of GWOSC, gwpy"
-        " or PyCBC; write it with gwpy's TimeSeries.write"
+        " or PyCBC; write it with gwpy's TimeSeries.write",
+        LetterKind.METADATA,
     )
 
 

@@ -18,15 +18,21 @@ def runs(bad: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
 
 
 def merged(intervals: Iterable[Interval]) -> list[Interval]:
-    """Join intervals of one name that overlap or touch; sorted by start, then name."""
+    """Join intervals of one name and value that overlap or touch; sorted by start, then name."""
     joined: list[Interval] = []
-    for item in sorted(intervals, key=lambda item: (item.name, item.start_ns, item.end_ns)):
+    for item in sorted(
+        intervals, key=lambda item: (item.name, item.value, item.start_ns, item.end_ns)
+    ):
         last = joined[-1] if joined else None
-        if last and last.name == item.name and item.start_ns <= last.end_ns:
+        if last and _alike(last, item) and item.start_ns <= last.end_ns:
             joined[-1] = replace(last, end_ns=max(last.end_ns, item.end_ns))
         else:
             joined.append(item)
-    return sorted(joined, key=lambda item: (item.start_ns, item.name))
+    return sorted(joined, key=lambda item: (item.start_ns, item.name, item.value))
+
+
+def _alike(one: Interval, other: Interval) -> bool:
+    return one.name == other.name and one.value == other.value
 
 
 def clipped(intervals: Iterable[Interval], start_ns: int, end_ns: int) -> list[Interval]:
@@ -52,8 +58,8 @@ def tiled(intervals: Iterable[Interval], start_ns: int, end_ns: int) -> list[Int
     times = sorted(changes)
     for time, after in pairwise(times):
         open_names.update(changes[time])
-        name = ", ".join(sorted(key for key, count in open_names.items() if count > 0))
-        tiles.append(Interval(time, after, name))
+        names = sorted(key for key, count in open_names.items() if count > 0)
+        tiles.append(Interval(time, after, ", ".join(names)))
     return merged_neighbours(tiles)
 
 

@@ -11,6 +11,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
 from transforms.ingest.series import DataError
+from transforms.kinds import LetterKind
 
 MAGIC = b"PART,"
 PART_BYTES = 100_000
@@ -74,6 +75,7 @@ class Lost:
     reason: str
     checksum: str
     """SHA-256 of the bytes that came."""
+    kind: LetterKind
 
 
 @dataclass
@@ -166,7 +168,8 @@ class Assembler:
         try:
             header, chunk = parse(message, source)
         except DataError as error:
-            return [Lost(source, str(error), hashlib.sha256(message).hexdigest())]
+            checksum = hashlib.sha256(message).hexdigest()
+            return [Lost(source, str(error), checksum, error.kind)]
         event = header.event
         if event in self._done:
             return []
@@ -216,4 +219,4 @@ def _lost(item: _Incomplete, payload: bytes, what: str) -> Lost:
         f" {header.part_tot} parts came, {len(payload)} of {header.evt_len} bytes;"
         " send the frame again"
     )
-    return Lost(item.source, reason, hashlib.sha256(payload).hexdigest())
+    return Lost(item.source, reason, hashlib.sha256(payload).hexdigest(), LetterKind.INCOMPLETE)

@@ -15,9 +15,7 @@ from transforms import gps
 from transforms.elements import BlockPlan, DeadLetter, Interval, Piece, Segment, Span
 from transforms.ingest import quality, resample
 from transforms.ingest.intervals import clipped, merged, tiled
-
-NO_DATA = "no data"
-RESAMPLING = "resampling edge"
+from transforms.kinds import LetterKind, SegmentKind
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,8 @@ def _agreed(spans: Sequence[Span]) -> tuple[list[Span], list[DeadLetter]]:
             kept.append(span)
         else:
             text = f"{span.channel} has {rate} Hz here and {best} Hz elsewhere"
-            letters.append(DeadLetter(span.path, f"{span.path}: {text}; analyse it on its own"))
+            reason = f"{span.path}: {text}; analyse it on its own"
+            letters.append(DeadLetter(span.path, reason, kind=LetterKind.RATE))
     return kept, letters
 
 
@@ -123,7 +122,7 @@ def _without_overlap(spans: Iterable[Span]) -> tuple[list[Span], list[DeadLetter
         end = min(span.gps_end_ns, covered)
         stretch = f"{span.channel} {gps.seconds_text(span.gps_start_ns)} to {gps.seconds_text(end)}"
         reason = f"{stretch} is already covered by {kept[-1].path}, not read again"
-        letters.append(DeadLetter(span.path, f"{span.path}: {reason}"))
+        letters.append(DeadLetter(span.path, f"{span.path}: {reason}", kind=LetterKind.COVERED))
         if span.gps_end_ns > covered:
             kept.append(replace(span, gps_start_ns=covered))
     return kept, letters
@@ -132,10 +131,7 @@ def _without_overlap(spans: Iterable[Span]) -> tuple[list[Span], list[DeadLetter
 def _segments(spans: Sequence[Span], minimum_ns: int) -> tuple[list[Segment], list[Segment]]:
     """Split the covered range into segments to analyse, and others with their reason."""
     start_ns, end_ns = spans[0].gps_start_ns, spans[-1].gps_end_ns
-    bad = [
-        Interval(before.gps_end_ns, after.gps_start_ns, NO_DATA)
-        for before, after in pairwise(spans)
-    ]
+    bad = [no_data(before.gps_end_ns, after.gps_start_ns) for before, after in pairwise(spans)]
     gaps = [item for span in spans for item in _own(span, span.gaps)]
     bad += quality.settled(gaps, spans[0].sample_rate)
     segments = [
@@ -157,24 +153,40 @@ def _without_edges(span: Span, tile: Interval) -> Iterator[Interval]:
     begin = _grid_after(tile.start_ns + margin, span.sample_rate)
     end = _grid_before(tile.end_ns - margin, span.sample_rate)
     if begin >= end:
-        yield replace(tile, name=RESAMPLING)
+        yield _lost_to_resampling(tile.start_ns, tile.end_ns)
         return
-    yield Interval(tile.start_ns, begin, RESAMPLING)
+    yield _lost_to_resampling(tile.start_ns, begin)
     yield Interval(begin, end, "")
-    yield Interval(end, tile.end_ns, RESAMPLING)
+    yield _lost_to_resampling(end, tile.end_ns)
 
 
 def _judged(span: Span, tile: Interval, minimum_ns: int) -> Segment:
-    length = tile.end_ns - tile.start_ns
-    reason = tile.name
-    if not reason and length < minimum_ns:
-        reason = too_short(length, minimum_ns)
-    return Segment(span.ifo, span.channel, tile.start_ns, tile.end_ns, not reason, reason)
+    if not tile.name and tile.end_ns - tile.start_ns < minimum_ns:
+        return too_short(span.ifo, span.channel, tile, minimum_ns)
+    return segment_of(span.ifo, span.channel, tile)
 
 
-def too_short(length_ns: int, minimum_ns: int) -> str:
-    """Say why a stretch is not analysed."""
-    return f"too short: {gps.seconds_text(length_ns)} s, {gps.seconds_text(minimum_ns)} s needed"
+def segment_of(ifo: str, channel: str, tile: Interval) -> Segment:
+    """Return the segment of a tile: not analysed where the tile has a name."""
+    kind = tile.kind if tile.name else SegmentKind.ANALYSED
+    return Segment(ifo, channel, tile.start_ns, tile.end_ns, not tile.name, tile.name, kind)
+
+
+def too_short(ifo: str, channel: str, stretch: Interval, minimum_ns: int) -> Segment:
+    """Return the segment of good data that are too short to be analysed."""
+    length, needed = stretch.end_ns - stretch.start_ns, gps.seconds_text(minimum_ns)
+    reason = f"too short: {gps.seconds_text(length)} s, {needed} s needed"
+    ends = stretch.start_ns, stretch.end_ns
+    return Segment(ifo, channel, *ends, False, reason, SegmentKind.TOO_SHORT)
+
+
+def no_data(start_ns: int, end_ns: int) -> Interval:
+    """Return the gap between samples."""
+    return Interval(start_ns, end_ns, SegmentKind.NO_DATA.value)
+
+
+def _lost_to_resampling(start_ns: int, end_ns: int) -> Interval:
+    return Interval(start_ns, end_ns, SegmentKind.RESAMPLING.value)
 
 
 def _blocks(

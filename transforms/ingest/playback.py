@@ -231,7 +231,11 @@ class _Stretch:
         samples = self._samples[begin - self._first : end - self._first]
         start_ns, end_ns = gps.to_ns(begin, rate), gps.to_ns(end, rate)
         lacking = [
-            Interval(gps.to_ns(begin + first, rate), gps.to_ns(begin + last, rate), NOT_FINITE)
+            Interval(
+                gps.to_ns(begin + first, rate),
+                gps.to_ns(begin + last, rate),
+                NOT_FINITE,
+            )
             for first, last in runs(~np.isfinite(samples)).tolist()
         ]
         gaps, flags = list(lacking), []

@@ -1,18 +1,20 @@
 """Which samples may not be analysed, and which are flagged: from masks and from the strain."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from transforms import gps
 from transforms.elements import FloatArray, Interval
 from transforms.ingest.intervals import merged, runs
+from transforms.kinds import SegmentKind
 
-NOT_FINITE = "not finite"
-STATE_VECTOR = "state vector"
+NOT_FINITE = SegmentKind.NOT_FINITE.value
+STATE_VECTOR = SegmentKind.STATE_VECTOR.value
 STATE_CHANNEL = "STATE_VECTOR"
 """What the name of a state vector's channel contains."""
-CONSTANT = "constant"
+CONSTANT = SegmentKind.CONSTANT.value
 SHORTEST_CONSTANT = 16
 """Fewest equal samples in a row that are called constant."""
 
@@ -55,7 +57,7 @@ def sorted_out(
         if item.name in require:
             gaps.append(item)
         else:
-            flags.append(Interval(item.start_ns, item.end_ns, item.name.removeprefix("NO_")))
+            flags.append(replace(item, name=item.name.removeprefix("NO_")))
     return gaps, flags
 
 
@@ -64,7 +66,9 @@ def not_ready(state: Values, first: int, rate: int) -> list[Interval]:
     ready = np.asarray(state).astype(np.int64) & 3 == 3
     return [
         Interval(
-            gps.to_ns(first + int(begin), rate), gps.to_ns(first + int(end), rate), STATE_VECTOR
+            gps.to_ns(first + int(begin), rate),
+            gps.to_ns(first + int(end), rate),
+            STATE_VECTOR,
         )
         for begin, end in runs(~ready)
     ]
@@ -79,7 +83,7 @@ def scan(chunk: FloatArray, first: int, rate: int) -> list[Interval]:
     """Give the non-finite samples and the constant runs of contiguous strain.
 
     A constant run that touches an end of the chunk is given however short it is, with
-    its value in its name: it may go on next door, in the next chunk or file. Joined with
+    its value beside: it may go on next door, in the next chunk or file. Joined with
     its neighbours by `merged`, it is judged by `constant_runs`.
 
     Args:
@@ -88,7 +92,7 @@ def scan(chunk: FloatArray, first: int, rate: int) -> list[Interval]:
         rate: Sample rate [Hz].
     """
     finite = np.isfinite(chunk)
-    found = [(begin, end, NOT_FINITE) for begin, end in runs(~finite)]
+    found = [(begin, end, SegmentKind.NOT_FINITE, 0.0) for begin, end in runs(~finite)]
     equal = (chunk[1:] == chunk[:-1]) & finite[1:] & finite[:-1]
     ends = [(int(edge), int(edge) + 1) for edge in {0, len(chunk) - 1} if finite[edge]]
     least = max(SHORTEST_CONSTANT, -(-rate // 16)) - 1
@@ -96,11 +100,16 @@ def scan(chunk: FloatArray, first: int, rate: int) -> list[Interval]:
         (begin, end + 1) for begin, end in runs(equal) if _counts(begin, end, len(equal), least)
     ]
     found += [
-        (begin, end, f"{CONSTANT} {float(chunk[begin]) + 0.0!r}") for begin, end in ends + long
+        (begin, end, SegmentKind.CONSTANT, float(chunk[begin]) + 0.0) for begin, end in ends + long
     ]
     return merged(
-        Interval(gps.to_ns(first + int(begin), rate), gps.to_ns(first + int(end), rate), name)
-        for begin, end, name in found
+        Interval(
+            gps.to_ns(first + int(begin), rate),
+            gps.to_ns(first + int(end), rate),
+            kind.value,
+            value,
+        )
+        for begin, end, kind, value in found
     )
 
 
@@ -113,10 +122,10 @@ def settled(gaps: Iterable[Interval], rate: int) -> list[Interval]:
     shortest = shortest_constant_ns(rate)
     kept = []
     for item in merged(gaps):
-        if not item.name.startswith(CONSTANT):
+        if item.kind is not SegmentKind.CONSTANT:
             kept.append(item)
         elif item.end_ns - item.start_ns >= shortest:
-            kept.append(Interval(item.start_ns, item.end_ns, CONSTANT))
+            kept.append(replace(item, value=0.0))
     return merged(kept)
 
 
@@ -126,7 +135,7 @@ def open_ended(gaps: Iterable[Interval], start_ns: int, end_ns: int, rate: int) 
     return [
         item
         for item in merged(gaps)
-        if not item.name.startswith(CONSTANT)
+        if item.kind is not SegmentKind.CONSTANT
         or item.end_ns - item.start_ns >= shortest
         or item.start_ns == start_ns
         or item.end_ns == end_ns

@@ -17,6 +17,7 @@ from transforms.ingest.progress import Positions, Progress
 from transforms.ingest.rewind import write_note
 from transforms.ingest.source import Decoder, Source
 from transforms.ingest.start import begin
+from transforms.kinds import LetterKind
 
 _LOG = logging.getLogger(__name__)
 _WAIT_S = 0.5
@@ -231,7 +232,8 @@ def _wrong(frame: Frame, payload: bytes) -> DeadLetter | None:
         return None
     start = f"GPS {frame.gps_start_ns // NANOSECONDS}"
     reason = f"{frame.source}: {frame.channel} at {start} is not of this time: set its clock"
-    return DeadLetter(frame.source, reason, hashlib.sha256(payload).hexdigest())
+    checksum = hashlib.sha256(payload).hexdigest()
+    return DeadLetter(frame.source, reason, checksum, LetterKind.CLOCK)
 
 
 _readers: dict[str, tuple[Reader, int]] = {}

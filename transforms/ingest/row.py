@@ -14,6 +14,7 @@ from transforms import gps
 from transforms.elements import Frame, Interval
 from transforms.ingest import filename
 from transforms.ingest.series import GRID_TOLERANCE, DataError
+from transforms.kinds import LetterKind
 
 MAGIC = b"WROW"
 VERSION = 1
@@ -76,10 +77,12 @@ def decode(payload: bytes, source: str) -> Frame:
         )
     if not filename.is_channel(channel) or not channel.startswith(f"{ifo}:"):
         raise DataError(
-            f"{source}: {channel!r} is no channel of {ifo!r}; send it like H1:GDS-CALIB_STRAIN"
+            f"{source}: {channel!r} is no channel of {ifo!r}; send it like H1:GDS-CALIB_STRAIN",
+            LetterKind.CHANNEL,
         )
     if any(item.start_ns >= item.end_ns for item in (*gaps, *flags)):
-        raise DataError(f"{source}: a gap or flag ends before it starts; send start and end")
+        text = "a gap or flag ends before it starts; send start and end"
+        raise DataError(f"{source}: {text}", LetterKind.METADATA)
     samples = np.frombuffer(payload, _DTYPES[width], count, offset).astype(np.float64)
     start_ns = _on_grid(source, start_ns, rate)
     return Frame(ifo, channel, rate, start_ns, samples.tobytes(), gaps, flags, source)
@@ -92,7 +95,8 @@ def _verify(payload: bytes, source: str) -> None:
         if version != VERSION:
             raise DataError(
                 f"{source}: a row of version {version}, and only {VERSION} is known;"
-                " upgrade the receiver or send the older version"
+                " upgrade the receiver or send the older version",
+                LetterKind.UNKNOWN_FORMAT,
             )
     promised = _HEAD.unpack_from(payload)[3] if len(payload) >= _HEAD.size else _HEAD.size
     if len(payload) < promised:
@@ -111,7 +115,8 @@ def _on_grid(source: str, start_ns: int, rate: int) -> int:
     """
     if not 1 <= rate <= FASTEST:
         raise DataError(
-            f"{source}: a sample rate of {rate} Hz is impossible; send 1 to {FASTEST} Hz"
+            f"{source}: a sample rate of {rate} Hz is impossible; send 1 to {FASTEST} Hz",
+            LetterKind.RATE,
         )
     index = gps.to_index(start_ns, rate)
     off = (start_ns * rate - index * gps.NANOSECONDS) / gps.NANOSECONDS
@@ -119,7 +124,8 @@ def _on_grid(source: str, start_ns: int, rate: int) -> int:
     if start_ns < 0 or abs(off) > GRID_TOLERANCE + rate / gps.NANOSECONDS / 2:
         raise DataError(
             f"{source}: its samples do not lie on the GPS grid: {start_ns} ns is {off:+.3f}"
-            f" samples off at {rate} Hz; resample it to the grid"
+            f" samples off at {rate} Hz; resample it to the grid",
+            LetterKind.OFF_GRID,
         )
     return gps.to_ns(index, rate)
 

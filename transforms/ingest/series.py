@@ -7,13 +7,19 @@ import numpy as np
 
 from transforms import gps
 from transforms.elements import Interval
+from transforms.kinds import LetterKind
 
 GRID_TOLERANCE = 1e-3
 """How far a sample may lie from the GPS grid [samples]."""
 
 
 class DataError(ValueError):
-    """A file that cannot be used: one line that names it and says what to do."""
+    """An input that cannot be used: one line that names it and says what to do."""
+
+    def __init__(self, reason: str, kind: LetterKind = LetterKind.DAMAGED) -> None:
+        """Say what is wrong, for people and for programs."""
+        super().__init__(reason)
+        self.kind = kind
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,8 @@ def rate_of(path: str, spacing: float) -> int:
     if rate < 1 or abs(rate * spacing - 1) > 1e-6:
         raise DataError(
             f"{path}: no sample rate: a spacing of {spacing} s is no integer number of samples"
-            " per second; write the file again with its sample rate"
+            " per second; write the file again with its sample rate",
+            LetterKind.RATE,
         )
     return rate
 
@@ -71,7 +78,8 @@ def index_of(path: str, start: float, rate: int) -> int:
     if abs(exact - index) > tolerance:
         raise DataError(
             f"{path}: its samples do not lie on the GPS grid: {start!r} s is"
-            f" {float(exact - index):+.3f} samples off at {rate} Hz; resample it to the grid"
+            f" {float(exact - index):+.3f} samples off at {rate} Hz; resample it to the grid",
+            LetterKind.OFF_GRID,
         )
     return index
 

@@ -14,8 +14,9 @@ from transforms.ingest import quality
 from transforms.ingest.head import Head
 from transforms.ingest.intervals import clipped, merged, tiled
 from transforms.ingest.past import Past
-from transforms.ingest.plan import NO_DATA, Reach, too_short
+from transforms.ingest.plan import Reach, no_data, segment_of, too_short
 from transforms.ingest.resample import is_power_of_two
+from transforms.kinds import LetterKind
 
 Given = Block | Segment | DeadLetter
 
@@ -32,6 +33,14 @@ class StitchConfig:
     """Shortest contiguous good data that is analysed [ns]."""
     wait_ns: int
     """How much newer data a missing frame is waited for [ns]."""
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """What is wrong with a frame."""
+
+    reason: str
+    kind: LetterKind
 
 
 class Stitcher:
@@ -73,7 +82,8 @@ class Stitcher:
         if complaint and frame.analysed:
             return  # it was seen before, and is only the past of what follows
         if complaint:
-            yield DeadLetter(frame.source, f"{frame.source}: {frame.channel} {complaint}")
+            reason = f"{frame.source}: {frame.channel} {complaint.reason}"
+            yield DeadLetter(frame.source, reason, kind=complaint.kind)
             return
         fresh = self._fresh(frame)
         if fresh is None:
@@ -84,22 +94,23 @@ class Stitcher:
             yield from self._place(fresh)
         yield from self._place_waiting(self._config.wait_ns)
 
-    def _complaint(self, frame: Frame) -> str:
-        """Say what is wrong with a frame; empty where nothing is."""
+    def _complaint(self, frame: Frame) -> Complaint | None:
+        """Return what is wrong with a frame."""
         head = self._known
         if frame.sample_rate != head.sample_rate:
-            return (
-                f"comes at {frame.sample_rate} Hz, before at {head.sample_rate} Hz; send one rate"
-            )
+            rates = f"comes at {frame.sample_rate} Hz, before at {head.sample_rate} Hz"
+            return Complaint(f"{rates}; send one rate", LetterKind.RATE)
         if not is_power_of_two(frame.sample_rate):
             rate = f"{frame.sample_rate} Hz is no power of two"
-            return f"{rate}: live data are not resampled; send 16384 Hz, or analyse the files"
+            advice = "live data are not resampled; send 16384 Hz, or analyse the files"
+            return Complaint(f"{rate}: {advice}", LetterKind.RATE)
         if frame.gps_end_ns <= head.end_ns and clipped(
             head.lost, frame.gps_start_ns, frame.gps_end_ns
         ):
             late = (head.end_ns - frame.gps_end_ns) / NANOSECONDS
-            return f"came too late: {late:g} s of newer data are analysed without it"
-        return ""
+            text = f"came too late: {late:g} s of newer data are analysed without it"
+            return Complaint(text, LetterKind.LATE)
+        return None
 
     @property
     def _known(self) -> Head:
@@ -139,9 +150,10 @@ class Stitcher:
         """Declare that what lacks before a time is a gap."""
         yield from self._release(closed=True)
         head = self._known
-        yield Segment(head.ifo, head.channel, head.end_ns, start_ns, False, NO_DATA)
+        gap = no_data(head.end_ns, start_ns)
+        yield segment_of(head.ifo, head.channel, gap)
         self.past.clear()
-        self.head = head.after_gap(Interval(head.end_ns, start_ns, NO_DATA))
+        self.head = head.after_gap(gap)
 
     def _place(self, frame: Frame) -> Iterator[Given]:
         """Add a frame that follows what is there."""
@@ -178,7 +190,7 @@ class Stitcher:
         for number, tile in enumerate(tiles):
             last = number == len(tiles) - 1 and not closed
             if tile.name:
-                yield from self._lose(tile.end_ns, tile.name)
+                yield from self._lose(segment_of(head.ifo, head.channel, tile))
             elif last:
                 yield from self._analyse_open(tile.start_ns)
             else:
@@ -187,17 +199,20 @@ class Stitcher:
                 self.head = self._known.opened_at(tile.end_ns)
         self._forget()
 
-    def _lose(self, end_ns: int, reason: str) -> Iterator[Given]:
+    def _lose(self, lost: Segment) -> Iterator[Given]:
+        """Say of what is left of a stretch that it is not analysed."""
         head = self._known
-        if head.done_ns < end_ns:
-            yield Segment(head.ifo, head.channel, head.done_ns, end_ns, False, reason)
-            self.head = replace(head, done_ns=end_ns)
+        if head.done_ns < lost.end_ns:
+            yield replace(lost, start_ns=head.done_ns)
+            self.head = replace(head, done_ns=lost.end_ns)
 
     def _analyse_closed(self, start_ns: int, end_ns: int) -> Iterator[Given]:
         """Analyse what is left of a stretch whose end is known."""
-        if end_ns - start_ns < self._config.minimum_ns:
-            yield from self._lose(end_ns, too_short(end_ns - start_ns, self._config.minimum_ns))
-        elif self._known.done_ns < end_ns:
+        head, least = self._known, self._config.minimum_ns
+        if end_ns - start_ns < least:
+            stretch = Interval(start_ns, end_ns, "")
+            yield from self._lose(too_short(head.ifo, head.channel, stretch, least))
+        elif head.done_ns < end_ns:
             yield self._block(start_ns, end_ns, end_ns)
 
     def _analyse_open(self, start_ns: int) -> Iterator[Given]:

@@ -15,6 +15,7 @@ from typing import Any
 from transforms.classify.config import LOW_SCORE
 from transforms.elements import FINAL, Block, DeadLetter, Frame, Segment, Trigger, Whitened
 from transforms.gps import NANOSECONDS
+from transforms.kinds import LetterKind
 from transforms.observe import journal
 from transforms.observe.catalogue import (
     BUCKETS,
@@ -28,10 +29,10 @@ from transforms.observe.catalogue import (
 )
 from transforms.observe.config import ObserveConfig
 from transforms.observe.inspiral import inspiral_range
-from transforms.observe.reasons import LETTERS, OTHER, gap_kind, letter_kind
 from transforms.sink.utc import from_unix
 
 _LOG = logging.getLogger(__name__)
+_REST = "other"
 MOST_SERIES = 2048
 """Of one metric: whoever sends names of channels without end fills no memory."""
 
@@ -104,8 +105,8 @@ class Recorder:
         # Of a series that begins with 1, Prometheus does not see that it was 0 before.
         for stage in STAGES:
             self._of("cpu_seconds_total", stage)
-        for kind in {kind for _, kind in LETTERS} | {OTHER}:
-            self._of("dead_letters_total", kind)
+        for kind in LetterKind:
+            self._of("dead_letters_total", kind.value)
 
     def messages(self, count: int, size: int, waiting: int) -> None:
         """Messages were read: how many, their bytes, and how many wait."""
@@ -161,7 +162,7 @@ class Recorder:
         elif isinstance(element, Segment):
             self._segment(element)
         else:
-            kind = letter_kind(element.reason)
+            kind = element.kind.value
             self._of("dead_letters_total", kind).inc()
             more = {"reason": kind, "source": element.source}
             _LOG.warning("dead letter: %s", element.reason, extra=more)
@@ -186,7 +187,7 @@ class Recorder:
         if segment.analysed:
             self._of("analysed_seconds_total", segment.channel).inc(seconds)
         else:
-            kind = gap_kind(segment.reason)
+            kind = segment.kind.value
             self._of("gaps_total", segment.channel, kind).inc()
             self._of("gap_seconds_total", segment.channel, kind).inc(seconds)
             times = {"gps_start_ns": segment.start_ns, "gps_end_ns": segment.end_ns}
@@ -200,7 +201,7 @@ class Recorder:
         found = series.get(labels)
         if found is None:
             if len(series) >= MOST_SERIES:
-                labels = (OTHER,) * len(labels)
+                labels = (_REST,) * len(labels)
             metric = self._metrics[name]
             found = series[labels] = metric.labels(*labels) if labels else metric
         return found

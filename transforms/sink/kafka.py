@@ -11,6 +11,7 @@ from apache_beam.pvalue import PDone
 import transforms.coders  # noqa: F401  (registers the elements' coders)
 from transforms.broker import KafkaConfig, Topic, check_topic
 from transforms.elements import DeadLetter, Segment, Trigger
+from transforms.kinds import LetterKind
 from transforms.observe.record import Spent, recorder
 from transforms.sink.messages import (
     DEAD_LETTERS,
@@ -122,7 +123,7 @@ class _Publish(beam.DoFn):  # type: ignore[misc]
             self._refused.inc()
             reason = f"its message cannot be made ({error}): report it to the software's keepers"
             source = getattr(element, "id", repr(element))
-            element = DeadLetter(source, reason)
+            element = DeadLetter(source, reason, kind=LetterKind.UNPUBLISHABLE)
             topic, message = self._letters, dead_letter_message(element)
         else:
             self._published.inc()

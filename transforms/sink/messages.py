@@ -40,6 +40,7 @@ LETTER_COLUMNS = (
     Column("source", pa.string(), "", "the file or topic, and where in it"),
     Column("reason", pa.string(), "", "what is wrong and what to do, in one line"),
     Column("checksum", pa.string(), "", "SHA-256 of the bytes; empty where there were none"),
+    Column("kind", pa.string(), "", "what is wrong: one of few words, for programs"),
 )
 
 _NULLABLE = {"score", "far", "arrived_at", "delay"}

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from transforms.elements import Segment
 from transforms.gps import NANOSECONDS
@@ -17,13 +18,13 @@ def coalesce(segments: Iterable[Segment]) -> list[Segment]:
         By detector, channel and time. Stretches that were not analysed join only where
         their reasons are equal. Empty segments vanish.
     """
-    groups: dict[tuple[str, str, bool, str], list[tuple[int, int]]] = defaultdict(list)
+    groups: dict[Segment, list[tuple[int, int]]] = defaultdict(list)
     for segment in segments:
-        key = (segment.ifo, segment.channel, segment.analysed, segment.reason)
-        groups[key].append((segment.start_ns, segment.end_ns))
+        alike = replace(segment, start_ns=0, end_ns=0)
+        groups[alike].append((segment.start_ns, segment.end_ns))
     joined = [
-        Segment(ifo, channel, start, end, analysed, reason)
-        for (ifo, channel, analysed, reason), spans in groups.items()
+        replace(alike, start_ns=start, end_ns=end)
+        for alike, spans in groups.items()
         for start, end in _union(spans)
     ]
     return sorted(joined, key=lambda each: tuple(vars(each).values()))

@@ -91,6 +91,7 @@ SEGMENT_COLUMNS = (
     Column("end_ns", _INT, "ns", "GPS time at which the segment ends, exact, not included"),
     Column("analysed", pa.bool_(), "", "whether triggers were looked for"),
     Column("reason", _TEXT, "", "why not; empty where analysed"),
+    Column("kind", _TEXT, "", "analysed, or why not: one of few words, for programs"),
 )
 
 
@@ -181,6 +182,7 @@ def segment_row(segment: Segment) -> dict[str, Any]:
     """Give what is published of one segment, in the order of ``SEGMENT_COLUMNS``."""
     row = {
         **vars(segment),
+        "kind": segment.kind.value,
         "start_time": to_seconds(segment.start_ns),
         "end_time": to_seconds(segment.end_ns),
     }

@@ -2,8 +2,8 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from transforms.elements import DeadLetter, Segment, SingleArray, Trigger
 from transforms.gps import to_seconds
+from transforms.kinds import LetterKind, SegmentKind, gap_kind
 from transforms.sink import folder
 from transforms.sink.segments import coalesce, segwizard
 from transforms.sink.tables import segment_table, trigger_row, trigger_table
@@ -169,9 +170,18 @@ def read_segments(output: str | Path) -> list[Segment]:
 
 def segments_of(path: Path) -> list[Segment]:
     """Read the segments of one file."""
-    columns = ["ifo", "channel", "start_ns", "end_ns", "analysed", "reason"]
-    rows = pq.read_table(path, columns=columns, partitioning=None).to_pylist()
-    return [Segment(**row) for row in rows]
+    columns = [field.name for field in fields(Segment)]
+    # A file of an older version lacks the kind.
+    there = [name for name in columns if name in pq.read_schema(path).names]
+    rows = pq.read_table(path, columns=there, partitioning=None).to_pylist()
+    return [segment_from(row) for row in rows]
+
+
+def segment_from(row: Mapping[str, Any]) -> Segment:
+    """Return the segment of a published row, or of one that lacks its kind."""
+    values = {field.name: row[field.name] for field in fields(Segment) if field.name in row}
+    usual = SegmentKind.ANALYSED if values["analysed"] else gap_kind(values["reason"])
+    return Segment(**{**values, "kind": SegmentKind(values.get("kind") or usual)})
 
 
 def read_dead_letters(output: str | Path) -> list[DeadLetter]:
@@ -183,7 +193,12 @@ def read_dead_letters(output: str | Path) -> list[DeadLetter]:
     texts = [path.read_text(encoding="utf-8") for path in files if path.is_file()]
     # Live, a letter may stand in two minutes, after a fault.
     lines = dict.fromkeys(line for text in texts for line in text.splitlines())
-    return [DeadLetter(**json.loads(line)) for line in lines]
+    return [_letter(json.loads(line)) for line in lines]
+
+
+def _letter(row: Mapping[str, str]) -> DeadLetter:
+    kind = row.get("kind", LetterKind.OTHER)
+    return DeadLetter(row["source"], row["reason"], row["checksum"], LetterKind(kind))
 
 
 def read_events(output: str | Path) -> dict[str, Event]:

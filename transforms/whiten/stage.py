@@ -10,11 +10,10 @@ from apache_beam.pvalue import TaggedOutput
 
 from transforms.coders import SEGMENTS, TaggedSegment
 from transforms.elements import Block, Segment, Whitened
+from transforms.kinds import SegmentKind
 from transforms.observe.record import Spent, recorder
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import valid_range, whiten
-
-EDGE = "filter edge"
 
 
 @dataclass
@@ -82,4 +81,9 @@ def analysed(block: Block, config: WhitenConfig) -> Iterator[Segment]:
     cuts = [start, min(max(low, start), end), max(min(high, end), start), end]
     for i, (a, b) in enumerate(pairwise(cuts)):
         if a < b:
-            yield Segment(block.ifo, block.channel, a, b, i == 1, "" if i == 1 else EDGE)
+            yield Segment(block.ifo, block.channel, a, b, True) if i == 1 else _edge(block, a, b)
+
+
+def _edge(block: Block, start_ns: int, end_ns: int) -> Segment:
+    kind = SegmentKind.FILTER_EDGE
+    return Segment(block.ifo, block.channel, start_ns, end_ns, False, kind.value, kind)
