@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -29,6 +30,12 @@ from transforms.gps import NANOSECONDS, to_ns
 from transforms.whiten.config import WhitenConfig
 
 START = 1_000_000_007
+
+# No deadline: a slow machine is no fault. WAVEFIER_EXAMPLES=10000 searches longer.
+hypothesis.settings.register_profile(
+    "project", max_examples=int(os.environ.get("WAVEFIER_EXAMPLES", "100")), deadline=None
+)
+hypothesis.settings.load_profile("project")
 
 
 @pytest.fixture(scope="session", autouse=True)
