@@ -64,13 +64,13 @@ def run(load: Load, folder: Path) -> dict[str, Any]:
         with (
             Watch(there.broker.address, GROUP) as watch,
             running(command, folder / "live.log") as live,
-            _player(load, there, folder) as player,
+            playing(load, there, folder) as player,
         ):
             try:
                 found |= _measured(load, there, live, player, watch)
             except (CommandFailed, TimeoutError) as error:
                 found["failed"] = str(error).partition("\n")[0]
-            found |= _state(there)
+            found |= state(there)
         found |= _lag(load, watch, folder / "sent.json")
     return found
 
@@ -81,22 +81,20 @@ def _measured(
     """Have the past caught up with, then play at real time: what each part took meanwhile."""
     start = Deadline(START_S)
     start.until(lambda: there.cluster.runs(JOB), "the job ran", [live])
-    if player.stdout is None or player.stdin is None or not player.stdout.readline():
-        raise CommandFailed("the player has ended")
+    hear(player)
     begun = time.monotonic()
     past = Deadline(START_S + load.channels * load.past / CATCH_UP)
-    past.until(lambda: _reached(load, watch, load.past - 1), "the past was analysed", [live])
+    past.until(lambda: reached(load, watch, load.past - 1), "the past was analysed", [live])
     caught_up = time.monotonic() - begun
     meter = usage.Meter(_parts(there, live, player.pid))
     begun = time.monotonic()
-    player.stdin.write("go\n")
-    player.stdin.flush()
+    begin(player)
     # The player's own figures go with it, so that it is looked at before it ends.
     Deadline(load.seconds).until(lambda: time.monotonic() - begun > load.seconds - 1, "", [live])
     parts = meter.read(time.monotonic() - begun)
     player.communicate(timeout=GRACE_S)
     late, last = Deadline(GRACE_S), load.past + load.seconds - 1
-    late.until(lambda: _reached(load, watch, last) or late.left < 1, "", [live])
+    late.until(lambda: reached(load, watch, last) or late.left < 1, "", [live])
     return {"caught_up_s": caught_up, "parts": parts}
 
 
@@ -115,7 +113,7 @@ def _parts(there: Servers, live: Command, player: int) -> dict[str, tuple[int, .
 
 
 @contextmanager
-def _player(load: Load, there: Servers, folder: Path) -> "Iterator[subprocess.Popen[str]]":
+def playing(load: Load, there: Servers, folder: Path) -> "Iterator[subprocess.Popen[str]]":
     """Run the player, which makes its messages while the job starts."""
     command = [
         *(sys.executable, "-m", "benchmarks.loads.player", "--brokers", there.broker.address),
@@ -131,7 +129,30 @@ def _player(load: Load, there: Servers, folder: Path) -> "Iterator[subprocess.Po
             player.kill()
 
 
-def _reached(load: Load, watch: Watch, second: int) -> bool:
+def hear(player: "subprocess.Popen[str]") -> None:
+    """Wait until the player has sent the past.
+
+    Raises:
+        CommandFailed: It has ended.
+    """
+    if player.stdout is None or not player.stdout.readline():
+        raise CommandFailed("the player has ended")
+
+
+def begin(player: "subprocess.Popen[str]") -> None:
+    """Have the player play at real time.
+
+    Raises:
+        CommandFailed: It cannot be told.
+    """
+    if player.stdin is None:
+        raise CommandFailed("the player does not listen")
+    player.stdin.write("go\n")
+    player.stdin.flush()
+
+
+def reached(load: Load, watch: Watch, second: int) -> bool:
+    """Tell whether all channels are analysed up to a second of the play."""
     ends: dict[str, int] = {}
     for _, one in watch.published.segments:
         ends[one.channel] = max(one.end_ns, ends.get(one.channel, 0))
@@ -139,7 +160,7 @@ def _reached(load: Load, watch: Watch, second: int) -> bool:
     return all(ends.get(name(number), 0) >= due for number in range(load.channels))
 
 
-def _state(there: Servers) -> dict[str, Any]:
+def state(there: Servers) -> dict[str, Any]:
     """Say how large the state is, what the heaps can hold and how often the job began again."""
     job = (there.cluster.job(JOB) or {"jid": ""})["jid"]
     return {

@@ -11,6 +11,7 @@ from transforms.ingest import lldd, quality, row
 from transforms.ingest.config import FORMATS
 from transforms.ingest.gwf_frames import FASTEST_STATE
 from transforms.ingest.intervals import clipped
+from transforms.kinds import SegmentKind
 
 _RATES = tuple(1 << power for power in range(4, FASTEST_STATE.bit_length()))
 """Rates of state vectors and masks [Hz]; 16 Hz is that of the detectors' own."""
@@ -87,7 +88,7 @@ def _masks(frame: Frame) -> _Masks:
 
 
 def _is_seen(item: Interval) -> bool:
-    return item.name == quality.NOT_FINITE or item.name.startswith(quality.CONSTANT)
+    return item.kind in (SegmentKind.NOT_FINITE, SegmentKind.CONSTANT)
 
 
 def _bit(name: str, names: Sequence[str]) -> int:
