@@ -1,5 +1,6 @@
 """TensorFlow, imported when it is needed: serving on one thread, and quiet about what it lacks."""
 
+import faulthandler
 import os
 import sys
 import tempfile
@@ -16,6 +17,8 @@ _NOTICES = (
     "optimized to use available CPU instructions",
 )
 """What TensorFlow says on a machine without a graphics card; no news to anybody."""
+HELD = "wavefier-tensorflow-"
+"""How the file begins that holds what is held back."""
 
 
 def tensorflow(threads: int = 1, *, onednn: bool = False) -> Any:
@@ -50,16 +53,25 @@ def prepare_environment(*, onednn: bool = False) -> None:
 
 @contextmanager
 def without_notices() -> Iterator[None]:
-    """Hold back what native code writes to standard error; let all but notices follow."""
+    """Hold back what native code writes to standard error; let all but notices follow.
+
+    Where the process dies meanwhile, standard error says in what, and what was held back
+    stays in the folder of temporary files.
+    """
     sys.stderr.flush()
     original = os.dup(2)
-    with tempfile.TemporaryFile() as held:
+    watches = not faulthandler.is_enabled()
+    if watches:
+        faulthandler.enable(original)
+    with tempfile.NamedTemporaryFile(prefix=HELD) as held:
         os.dup2(held.fileno(), 2)
         try:
             yield
         finally:
             sys.stderr.flush()
             os.dup2(original, 2)
+            if watches:
+                faulthandler.disable()
             os.close(original)
             held.seek(0)
             for line in held.read().decode(errors="replace").splitlines():
