@@ -91,7 +91,7 @@ def _left(chains: list[Chain], sessions: Sessions, end_ns: int, cut_ns: int) -> 
     tie others together, or fill the cell there.
     """
     for chain in chains:
-        if not sessions.has_ended(chain, end_ns - sessions.back_ns):
+        if not sessions.is_final(chain, end_ns):
             for candidate in lightened(chain):
                 if candidate.bin_ns >= cut_ns:
                     yield candidate

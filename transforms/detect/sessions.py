@@ -33,7 +33,7 @@ CELL_NS = 16 * NANOSECONDS
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """Candidates that make one trigger."""
+    """Candidates that belong together."""
 
     begin_ns: int
     """What lies before has no part in it."""
@@ -43,12 +43,11 @@ class Session:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chain:
-    """Candidates that follow each other without a pause."""
+class Chain(Session):
+    """Candidates that follow each other without a pause: one session, or several."""
 
     marks: Sequence[int]
     """Where they stand, in order of time [GPS ns]."""
-    candidates: Sequence[Candidate]
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,15 @@ class Sessions:
             marks, inside = groups[-1]
             marks.append(mark)
             inside[i] = members[i]
-        return [Chain(marks=marks, candidates=tuple(own.values())) for marks, own in groups]
+        return [self._chain(marks, tuple(own.values())) for marks, own in groups]
+
+    def _chain(self, marks: list[int], candidates: tuple[Candidate, ...]) -> Chain:
+        return Chain(
+            begin_ns=marks[0] - self.reach_ns,
+            end_ns=marks[-1] + self.reach_ns,
+            candidates=candidates,
+            marks=marks,
+        )
 
     def cuts(self, chain: Chain) -> list[int]:
         """Return where a chain is cut: at the end of each cell that it fills [GPS ns].
@@ -154,7 +161,7 @@ class Sessions:
             since_ns: Candidates with bins before belong to nothing here.
         """
         cuts = self.cuts(chain)
-        borders = [chain.marks[0] - self.reach_ns, *cuts, chain.marks[-1] + self.reach_ns]
+        borders = [chain.begin_ns, *cuts, chain.end_ns]
         own: list[list[Candidate]] = [[] for _ in borders[1:]]
         for candidate in chain.candidates:
             if candidate.bin_ns >= since_ns:
@@ -164,6 +171,24 @@ class Sessions:
             for (begin, end), members in zip(pairwise(borders), own, strict=True)
             if members
         ]
+
+    def settle(
+        self, candidates: Iterable[Candidate], stretch: tuple[int, int]
+    ) -> tuple[list[Session], list[Candidate]]:
+        """Part what was found in a searched stretch [GPS ns].
+
+        Returns:
+            Sessions that nothing found elsewhere can change, and the candidates of all others.
+            What reaches over a cut ties others together, so a chain stays whole.
+        """
+        own: list[Session] = []
+        others: list[Candidate] = []
+        for chain in self.chains(candidates):
+            if self.is_inside(chain, stretch):
+                own += self.pieces(chain)
+            else:
+                others += lightened(chain)
+        return own, others
 
     def group(self, candidates: Iterable[Candidate]) -> list[Session]:
         """Group one channel's candidates into sessions, in order of time."""
@@ -181,15 +206,9 @@ class Sessions:
         """Tell whether nothing found before a time can join a session that begins after it."""
         return session.begin_ns >= since_ns + self.ahead_ns
 
-    def has_ended(self, chain: Chain, searched_ns: int) -> bool:
-        """Tell whether a gap has passed since a chain, in what was searched up to a time."""
-        return chain.marks[-1] + self.reach_ns <= searched_ns
-
-    def is_inside(self, chain: Chain, stretch: tuple[int, int]) -> bool:
-        """Tell whether nothing found outside a searched stretch can join a chain."""
-        begin_ns = chain.marks[0] - self.reach_ns
-        whole = begin_ns >= stretch[0] + self.ahead_ns
-        return whole and self.has_ended(chain, stretch[1] - self.back_ns)
+    def is_inside(self, session: Session, stretch: tuple[int, int]) -> bool:
+        """Tell whether nothing found outside a searched stretch can join a session."""
+        return self.is_whole(session, stretch[0]) and self.is_final(session, stretch[1])
 
 
 def lightened(chain: Chain) -> list[Candidate]:

@@ -16,7 +16,7 @@ from transforms.detect.cluster import cluster
 from transforms.detect.config import DetectConfig
 from transforms.detect.follow import follow
 from transforms.detect.search import search
-from transforms.detect.sessions import Session, Sessions, lightened
+from transforms.detect.sessions import Session, Sessions
 from transforms.elements import Candidate, Searched, Trigger, Whitened
 from transforms.observe.record import Spent, recorder
 
@@ -65,19 +65,15 @@ class _Search(beam.DoFn):  # type: ignore[misc]
 
     def process(self, whitened: Whitened) -> Iterator[Trigger | TaggedEdge]:
         """Search one block."""
-        sessions, coder = Sessions.of(self._config), CandidateCoder()
+        found = _found(whitened, self._config, self._band_low)
+        self._candidates.inc(len(found))
         stretch = whitened.analyse_start_ns, whitened.analyse_end_ns
-        edge: list[bytes] = []
-        for chain in sessions.chains(_found(whitened, self._config, self._band_low)):
-            self._candidates.inc(len(chain.candidates))
-            if sessions.is_inside(chain, stretch):
-                for session in sessions.pieces(chain):
-                    yield _trigger(session, self._config_id)
-            else:
-                # What reaches over a cut ties others together: a chain stays whole until then.
-                edge.extend(map(coder.encode, lightened(chain)))
-        if edge:
-            yield TaggedOutput(EDGES, (whitened.channel, edge))
+        own, others = Sessions.of(self._config).settle(found, stretch)
+        for session in own:
+            yield _trigger(session, self._config_id)
+        if others:
+            coder = CandidateCoder()
+            yield TaggedOutput(EDGES, (whitened.channel, [coder.encode(c) for c in others]))
 
 
 @dataclass
