@@ -105,9 +105,7 @@ def followed(found, borders, before=None, known=True):
         start = at(low)
         first = now is None and known
         known_ns = start if first else start - NANOSECONDS
-        now, out = follow(
-            now, Searched("H1:X", start, at(high), known_ns, 7, own), SESSIONS, "c"
-        )
+        now, out = follow(now, Searched("H1:X", start, at(high), known_ns, 7, own), SESSIONS, "c")
         told += out
     return told, now
 
@@ -187,9 +185,7 @@ def test_two_jobs_one_after_the_other_give_each_trigger(
 
 
 @given(SEED, SPELLS, HOLES, LONG, NEAR, st.floats(0.1, 60))
-def test_the_context_of_a_range_makes_it_the_whole_s(
-    seed, spells, holes, long_ones, low, length
-):
+def test_the_context_of_a_range_makes_it_the_whole_s(seed, spells, holes, long_ones, low, length):
     found = made(np.random.default_rng(seed), 200, spells, holes, long_ones)
     start, end = at(low), at(low + length)
     context = SESSIONS.context_ns

@@ -15,7 +15,8 @@ def trigger_id(channel: str, config_id: str, peak: Candidate) -> str:
     """Name a trigger by what makes it: channel, configuration and peak tile.
 
     The bin, the frequency and the quality come from fixed grids, so rounding cannot
-    change the name.
+    change the name. It can change which point of the grids is the loudest, where two are
+    equally loud: on another kind of processor, or with another BLAS, a name may differ.
     """
     key = f"{channel}|{config_id}|{peak.bin_ns}|{peak.frequency:.6g}|{peak.q:.6g}"
     return hashlib.sha256(key.encode()).hexdigest()[:20]

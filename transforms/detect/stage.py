@@ -133,9 +133,14 @@ class _Follow(beam.DoFn):  # type: ignore[misc]
         self, element: tuple[str, Searched], state: Any = beam.DoFn.StateParam(OPEN)
     ) -> Iterator[TimestampedValue]:
         """Take what was found in one block."""
-        now, triggers = follow(state.read(), element[1], self._sessions, self._config_id)
+        channel, searched = element
+        before = state.read()
+        now, triggers = follow(before, searched, self._sessions, self._config_id)
         if now is not None:
             state.write(now)
+            if (record := recorder()) is not None:
+                cut = now.cut_ns > (before.cut_ns if before else 0)
+                record.followed(channel, now, cut=cut)
         for trigger in triggers:
             yield timed(trigger, trigger.time_ns)
 
