@@ -64,7 +64,9 @@ class _Search(beam.DoFn):  # type: ignore[misc]
         self._candidates = Metrics.counter("wavefier", "candidates")
 
     def process(self, whitened: Whitened) -> Iterator[Trigger | TaggedEdge]:
-        """Search one block."""
+        """Search one block; one without strain is a gap."""
+        if not whitened.data:
+            return
         found = _found(whitened, self._config, self._band_low)
         self._candidates.inc(len(found))
         stretch = whitened.analyse_start_ns, whitened.analyse_end_ns
