@@ -102,6 +102,9 @@ def _summary(output: str, page: Path, rows: int) -> int:
         if segment.kind is SegmentKind.TOO_SHORT:
             start = to_seconds(segment.start_ns)
             sys.stderr.write(f"wavefier: {segment.channel} at {start:.3f}: {segment.reason}\n")
+    unsearchable = (s for s in segments if s.kind is SegmentKind.UNSEARCHABLE)
+    for line in dict.fromkeys(f"{s.channel}: {s.reason}" for s in unsearchable):
+        sys.stderr.write(f"wavefier: {line}\n")
     for letter in letters:
         sys.stderr.write(f"wavefier: {letter.reason}\n")
     sys.stdout.write(f"report: {page}\n")

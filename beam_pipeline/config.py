@@ -11,6 +11,7 @@ import yaml
 
 from transforms.classify.config import ClassifyConfig
 from transforms.detect.config import DetectConfig
+from transforms.detect.searchable import refusal
 from transforms.ingest.config import IngestConfig
 from transforms.sink.config import SinkConfig
 from transforms.whiten.config import WhitenConfig
@@ -31,11 +32,8 @@ class PipelineConfig:
     sink: SinkConfig = field(default_factory=SinkConfig)
 
     def __post_init__(self) -> None:
-        if self.detect.low_frequency <= self.whiten.low_frequency:
-            raise ConfigError(
-                f"detect.low_frequency {self.detect.low_frequency} must lie above "
-                f"whiten.low_frequency {self.whiten.low_frequency}"
-            )
+        if reason := refusal(self.whiten, self.detect):
+            raise ConfigError(reason)
 
     @property
     def id(self) -> str:

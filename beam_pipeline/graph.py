@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
@@ -10,8 +11,9 @@ from beam_pipeline import progress
 from beam_pipeline.config import PipelineConfig
 from beam_pipeline.version import own_version
 from transforms.classify.stage import Classify
-from transforms.detect.bank import bank_for
+from transforms.detect.searchable import unsearchable
 from transforms.detect.stage import Detect
+from transforms.detect.surroundings import margin_seconds
 from transforms.elements import Block, BlockPlan
 from transforms.gps import NANOSECONDS
 from transforms.ingest.archive import ReadArchive
@@ -36,10 +38,15 @@ class ArchiveJob:
 def margin_ns(config: PipelineConfig) -> int:
     """Say how much whitened strain detection wants around what it searches [ns].
 
-    The lowest octave decides, and every sample rate has it.
+    Channels come at any rate; the one that needs most decides.
     """
-    bank = bank_for(config.ingest.resample_rate, config.detect, config.whiten.low_frequency)
-    return bank.margin_seconds * NANOSECONDS
+    return margin_seconds(config.whiten, config.detect) * NANOSECONDS
+
+
+def whitening(config: PipelineConfig) -> Whiten:
+    """Return the stage that whitens what can be searched, and says of the rest why not."""
+    refuse = partial(unsearchable, whiten=config.whiten, detect=config.detect)
+    return Whiten(config.whiten, margin_ns(config), refuse)
 
 
 def reach(config: PipelineConfig) -> Reach:
@@ -61,7 +68,7 @@ class Analyse(beam.PTransform):  # type: ignore[misc]
     def expand(self, blocks: Any) -> Any:
         """Wire whitening, detection and classification: ``triggers`` and ``segments``."""
         science = self.config
-        white = blocks | "Whiten" >> Whiten(science.whiten, margin_ns(science))
+        white = blocks | "Whiten" >> whitening(science)
         triggers = (
             white.whitened
             | "Detect" >> Detect(science.detect, science.whiten.low_frequency, science.id)

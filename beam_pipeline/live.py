@@ -8,12 +8,12 @@ from typing import Any
 import apache_beam as beam
 
 from beam_pipeline.config import PipelineConfig
-from beam_pipeline.graph import margin_ns, reach
+from beam_pipeline.graph import reach, whitening
 from beam_pipeline.version import own_version
 from transforms.broker import KafkaConfig
 from transforms.classify.stage import Classify
-from transforms.detect.bank import bank_for
 from transforms.detect.stage import Follow
+from transforms.detect.surroundings import future_seconds
 from transforms.gps import NANOSECONDS, from_seconds
 from transforms.ingest.decoder import Decoder
 from transforms.ingest.kafka import ReadKafka
@@ -23,7 +23,6 @@ from transforms.ingest.rewind import Rewind
 from transforms.ingest.stitch import StitchConfig
 from transforms.sink.kafka import PublishKafka
 from transforms.sink.live import WriteLive
-from transforms.whiten.stage import Whiten
 
 REPEAT_NS = 120 * NANOSECONDS
 """What a job without a checkpoint analyses again: what was on its way in the old one, and the
@@ -49,8 +48,7 @@ class LiveJob:
 
 def stitching(config: PipelineConfig) -> StitchConfig:
     """Say how frames are joined."""
-    bank = bank_for(config.ingest.resample_rate, config.detect, config.whiten.low_frequency)
-    future = bank.future_seconds + config.whiten.lookahead_seconds
+    future = future_seconds(config.whiten, config.detect) + config.whiten.lookahead_seconds
     return StitchConfig(
         reach(config),
         math.ceil(future * NANOSECONDS),
@@ -69,7 +67,7 @@ class AnalyseLive(beam.PTransform):  # type: ignore[misc]
         """Wire stitching before, and following behind, the archive's stages."""
         science = self.config
         stitched = frames | "Ingest" >> StitchFrames(stitching(science))
-        white = stitched.blocks | "Whiten" >> Whiten(science.whiten, margin_ns(science))
+        white = stitched.blocks | "Whiten" >> whitening(science)
         triggers = (
             white.whitened
             | "Detect" >> Follow(science.detect, science.whiten.low_frequency, science.id)

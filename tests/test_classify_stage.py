@@ -21,6 +21,9 @@ from transforms.classify.features import model_input
 from transforms.classify.handler import SavedModelHandler
 from transforms.classify.stage import Classify, _Label
 from transforms.detect.config import DetectConfig
+from transforms.detect.follow import follow
+from transforms.detect.sessions import Sessions as DetectSessions
+from transforms.elements import PRELIMINARY, SETTLED, WITHDRAWN, Candidate, Searched
 from transforms.whiten.config import WhitenConfig
 
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
@@ -91,6 +94,35 @@ def test_only_the_model_s_answer_is_added(backend):
         lambda out: assert_that(out | beam.Map(_unlabelled), equal_to(expected)),
         backend=backend,
     )
+
+
+def _withdrawn_as_before(labelled):
+    early = {one.id: one for one in labelled if one.status == PRELIMINARY}
+    gone = [one for one in labelled if one.status == WITHDRAWN]
+    assert len(gone) == 1
+    for one in gone:
+        last = early[one.id]
+        assert one == replace(last, status=WITHDRAWN, arrived_ns=one.arrived_ns)
+
+
+def test_a_withdrawn_trigger_keeps_its_last_label():
+    second, at = 10**9, 1_000_000_000 * 10**9
+    sessions = DetectSessions.of(DetectConfig())
+    now, told = None, []
+    for number, rank in ((0, 8.0), (1, 30.0)):
+        bin_ns = at + second - sessions.bin_ns * (1 - number)
+        made = trigger(number)
+        found = Candidate(
+            "H1", "H1:X", bin_ns, bin_ns, 100.0, 6.0, rank, rank, 0.0, 1e-22, bin_ns - second // 20,
+            bin_ns + second // 20, 90.0, 110.0, 1, (), "morlet", made.snippet, RATE,
+            bin_ns - 3 * second // 2,
+        )  # fmt: skip
+        start = at + number * second
+        searched = Searched("H1:X", start, start + second, at, number + 1, (found,))
+        now, out = follow(now, searched, sessions, "c")
+        told += out
+    assert [one.status for one in told] == [PRELIMINARY, SETTLED, WITHDRAWN]
+    run(told, lambda out: assert_that(out, _withdrawn_as_before))
 
 
 def _sane(labelled):

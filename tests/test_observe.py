@@ -26,8 +26,10 @@ from transforms.elements import (
     FINAL,
     PRELIMINARY,
     Block,
+    Candidate,
     DeadLetter,
     Frame,
+    Open,
     Segment,
     Trigger,
     Whitened,
@@ -121,6 +123,10 @@ def test_every_kind_of_element_is_counted(record, tmp_path):
     record.block(block)
     record.whitened(whitened())
     record.searched(whitened(arrived_ns=time.time_ns() - S), 3)
+    record.followed(NAME, Open(0, S), cut=False)
+    assert values(tmp_path)["cut_sessions_total", NAME] == 0
+    found = Candidate("H1", NAME, 0, 0, *[1.0] * 6, 0, 0, 1.0, 1.0, 1, ())
+    record.followed(NAME, Open(0, S, (found,) * 5), cut=True)
     record.model("wavefier-1 abc")
     seen = values(tmp_path)
     assert seen["messages_total",] == 2
@@ -130,6 +136,8 @@ def test_every_kind_of_element_is_counted(record, tmp_path):
     assert seen["repeated_frames_total", NAME] == 1
     assert seen["blocks_total", NAME] == 1
     assert seen["candidates_total", NAME] == 3
+    assert seen["open_candidates", NAME] == 5
+    assert seen["cut_sessions_total", NAME] == 1
     assert seen["model_info", "wavefier-1 abc"] == 1
     assert seen["psd_age_seconds", NAME] == 100
     assert seen["range_megaparsecs", NAME] > 1
@@ -215,6 +223,7 @@ def test_a_call_costs_microseconds(record):
         lambda: record.block(block),
         lambda: record.whitened(white),
         lambda: record.searched(white, 3),
+        lambda: record.followed(NAME, Open(0, S), cut=False),
         lambda: record.frame(sent),
     )
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import signal
 
 from models.simulation import noise
-from transforms.elements import Interval
+from transforms.elements import Block, Interval
 from transforms.gps import NANOSECONDS, to_index
 from transforms.kinds import SegmentKind
 from transforms.whiten import convolve, fir, psd, whitening
@@ -233,7 +233,7 @@ def rounding(strain, sample_rate, as_block, monkeypatch):
     chosen = valid(whiten(block, CONFIG, MARGIN)).astype(np.float64)
     with monkeypatch.context() as patch:
         patch.setattr(fir, "ROUNDED", 0)
-        patch.setattr(whitening, "_PREPARED", Remembered())
+        patch.setattr(whitening, "_PREPARED", Remembered(lambda made: made.nbytes))
         double = valid(whiten(block, CONFIG, MARGIN))
     f, power = signal.welch((chosen - double)[STEADY * sample_rate :], sample_rate, nperseg=4096)
     octaves = CONFIG.low_frequency * 2.0 ** np.arange(10)
@@ -299,7 +299,7 @@ def test_impossible_values_are_refused(change):
 
 
 def test_what_was_made_of_equal_strain_is_given_again_and_of_no_other():
-    made, kept = [], Remembered(each=2, largest=3000)
+    made, kept = [], Remembered(size=lambda _: 1000, largest=3000)
     strain = np.random.default_rng(0).standard_normal(100)
 
     def ask(channel, samples, rest=()):
@@ -307,12 +307,37 @@ def test_what_was_made_of_equal_strain_is_given_again_and_of_no_other():
 
     assert ask("A", strain) == ask("A", strain.copy()) == 1
     later = strain.copy()
-    later[-1] += 1e-9
+    later[-1] = np.nextafter(later[-1], 9)
     assert ask("A", later) == 2
     assert ask("A", strain) == 1
     assert ask("A", strain, "other") == 3
-    assert ask("A", strain) == 4  # two are kept
-    assert ask("B", strain) == 5
-    assert ask("C", strain) == 6
-    assert ask("B", strain) == 5
-    assert ask("A", strain) == 7  # 3000 bytes are kept
+    assert ask("A", strain) == 1
+    assert ask("B", strain) == 4  # 3000 bytes are kept: "later" was asked for longest ago
+    assert ask("A", strain) == 1
+    assert ask("A", later) == 5
+    assert ask("B", strain) == 4
+    assert ask("A", strain, "other") == 6
+
+
+def test_the_filters_of_64_channels_at_16384_hz_are_each_made_once(monkeypatch):
+    """Live, channels come one after the other, second by second."""
+    rate, channels, made = 16384, 64, []
+    filters = Remembered(lambda each: each.nbytes)
+    rng = np.random.default_rng(0)
+    strains = [rng.standard_normal(64 * rate) for _ in range(2)]
+    # Two strains serve all channels: they are told apart by their names.
+    prepared = np.zeros(1_600_000, np.uint8)
+
+    def make():
+        made.append(1)
+        return prepared
+
+    for update in range(2):
+        for _ in range(3):
+            for channel in range(channels):
+                filters.of(f"H1:C{channel}", strains[update], rate, make)
+        assert len(made) == channels * (update + 1)
+    block = Block("H1", "H1:X", rate, 0, strains[0].tobytes(), 0, 64 * NANOSECONDS, 0, NANOSECONDS)
+    monkeypatch.setattr(whitening, "_PREPARED", Remembered(lambda each: made.append(each) or 0))
+    whiten(block, CONFIG, MARGIN)
+    assert made[-1].nbytes < prepared.nbytes

@@ -12,7 +12,7 @@ import pywt
 
 from benchmarks.scoring import Event
 from benchmarks.searches import rarity
-from transforms.detect.bank import NYQUIST_PART
+from transforms.detect.searchable import NYQUIST_PART
 
 FloatArray = npt.NDArray[np.floating]
 SingleArray = npt.NDArray[np.float32]

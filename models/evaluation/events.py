@@ -16,6 +16,7 @@ from models.simulation.simulate import Progress, stretch_examples
 from models.training.card import set_seed
 from models.training.settings import TrainConfig
 from transforms.detect.config import DetectConfig
+from transforms.detect.searchable import unsearchable
 from transforms.elements import Trigger
 from transforms.gps import from_seconds, to_seconds
 from transforms.ingest.series import DataError
@@ -151,9 +152,9 @@ def from_folder(
         EventError: A file cannot be used.
     """
     whitening, detection = pipeline
-    filters = _filters(rows, whitening, progress)
+    filters = _filters(rows, pipeline, progress)
     for done, row in enumerate(rows):
-        strain = _read(row)
+        strain = _read(row, pipeline)
         bank = snippets.bank_of(strain.rate, whitening, detection)
         margin = bank.margin_seconds
         if snippets.is_long(strain, whitening):
@@ -166,21 +167,25 @@ def from_folder(
         progress("reading", done + 1, len(rows))
 
 
-def _read(row: Row) -> Strain:
+def _read(row: Row, pipeline: tuple[WhitenConfig, DetectConfig]) -> Strain:
     try:
-        return strain_files.read(row.file, row.ifo, row.time_ns)
+        strain = strain_files.read(row.file, row.ifo, row.time_ns)
     except DataError as error:
         raise EventError(str(error)) from error
+    if reason := unsearchable(strain.rate, *pipeline):
+        raise EventError(f"{row.file}: {reason}; leave it out")
+    return strain
 
 
 def _filters(
-    rows: Sequence[Row], whitening: WhitenConfig, progress: Progress
+    rows: Sequence[Row], pipeline: tuple[WhitenConfig, DetectConfig], progress: Progress
 ) -> dict[tuple[str, int], tuple[WhiteningFilter, WhitenConfig]]:
     """Make the filters of short snippets: by detector and rate, of all that there are."""
     power: dict[tuple[str, int], list[np.ndarray]] = defaultdict(list)
     needed: set[tuple[str, int]] = set()
+    whitening, _ = pipeline
     for done, row in enumerate(rows):
-        strain = _read(row)
+        strain = _read(row, pipeline)
         kind = row.ifo, strain.rate
         if not snippets.is_long(strain, whitening):
             needed.add(kind)

@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import importlib.util
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -18,20 +19,20 @@ from transforms.sink.folder import whole_file
 from transforms.whiten.config import WhitenConfig
 
 MARK = "work.json"
-_ROOT = Path(__file__).parents[2]
 _DATA_SOURCES = (
-    "models/simulation/simulate.py",
-    "models/simulation/background.py",
-    "models/simulation/injections.py",
-    "models/simulation/matching.py",
-    "models/simulation/noise.py",
-    "models/simulation/waveforms/*.py",
-    "transforms/classify/features.py",
-    "transforms/detect/*.py",
-    "transforms/whiten/*.py",
+    "models.simulation.simulate",
+    "models.simulation.background",
+    "models.simulation.injections",
+    "models.simulation.matching",
+    "models.simulation.noise",
+    "models.simulation.waveforms",
+    "transforms.classify.features",
+    "transforms.detect",
+    "transforms.whiten",
 )
-"""What examples are made by: another text of it may make others."""
-_FIT_SOURCES = tuple(f"models/training/{name}.py" for name in ("network", "fit", "batches"))
+"""Modules, and packages with all inside, that examples are made by: another text of these may
+make others."""
+_FIT_SOURCES = tuple(f"models.training.{name}" for name in ("network", "fit", "batches"))
 """What weights are made by, beside the examples."""
 
 
@@ -104,14 +105,29 @@ def _known(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _sources(patterns: tuple[str, ...]) -> str:
-    paths = sorted(path for pattern in patterns for path in _ROOT.glob(pattern))
-    paths = [inner for path in paths for inner in _files(path)]
-    return _hash([[path.name, hashlib.sha256(path.read_bytes()).hexdigest()] for path in paths])
+def _sources(names: tuple[str, ...]) -> str:
+    """Hash the text of modules, by the names that they are imported by.
+
+    Raises:
+        ModuleNotFoundError: There is no such module: examples would be taken for those of
+            another text. Whoever moves a module names its new place here.
+    """
+    texts = [pair for name in names for pair in sorted(_texts(name))]
+    return _hash([[name, hashlib.sha256(text).hexdigest()] for name, text in texts])
 
 
-def _files(path: Path) -> list[Path]:
-    return [path] if path.is_file() else sorted(path.rglob("*.py"))
+def _texts(name: str) -> Iterator[tuple[str, bytes]]:
+    """Give the names and texts of a module, or of all in a package."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"no module {name} to hash", name=name)
+    if spec.submodule_search_locations is None:
+        yield name, Path(spec.origin).read_bytes()
+        return
+    folder = Path(spec.origin).parent
+    for path in folder.rglob("*.py"):
+        inner = path.relative_to(folder).with_suffix("").parts
+        yield ".".join((name, *inner)), path.read_bytes()
 
 
 def _hash(value: Any) -> str:

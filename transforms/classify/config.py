@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from transforms.checks import check_values
+
 NATIVE = "native"
 TFX_BSL = "tfx_bsl"
 BACKENDS = (NATIVE, TFX_BSL)
@@ -19,5 +21,6 @@ class ClassifyConfig:
     """``native``: TensorFlow's library alone; ``tfx_bsl``: tfx-bsl's RunInference, same answers."""
 
     def __post_init__(self) -> None:
+        check_values(self)
         if self.backend not in BACKENDS:
             raise ValueError(f"backend must be {' or '.join(BACKENDS)}, not {self.backend!r}")

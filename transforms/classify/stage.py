@@ -22,7 +22,9 @@ class Classify(beam.PTransform):  # type: ignore[misc]
     """Label triggers: PCollection[Trigger] to PCollection[Trigger], times and windows kept.
 
     Each trigger is an inference of its own: batching would move its timestamp to the end
-    of the window, and let a neighbour change the last digits of its probabilities.
+    of the window, and let a neighbour change the last digits of its probabilities. So one that
+    is withdrawn, which has the snippet of its last publication, gets the same label again: no
+    labels need be kept, and a restart changes none.
 
     Raises:
         models.artefact.ArtefactError: The model is missing or does not fit, or cannot be
@@ -70,7 +72,7 @@ class _Label(beam.DoFn):  # type: ignore[misc]
         trigger, probabilities = answer
         values = [float(value) for value in probabilities]
         best = max(range(len(values)), key=values.__getitem__)
-        # Live, a trigger comes several times, and one that is withdrawn has no snippet.
+        # Live, a trigger comes several times, and one that is withdrawn counts for nothing.
         if trigger.status == FINAL:
             self._counts[best].add(values[best])
             if values[best] < LOW_SCORE:

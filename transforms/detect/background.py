@@ -38,11 +38,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from transforms.detect.bank import NYQUIST_PART, Bank
+from transforms.detect.bank import Bank
 from transforms.detect.config import DetectConfig
 from transforms.detect.octave import BINS, CLOSER
 from transforms.detect.rarity import tile_handicap
 from transforms.detect.refine import around
+from transforms.detect.searchable import top_frequency
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -124,7 +125,7 @@ class TileField:
             bank: Of one sample rate.
             config: What the bank was made of.
         """
-        top = min(config.high_frequency, NYQUIST_PART * bank.sample_rate / 2)
+        top = top_frequency(bank.sample_rate, config)
         a, b = np.log([config.low_frequency, top]), np.log([config.low_q, config.high_q])
         parts = [_inside(a, b), *(_face_of_q(a, q) for q in b), *(_face_of_f(b, f) for f in a)]
         parts += [_edge(f, q) for f in a for q in b]

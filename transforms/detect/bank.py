@@ -8,6 +8,7 @@ import numpy.typing as npt
 from transforms.detect.config import DetectConfig
 from transforms.detect.decimate import HALF_BAND
 from transforms.detect.octave import CUT, Octave, Row
+from transforms.detect.searchable import top_frequency
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -16,8 +17,6 @@ PAST_SECONDS = 3
 PASSBAND = 0.4
 """Part of an octave's rate that its decimation filter leaves untouched."""
 LOWEST_RATE = 128
-NYQUIST_PART = 0.84
-"""Highest frequency as a part of Nyquist: above, published strain is cut off."""
 
 
 def q_step(mismatch: float) -> float:
@@ -70,8 +69,13 @@ class Bank:
             sample_rate: [Hz].
             config: Detection.
             band_low: Lower end of the whitened band [Hz].
+
+        Raises:
+            ValueError: The rate carries none of them.
         """
-        top = min(config.high_frequency, NYQUIST_PART * sample_rate / 2)
+        top = top_frequency(sample_rate, config)
+        if top <= config.low_frequency:
+            raise ValueError(f"{sample_rate} Hz carry no wavelet from {config.low_frequency} Hz on")
         ladder = [
             (f, q)
             for q in q_ladder(config.low_q, config.high_q, config.mismatch)

@@ -15,10 +15,16 @@ def trigger_id(channel: str, config_id: str, peak: Candidate) -> str:
     """Name a trigger by what makes it: channel, configuration and peak tile.
 
     The bin, the frequency and the quality come from fixed grids, so rounding cannot
-    change the name.
+    change the name. It can change which point of the grids is the loudest, where two are
+    equally loud: on another kind of processor, or with another BLAS, a name may differ.
     """
     key = f"{channel}|{config_id}|{peak.bin_ns}|{peak.frequency:.6g}|{peak.q:.6g}"
     return hashlib.sha256(key.encode()).hexdigest()[:20]
+
+
+def loudness(candidate: Candidate) -> tuple[float, int, float, float]:
+    """Return what the loudest of candidates has least of."""
+    return -candidate.rank, candidate.bin_ns, candidate.frequency, candidate.q
 
 
 def cluster(candidates: Iterable[Candidate], config_id: str) -> Trigger:
@@ -35,7 +41,7 @@ def cluster(candidates: Iterable[Candidate], config_id: str) -> Trigger:
     Raises:
         ValueError: There is no candidate.
     """
-    members = sorted(candidates, key=lambda c: (-c.rank, c.bin_ns, c.frequency, c.q))
+    members = sorted(candidates, key=loudness)
     if not members:
         raise ValueError("a trigger needs at least one candidate")
     tiles = [c for c in members if c.wavelet == TILE and c.rank >= PRECISE * members[0].rank]

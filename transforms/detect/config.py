@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from transforms.checks import check_values
+
 
 @dataclass(frozen=True)
 class DetectConfig:
@@ -26,6 +28,7 @@ class DetectConfig:
     """Whitened strain kept after the loudest tile [s]."""
 
     def __post_init__(self) -> None:
+        check_values(self)
         if not 8 <= self.low_frequency < self.high_frequency:
             raise ValueError("low_frequency must be at least 8 Hz and below high_frequency")
         if not 3 <= self.low_q <= self.high_q <= 200:

@@ -133,7 +133,8 @@ class ExtendedSearch:
                 (i, row, lag, round(np.log2(length)))
                 for i, sweep in enumerate(self._sweeps)
                 for row, lag, length in sweep.parts
-            ]
+            ],
+            np.int64,
         ).reshape(-1, 4)
         self._first = np.cumsum([0, *map(len, parts)])
         self._means = np.array([row.mean(dtype=float) for part in parts for row in part], "f4")
@@ -242,6 +243,8 @@ class ExtendedSearch:
 
     def _scan_sweeps(self, energy: SingleArray, limits: SingleArray) -> Iterator[Extended]:
         """Give the best sweep that ends in each bin."""
+        if not self._sweeps:  # the bank is too narrow for any
+            return
         past = PAST_SECONDS * BINS
         hits = _all_hits(2, lambda out: sweep_hits(energy, self._parts, limits, past, out))
         shapes = self._parts, self._first, self._means

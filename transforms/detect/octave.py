@@ -9,6 +9,7 @@ gives the same tiles when it comes alone and when it comes with hundreds of othe
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -100,7 +101,12 @@ class Octave:
         self.step = rate / self.size
         """Spacing of a block's spectrum [Hz]."""
         self._lowest = max(1, int(np.ceil(band_low / self.step)))
-        self.groups = self._group(rows)
+        self._rows = rows
+
+    @cached_property
+    def groups(self) -> list[_Group]:
+        """Return the wavelets as they are applied; whoever asks for sizes only makes none."""
+        return self._group(self._rows)
 
     def band(self, low: float, high: float) -> tuple[int, int]:
         """Give the first and last frequency of a block's spectrum in a band [Hz]."""
@@ -115,7 +121,8 @@ class Octave:
             low, high = self.band(f - CUT * f / q, f + CUT * f / q)
             k = np.arange(low, high + 1)
             weight = np.exp(-(((k * self.step - f) * q / (np.sqrt(2) * f)) ** 2))
-            length = next(n for n in lengths if n >= len(k))
+            # A wavelet that lasts for long needs few samples, but each hop has two.
+            length = next(n for n in lengths if n >= max(len(k), 2 * self.size / self.rate))
             # Unit white noise in gives a mean of |y|^2 of 2 out.
             weight *= np.sqrt(2 / np.sum(weight**2) / self.size) * length
             by_length.setdefault(length, []).append((low, weight, row))

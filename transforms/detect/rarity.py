@@ -1,7 +1,7 @@
 """How rare a sum of energies is in noise, told as the SNR of a tile as rare."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -65,7 +65,9 @@ class Noise:
 
     @classmethod
     def stack(cls, noises: Sequence["Noise"]) -> "Noise":
-        """Put distributions together along a new first axis."""
+        """Put distributions together along a new first axis: none, where there are none."""
+        if not noises:
+            return cls(*(np.zeros(0) for _ in fields(cls)))
         columns = zip(*(vars(noise).values() for noise in noises), strict=True)
         return cls(*(np.array(column) for column in columns))
 

@@ -55,7 +55,7 @@ class Detect(beam.PTransform):  # type: ignore[misc]
 
 
 class _Search(beam.DoFn):  # type: ignore[misc]
-    """Triggers of whole sessions; candidates of those that another block may have a part of."""
+    """Triggers of whole chains; candidates of those that another block may have a part of."""
 
     def __init__(self, config: DetectConfig, band_low: float, config_id: str) -> None:
         self._config = config
@@ -64,18 +64,18 @@ class _Search(beam.DoFn):  # type: ignore[misc]
         self._candidates = Metrics.counter("wavefier", "candidates")
 
     def process(self, whitened: Whitened) -> Iterator[Trigger | TaggedEdge]:
-        """Search one block."""
-        sessions, coder = Sessions.of(self._config), CandidateCoder()
+        """Search one block; one without strain is a gap."""
+        if not whitened.data:
+            return
+        found = _found(whitened, self._config, self._band_low)
+        self._candidates.inc(len(found))
         stretch = whitened.analyse_start_ns, whitened.analyse_end_ns
-        edge: list[bytes] = []
-        for session in sessions.group(_found(whitened, self._config, self._band_low)):
-            self._candidates.inc(len(session.candidates))
-            if sessions.is_inside(session, stretch):
-                yield _trigger(session, self._config_id)
-            else:
-                edge.extend(map(coder.encode, session.candidates))
-        if edge:
-            yield TaggedOutput(EDGES, (whitened.channel, edge))
+        own, others = Sessions.of(self._config).settle(found, stretch)
+        for session in own:
+            yield _trigger(session, self._config_id)
+        if others:
+            coder = CandidateCoder()
+            yield TaggedOutput(EDGES, (whitened.channel, [coder.encode(c) for c in others]))
 
 
 @dataclass
@@ -135,9 +135,14 @@ class _Follow(beam.DoFn):  # type: ignore[misc]
         self, element: tuple[str, Searched], state: Any = beam.DoFn.StateParam(OPEN)
     ) -> Iterator[TimestampedValue]:
         """Take what was found in one block."""
-        now, triggers = follow(state.read(), element[1], self._sessions, self._config_id)
+        channel, searched = element
+        before = state.read()
+        now, triggers = follow(before, searched, self._sessions, self._config_id)
         if now is not None:
             state.write(now)
+            if (record := recorder()) is not None:
+                cut = now.cut_ns > (before.cut_ns if before else 0)
+                record.followed(channel, now, cut=cut)
         for trigger in triggers:
             yield timed(trigger, trigger.time_ns)
 

@@ -39,10 +39,11 @@ class View:
         """Decimate whitened strain, which starts on a whole second, to a bank's rates."""
         series: Series = {}
         strain = whitened.samples
-        for rate in bank.rates():
-            if series:
-                strain = halve(strain)
-            series[rate] = strain
+        rate, lowest = bank.sample_rate, min(bank.rates()[-1], SNIPPET_RATE)
+        series[rate] = strain
+        while rate > lowest:
+            rate //= 2
+            series[rate] = strain = halve(strain)
         return cls(whitened, config, bank, series)
 
     @property

@@ -66,6 +66,13 @@ CATALOGUE = (
         "sky-averaged distance of 1.4 + 1.4 solar masses at SNR 8, of the spectrum in force",
     ),
     Meter(COUNTER, "candidates_total", ("channel",), "candidates that the bank gave"),
+    Meter(GAUGE, "open_candidates", ("channel",), "candidates whose trigger is not final yet"),
+    Meter(
+        COUNTER,
+        "cut_sessions_total",
+        ("channel",),
+        "triggers that end where a signal goes on: it had filled 16 s without a pause",
+    ),
     Meter(
         COUNTER,
         "triggers_total",

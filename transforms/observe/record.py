@@ -13,7 +13,16 @@ from threading import Event, Lock
 from typing import Any
 
 from transforms.classify.config import LOW_SCORE
-from transforms.elements import FINAL, Block, DeadLetter, Frame, Segment, Trigger, Whitened
+from transforms.elements import (
+    FINAL,
+    Block,
+    DeadLetter,
+    Frame,
+    Open,
+    Segment,
+    Trigger,
+    Whitened,
+)
 from transforms.gps import NANOSECONDS
 from transforms.kinds import LetterKind
 from transforms.observe import journal
@@ -150,6 +159,11 @@ class Recorder:
         if white.arrived_ns:
             waited = (time.time_ns() - white.arrived_ns) / NANOSECONDS
             self._of("search_latency_seconds", white.ifo).observe(waited)
+
+    def followed(self, channel: str, now: Open, *, cut: bool) -> None:
+        """What was found in a block was joined to what was open."""
+        self._of("open_candidates", channel).set(len(now.candidates))
+        self._of("cut_sessions_total", channel).inc(int(cut))
 
     def model(self, label: str) -> None:
         """A model labels from now on."""

@@ -2,6 +2,13 @@
 
 from dataclasses import dataclass
 
+from transforms.checks import check_values
+
+LONGEST_FFT = 256
+"""[s]; at 16384 Hz, one transform of four million samples."""
+LONGEST = 86_400
+"""Largest of the other whole numbers [s]."""
+
 
 @dataclass(frozen=True)
 class WhitenConfig:
@@ -23,6 +30,13 @@ class WhitenConfig:
     """Lower end of the whitened band [Hz]; below, the output falls to a tenth."""
 
     def __post_init__(self) -> None:
+        check_values(self)
+        if not 1 <= self.fft_seconds <= LONGEST_FFT:
+            raise ValueError(f"fft_seconds must lie in 1 to {LONGEST_FFT}")
+        if max(self.psd_seconds, self.update_seconds, self.minimum_seconds) > LONGEST:
+            raise ValueError(
+                f"psd_seconds, update_seconds and minimum_seconds must be at most {LONGEST}"
+            )
         if self.psd_seconds % self.fft_seconds or self.psd_seconds < 4 * self.fft_seconds:
             raise ValueError("psd_seconds must be a multiple of fft_seconds, at least 4 of them")
         if self.minimum_seconds < 4 * self.fft_seconds:

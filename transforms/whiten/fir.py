@@ -178,7 +178,7 @@ def _compose(target: FloatArray, broad: FloatArray, sizes: tuple[int, int]) -> F
 
 def _precision(smooth: FloatArray, lowest: int) -> type[np.floating[Any]]:
     """Choose single precision where it resolves noise of a spectrum in each octave."""
-    octaves = lowest * 2 ** np.arange(int(np.log2((len(smooth) - 1) / lowest)))
+    octaves = lowest * 2 ** np.arange(max(int(np.log2((len(smooth) - 1) / lowest)), 1))
     rounding = ROUNDING**2 * np.mean(smooth) / smooth
     sums = np.add.reduceat(rounding, octaves)
     share = np.max(sums / np.diff([*octaves, len(smooth)]))

@@ -1,9 +1,9 @@
 """The whitening stage of the graph."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
@@ -15,33 +15,48 @@ from transforms.observe.record import Spent, recorder
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import valid_range, whiten
 
+Refuse: TypeAlias = Callable[[int], str]
+"""Sample rate [Hz] -> why its strain cannot be searched, in one line; empty if it can."""
+
+
+def refuse_none(_sample_rate: int) -> str:
+    """Take strain of any rate."""
+    return ""
+
 
 @dataclass
 class Whiten(beam.PTransform):  # type: ignore[misc]
     """Blocks of strain to blocks of white noise, and to the segments analysed.
 
-    Gives ``whitened`` and ``segments``.
+    Gives ``whitened`` and ``segments``. Strain of a rate that cannot be searched is a segment
+    with the reason, and nothing is whitened of it.
     """
 
     config: WhitenConfig
     margin_ns: int
     """Whitened strain that detection wants around the analysed stretch [ns]."""
+    refuse: Refuse = refuse_none
 
     def expand(self, blocks: Any) -> Any:
         """Wire the stage."""
-        return blocks | "Filter" >> beam.ParDo(_Whiten(self.config, self.margin_ns)).with_outputs(
-            SEGMENTS, main="whitened", allow_unknown_tags=False
-        )
+        return blocks | "Filter" >> beam.ParDo(
+            _Whiten(self.config, self.margin_ns, self.refuse)
+        ).with_outputs(SEGMENTS, main="whitened", allow_unknown_tags=False)
 
 
 class _Whiten(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, config: WhitenConfig, margin_ns: int) -> None:
+    def __init__(self, config: WhitenConfig, margin_ns: int, refuse: Refuse) -> None:
         self._config = config
         self._margin_ns = margin_ns
+        self._refuse = refuse
 
     def process(self, block: Block) -> Iterator[Whitened | TaggedSegment]:
         """Whiten one block and say what of it is analysed; pass on that nothing is."""
         if not block.data:
+            yield _nothing(block)
+            return
+        if reason := self._refuse(block.sample_rate):
+            yield TaggedOutput(SEGMENTS, _unsearchable(block, reason))
             yield _nothing(block)
             return
         for segment in analysed(block, self._config):
@@ -87,3 +102,9 @@ def analysed(block: Block, config: WhitenConfig) -> Iterator[Segment]:
 def _edge(block: Block, start_ns: int, end_ns: int) -> Segment:
     kind = SegmentKind.FILTER_EDGE
     return Segment(block.ifo, block.channel, start_ns, end_ns, False, kind.value, kind)
+
+
+def _unsearchable(block: Block, reason: str) -> Segment:
+    start, end = block.analyse_start_ns, block.analyse_end_ns
+    kind = SegmentKind.UNSEARCHABLE
+    return Segment(block.ifo, block.channel, start, end, False, reason, kind)

@@ -64,8 +64,18 @@ class _Prepared:
     filter: WhiteningFilter
     parts: npt.NDArray[np.complexfloating[Any, Any]]
 
+    @property
+    def nbytes(self) -> int:
+        """Return how much it holds [bytes]."""
+        made = self.filter
+        return sum(array.nbytes for array in (self.parts, made.taps, made.asd, made.response))
 
-_PREPARED: Remembered[_Prepared] = Remembered()
+
+def _remembered() -> Remembered[_Prepared]:
+    return Remembered(size=lambda made: made.nbytes)
+
+
+_PREPARED = _remembered()
 
 
 @dataclass

@@ -1,0 +1,28 @@
+"""What a stage is told, checked: each value is of its field's type, and each number finite."""
+
+import math
+from typing import Any, get_type_hints
+
+
+def check_values(config: Any) -> None:
+    """Check the fields of a dataclass against their annotations.
+
+    A whole number may stand for any number. A boolean is no number, though Python counts with
+    it; and what is not a number passes every comparison.
+
+    Raises:
+        ValueError: One is of another type, infinite or no number; the line names it.
+    """
+    for name, kind in get_type_hints(type(config)).items():
+        value = getattr(config, name)
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            raise ValueError(f"{name} must be of type {kind.__name__}, not {value!r}")
+        if kind is float and not _is_finite(value):
+            raise ValueError(f"{name} must be a finite number, not {value!r}")
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond what a float holds
+        return False
