@@ -180,8 +180,8 @@ def _channel(path: str, dataset: h5py.Dataset) -> str:
     gwpy names it in the key or an attribute, PyCBC in the key: H1:NAME, H1/NAME, or H1 alone.
     What is just called data or strain is STRAIN.
     """
-    key = dataset.name.strip("/").replace("/", ":")
-    own = dataset.name.rsplit("/", 1)[-1]
+    key: str = dataset.name.strip("/").replace("/", ":")
+    own: str = dataset.name.rsplit("/", 1)[-1]
     said = (own, *(attributes.text(dataset, name) for name in ("channel", "name")))
     for name in (*said, key, f"{key}:STRAIN"):
         if filename.is_channel(name):

@@ -18,7 +18,7 @@ from transforms.elements import FloatArray, Span
 from transforms.ingest import filename, gwf, gwf_frames, hdf5, quality, resample, text
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.intervals import tiled
-from transforms.ingest.series import DataError, Held, Stretch, line
+from transforms.ingest.series import LATEST, DataError, Held, Stretch, line
 from transforms.kinds import LetterKind
 
 CHUNK = 1 << 20
@@ -261,6 +261,11 @@ def _listed(names: Iterable[str], most: int = 10) -> str:
 
 def _span(path: str, stretch: Stretch, ceiling: int) -> Span:
     rate = resample.rate_for(stretch.sample_rate, ceiling)
+    if stretch.end_ns > LATEST * gps.NANOSECONDS:
+        raise DataError(
+            f"{path}: {stretch.channel} ends after GPS {LATEST} s; write it again with its times",
+            LetterKind.METADATA,
+        )
     return Span(
         path=path,
         ifo=filename.interferometer(path, stretch.channel),

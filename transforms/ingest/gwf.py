@@ -5,12 +5,11 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 import gwframe
 from gwframe import _core  # only there can a frame be asked for its rate and not decompressed
+from gwframe.types import GPSSpan
 
-from transforms import gps
 from transforms.elements import FloatArray
 from transforms.ingest import decoded, filename, quality
 from transforms.ingest.gwf_frames import UNREADABLE, decompressed, failed, is_lacking
@@ -48,9 +47,10 @@ class _Opened:
         return name if filename.is_interferometer(name) else ""
 
     @property
-    def frame_spans(self) -> list[Any]:
+    def frame_spans(self) -> list[GPSSpan]:
         """Give start and duration of each frame [s]."""
-        return self.frames.frame_spans
+        spans: list[GPSSpan] = self.frames.frame_spans
+        return spans
 
     def read(self, channels: str, frame_index: int, *, allow_invalid: bool) -> gwframe.TimeSeries:
         """Decompress one frame of a channel."""

@@ -1,6 +1,6 @@
 """HDF5 files: which layout one has, and its samples, without reading the whole."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -84,7 +84,7 @@ def read(path: str, channel: str, start_ns: int, end_ns: int) -> tuple[FloatArra
 
 
 def _pieces(
-    file: h5py.File, stamp: decoded.Hashable, stretch: Stretch, start_ns: int, end_ns: int
+    file: h5py.File, stamp: Hashable, stretch: Stretch, start_ns: int, end_ns: int
 ) -> Iterator[decoded.Part]:
     """Give what a stretch holds of [start, end), in pieces that are kept."""
     rate = stretch.sample_rate
@@ -148,9 +148,9 @@ def _held(layout: ModuleType, file: h5py.File, path: str, channel: str) -> Held:
 
 def _check_written(strain: h5py.Dataset, path: str) -> None:
     """See that samples were written: a file of 2 kB may promise any number of them."""
-    if strain.size and not strain.is_virtual and not strain.id.get_storage_size():
-        if strain.external is None:
-            raise DataError(
-                f"{path}: {len(strain)} samples are promised in {strain.name} and none was"
-                " written; fetch it again"
-            )
+    elsewhere = strain.is_virtual or strain.external is not None
+    if strain.size and not elsewhere and not strain.id.get_storage_size():
+        raise DataError(
+            f"{path}: {len(strain)} samples are promised in {strain.name} and none was written;"
+            " fetch it again"
+        )

@@ -46,8 +46,8 @@ class Part:
     @property
     def held(self) -> Interval:
         """Return the stretch of time that it tells of."""
-        ends = self.first, self.first + len(self.values)
-        return Interval(*(gps.to_ns(index, self.rate) for index in ends), "held")
+        start_ns = gps.to_ns(self.first, self.rate)
+        return Interval(start_ns, gps.to_ns(self.first + len(self.values), self.rate), "held")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,8 +16,8 @@ GRID_TOLERANCE = 1e-3
 """How far a sample may lie from the GPS grid [samples]."""
 FASTEST = 1 << 20
 """Highest sample rate [Hz]."""
-LATEST = 10_000_000_000
-"""Last GPS time [s]: in the year 2296."""
+LATEST = 9_200_000_000
+"""Last GPS time [s], in the year 2271: 64 bits hold no more nanoseconds."""
 _LONGEST_REASON = 2000
 """Characters of a reason that are kept: a file may name a thousand channels."""
 
