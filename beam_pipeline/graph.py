@@ -73,8 +73,8 @@ class Analyse(beam.PTransform):  # type: ignore[misc]
         )
         if self.within.searched is not None:
             # Before a model looks at them: what lies outside was found for its neighbours only.
-            detected = detected | "Within" >> beam.Filter(_is_within, self.within)
-            detected = detected.with_output_types(Trigger)
+            only = beam.Filter(_is_within, self.within).with_output_types(Trigger)
+            detected = detected | "Within" >> only
         triggers = detected | "Classify" >> Classify(
             science.classify, science.whiten, science.detect
         )

@@ -82,8 +82,9 @@ class ReadArchive(beam.PTransform):  # type: ignore[misc]
         unknown = (
             inspected[CHECKS]
             | "Checks" >> beam.CombineGlobally(_Union())
-            | "Unknown checks" >> beam.FlatMap(unknown_checks, self.config.require)
-        ).with_output_types(DeadLetter)
+            | "Unknown checks"
+            >> beam.FlatMap(unknown_checks, self.config.require).with_output_types(DeadLetter)
+        )
         letters = (*(part[DEAD_LETTERS] for part in (inspected, planned, read)), unknown)
         return Archive(
             read.blocks,
