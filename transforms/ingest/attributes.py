@@ -18,6 +18,7 @@ _TIMES = {"": 1, "s": 1, "sec": 1, "second": 1, "seconds": 1, "ms": 10**3, "us":
 _TIMES |= {"µs": 10**6, "μs": 10**6, "ns": 10**9}
 """How many of a unit of time make a second."""
 _FREQUENCIES = {"": 1.0, "hz": 1.0, "hertz": 1.0, "khz": 1e3}
+_SMALLEST = float(np.finfo(np.float64).tiny)
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-zµμ]*)\s*", re.ASCII)
 
 
@@ -117,8 +118,8 @@ def _number(path: str, item: h5py.HLObject, name: str) -> tuple[float, str]:
         value, int | float | np.integer | np.floating
     ):
         raise _refused(path, item, name, "no number")
-    if not isfinite(number := float(value)):
-        raise _refused(path, item, name, "not finite")
+    if not isfinite(number := float(value)) or 0 < abs(number) < _SMALLEST:
+        raise _refused(path, item, name, "no finite number, or none that can be meant")
     return number, unit
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from transforms import gps
 from transforms.elements import FloatArray, Span
-from transforms.ingest import filename, gwf, gwf_frames, hdf5, quality, resample, text
+from transforms.ingest import filename, gwf, gwf_frames, hdf5, masks, quality, resample, text
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.intervals import tiled
 from transforms.ingest.series import LATEST, DataError, Held, Stretch, line
@@ -222,7 +222,7 @@ def chosen(path: str, names: Sequence[str], wanted: Sequence[str]) -> list[str]:
     by_ifo = defaultdict(list)
     for name in usable:
         # Where a detector is down, its state may come alone: that is no strain.
-        if quality.STATE_CHANNEL in name:
+        if any(word in name for word in masks.WORDS):
             continue
         by_ifo[filename.interferometer(path, name)].append(name)
     if not by_ifo:

@@ -142,7 +142,7 @@ def _held(layout: ModuleType, file: h5py.File, path: str, channel: str) -> Held:
         raise DataError(f"{path}: no longer holds {channel}; run again with the files at rest")
     for item in found:
         _check_written(file[item.key], path)
-    held = settled(path, [item for item in found if item.length] or found[:1])
+    held = settled(path, found)
     return replace(held, errors=(*errors, *held.errors))
 
 

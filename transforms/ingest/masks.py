@@ -26,6 +26,11 @@ _NAME = re.compile(r"[A-Za-z0-9_.+-]{1,64}")
 _DOCUMENTED = re.compile(r"[A-Z][0-9]:GWOSC[-_].*DQMASK")
 
 
+_QUALITY, _INJECTIONS = "DQMASK", "INJMASK"
+WORDS = (quality.STATE_CHANNEL, _QUALITY, _INJECTIONS)
+"""What names of channels contain that are no strain, but stand beside it."""
+
+
 class Role(Enum):
     """What a channel beside strain says of it."""
 
@@ -64,9 +69,9 @@ def role(strain: str, name: str) -> Role | None:
         return None
     if quality.STATE_CHANNEL in name:
         return Role.STATE
-    if name == strain.replace("STRAIN", "DQMASK"):
+    if name == strain.replace("STRAIN", _QUALITY):
         return Role.QUALITY
-    if name == strain.replace("STRAIN", "INJMASK"):
+    if name == strain.replace("STRAIN", _INJECTIONS):
         return Role.INJECTIONS
     return None
 

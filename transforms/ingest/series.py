@@ -108,8 +108,14 @@ def settled(path: str, stretches: Iterable[Stretch]) -> Held:
 
     Of several rates that which most of the time has, or has first; every time from the
     stretch that starts first, then from the longer one.
+
+    Raises:
+        DataError: All of them are empty.
     """
-    agreed, errors = _of_one_rate(path, list(stretches))
+    given = list(stretches)
+    agreed, errors = _of_one_rate(path, [item for item in given if item.length])
+    if not agreed:
+        raise DataError(f"{path}: no finite sample of {given[0].channel}; leave the file out")
     kept: list[Stretch] = []
     for item in sorted(agreed, key=lambda item: (item.first, -item.length, item.key)):
         covered = kept[-1].last if kept else item.first
