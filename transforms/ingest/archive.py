@@ -21,7 +21,7 @@ from transforms.coders import (
     timed,
 )
 from transforms.elements import Block, BlockPlan, DeadLetter, Segment, Span
-from transforms.ingest import formats
+from transforms.ingest import formats, quality
 from transforms.ingest.blocks import read_block
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.plan import EVERYTHING, Plan, Reach, Within, plan
@@ -192,13 +192,15 @@ class _Union(beam.CombineFn):  # type: ignore[misc]
 
 
 def unknown_checks(known: Sequence[str], require: Sequence[str]) -> list[DeadLetter]:
-    """Say which required checks are in none of the masks, where there are masks."""
-    unknown = [name for name in require if name not in known]
-    if not known or not unknown:
+    """Say which required checks are in none of the masks, or, without masks, in none there are."""
+    usual = known or quality.DOCUMENTED_NAMES
+    unknown = [name for name in require if name not in usual]
+    if not unknown:
         return []
+    what = "the masks have" if known else "masks of GWOSC have"
     reason = (
         f"ingest.require: no mask has {', '.join(unknown)}, so nothing was left out for it;"
-        f" the masks have {', '.join(known)}"
+        f" {what} {', '.join(usual)}"
     )
     return [DeadLetter("ingest.require", reason, kind=LetterKind.NOTE)]
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import gwframe
 from gwframe import _core  # only there can a frame be asked for its rate and not decompressed
@@ -33,7 +33,7 @@ class _Opened:
         """Give the names of all channels, each with its detector where that is known."""
         return list(self.names)
 
-    @property
+    @cached_property
     def names(self) -> dict[str, str]:
         """Give the channels' names in the file, by their whole names."""
         own = list(self.frames.channels)
@@ -54,8 +54,11 @@ class _Opened:
 
     def read(self, channels: str, frame_index: int, *, allow_invalid: bool) -> gwframe.TimeSeries:
         """Decompress one frame of a channel."""
-        name = self.names[channels]
-        return self.frames.read(name, frame_index, allow_invalid=allow_invalid)
+        return self.frames.read(self.own(channels), frame_index, allow_invalid=allow_invalid)
+
+    def own(self, channel: str) -> str:
+        """Return the name that a channel has in the file."""
+        return channel if channel in self.frames.channels else self.names.get(channel, channel)
 
 
 def _whole_last(name: str) -> bool:
@@ -192,7 +195,7 @@ def _rates(reader: _Opened, stamp: Hashable, channel: str) -> dict[int, int]:
     if len(numbers) == 1:
         return {0: _frame(reader, stamp, channel, 0).sample_rate}
     # Of many, none is decompressed for its rate: that is a twentieth of the time.
-    stream, name = _core.IFrameFStream(reader.where), reader.names.get(channel, channel)
+    stream, name = _core.IFrameFStream(reader.where), reader.own(channel)
     toc = stream.get_toc()
     if name in list(toc.get_proc()):
         ask = stream.read_fr_proc_data
