@@ -138,12 +138,7 @@ def judged(
         require: Bits without which strain is not analysed.
     """
     parts = list(parts)
-    lacking = [
-        tile
-        for start, end in extents
-        for tile in tiled((part.held for part in parts), start, end)
-        if not tile.name
-    ]
+    lacking = _lacking([part.held for part in parts], extents)
     failed: list[Interval] = []
     reason = quality.UNKNOWN
     for part in parts:
@@ -157,6 +152,14 @@ def judged(
         failed += [Interval(tile.start_ns, tile.end_ns, reason) for tile in lacking]
     names = () if what is Role.STATE else tuple(bits.values())
     return Judged(failed=tuple(failed), names=names)
+
+
+def _lacking(held: Sequence[Interval], extents: Sequence[tuple[int, int]]) -> list[Interval]:
+    """Return where there is strain and no value of a mask."""
+    start, end = min(extents)[0], max(end for _, end in extents)
+    if any(item.start_ns <= start and item.end_ns >= end for item in held):
+        return []
+    return [tile for ends in extents for tile in tiled(held, *ends) if not tile.name]
 
 
 def is_mask(values: np.ndarray) -> bool:

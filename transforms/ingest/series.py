@@ -113,6 +113,8 @@ def settled(path: str, stretches: Iterable[Stretch]) -> Held:
         DataError: All of them are empty.
     """
     given = list(stretches)
+    if len(given) == 1 and given[0].length:
+        return Held(stretches=tuple(given))
     agreed, errors = _of_one_rate(path, [item for item in given if item.length])
     if not agreed:
         raise DataError(f"{path}: no finite sample of {given[0].channel}; leave the file out")
@@ -190,6 +192,8 @@ def index_of(path: str, start: float, rate: int) -> int:
             " write the file again with its start in seconds",
             LetterKind.METADATA,
         )
+    if start.is_integer():
+        return int(start) * rate
     exact = Fraction(start) * rate
     index = round(exact)
     # A float near 1e9 s resolves 0.1 us, which no longer is small against a sample.
