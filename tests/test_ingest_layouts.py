@@ -1,6 +1,7 @@
 """The ways in which files hold strain, its times, its detector and its data quality."""
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import gwframe
@@ -9,11 +10,13 @@ import numpy as np
 import pytest
 
 from transforms import gps
-from transforms.elements import Interval, Span
+from transforms.elements import Frame, Interval, Span
 from transforms.ingest.archive import unknown_checks
 from transforms.ingest.config import IngestConfig
+from transforms.ingest.encoder import encode_gwf
 from transforms.ingest.filename import detector, is_channel
 from transforms.ingest.formats import Found, examine, inspect, read, read_native
+from transforms.ingest.gwf_message import decode
 from transforms.ingest.quality import settled
 from transforms.kinds import LetterKind, SegmentKind
 
@@ -242,6 +245,43 @@ def test_bits_have_the_names_that_the_file_gives_them(tmp_path, suffix):
     (span,) = found(masked(tmp_path / f"a.{suffix}", S6)).spans
     assert gaps(span) == [(4, 5, "BURST_CAT1")]
     assert span.flags == (Interval((T0 + 2) * S, (T0 + 3) * S, "CBCHIGH_CAT4"),)
+
+
+def test_replayed_frames_keep_the_names_of_bits(tmp_path):
+    span = found(masked(tmp_path / "a.gwf", S6)).spans[0]
+    frame = Frame(
+        span.ifo,
+        span.channel,
+        RATE,
+        T0 * S,
+        cut(0, 8).tobytes(),
+        tuple(settled(span.gaps, RATE)),
+        span.flags,
+    )
+    (again,) = decode(encode_gwf([frame]), "topic", IngestConfig())
+    assert (again.gaps, again.flags) == (frame.gaps, frame.flags)
+    unknown = Interval(T0 * S, (T0 + 1) * S, "data quality unknown")
+    (again,) = decode(encode_gwf([replace(frame, gaps=(unknown,))]), "topic", IngestConfig())
+    assert [gap.name for gap in again.gaps] == ["state vector"]
+
+
+def test_masks_without_detector_or_in_small_letters_are_those_of_the_strain(tmp_path):
+    frame = gwframe.Frame(start=float(T0), duration=8.0, name="H1")
+    frame.add_channel("Strain", cut(0, 8), sample_rate=RATE)
+    frame.add_channel("DQmask", MASK, sample_rate=1, unit=S6)
+    frame.write(str(tmp_path / "a.gwf"))
+    (span,) = found(tmp_path / "a.gwf").spans
+    assert (span.channel, gaps(span)) == ("H1:Strain", [(4, 5, "BURST_CAT1")])
+
+
+def test_frames_that_lack_the_mask_are_not_taken_for_good(tmp_path):
+    strain, mask = "H1:LOSC-STRAIN", "H1:LOSC-DQMASK"
+    parts = [
+        (start, 4, {strain: (cut(start, 4), "")} | ({mask: (MASK[:4], S6)} if start else {}))
+        for start in (0, 4)
+    ]
+    (span,) = found(frames(tmp_path / "a.gwf", *parts)).spans
+    assert gaps(span) == [(0, 4, "data quality unknown")]
 
 
 @pytest.mark.parametrize("suffix", ["gwf", "h5"])

@@ -72,13 +72,14 @@ def encode_gwf(frames: Sequence[Frame]) -> bytes:
 
 def _masks(frame: Frame) -> _Masks:
     """Give the channels beside a strain, with their rates [Hz], that hold its gaps and flags."""
+    left = [_told(item) for item in (*frame.gaps, *frame.flags) if not _is_seen(item)]
+    older = any(item.name in quality.OLDER_NAMES for item in left)
     beside = {
         quality.STATE_CHANNEL: ((quality.STATE_VECTOR,), 0b11),
-        "DQMASK": (quality.DQ_NAMES, 1),
+        "DQMASK": ((*quality.DQ_NAMES, *quality.OLDER_NAMES) if older else quality.DQ_NAMES, 1),
         "INJMASK": (quality.INJECTION_NAMES, 1),
     }
     masks: _Masks = {}
-    left = [_told(item) for item in (*frame.gaps, *frame.flags) if not _is_seen(item)]
     for kind, (names, bits) in beside.items():
         known = [(item, _bit(item.name, names)) for item in left if _bit(item.name, names) >= 0]
         left = [item for item in left if _bit(item.name, names) < 0]

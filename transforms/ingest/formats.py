@@ -222,7 +222,7 @@ def chosen(path: str, names: Sequence[str], wanted: Sequence[str]) -> list[str]:
     by_ifo = defaultdict(list)
     for name in usable:
         # Where a detector is down, its state may come alone: that is no strain.
-        if any(word in name for word in masks.WORDS):
+        if masks.is_beside(name):
             continue
         by_ifo[filename.interferometer(path, name)].append(name)
     if not by_ifo:

@@ -27,8 +27,7 @@ _DOCUMENTED = re.compile(r"[A-Z][0-9]:GWOSC[-_].*DQMASK")
 
 
 _QUALITY, _INJECTIONS = "DQMASK", "INJMASK"
-WORDS = (quality.STATE_CHANNEL, _QUALITY, _INJECTIONS)
-"""What names of channels contain that are no strain, but stand beside it."""
+_WORDS = (quality.STATE_CHANNEL, _QUALITY, _INJECTIONS)
 
 
 class Role(Enum):
@@ -65,15 +64,22 @@ class Judged:
 
 def role(strain: str, name: str) -> Role | None:
     """Tell what a channel says of a channel of strain; None: nothing."""
-    if name[:3] != strain[:3] or name == strain:
+    if name[:3] != strain[:3] or name == strain or not is_beside(name):
         return None
-    if quality.STATE_CHANNEL in name:
+    whole, other = strain.upper(), name.upper()
+    if quality.STATE_CHANNEL in other:
         return Role.STATE
-    if name == strain.replace("STRAIN", _QUALITY):
+    if other == whole.replace("STRAIN", _QUALITY):
         return Role.QUALITY
-    if name == strain.replace("STRAIN", _INJECTIONS):
+    if other == whole.replace("STRAIN", _INJECTIONS):
         return Role.INJECTIONS
     return None
+
+
+def is_beside(name: str) -> bool:
+    """Tell whether a channel's name says that it is no strain, but stands beside it."""
+    whole = name.upper()
+    return any(word in whole for word in _WORDS)
 
 
 def bits_in(unit: str) -> dict[int, str]:

@@ -29,16 +29,15 @@ INJECTION_NAMES = (
     "NO_STOCH_HW_INJ",
 )
 """GWOSC's bits in order since O1, for masks that do not name them (gwosc.org/archive/dataset)."""
-DOCUMENTED_NAMES = (
-    *DQ_NAMES,
-    *INJECTION_NAMES,
+OLDER_NAMES = (
     *(f"CBC{band}_CAT{number}" for band in ("HIGH", "LOW") for number in range(1, 5)),
-    "CBC_CAT4",
     "BURST_CAT2E",
     "CW_CAT1",
     "STOCH_CAT1",
 )
-"""Names of bits in any of GWOSC's masks, those of S5 and S6 among them."""
+"""Names of other bits in the masks of S5 and S6."""
+DOCUMENTED_NAMES = (*DQ_NAMES, *INJECTION_NAMES, *OLDER_NAMES)
+"""Names of bits in any of GWOSC's masks."""
 
 Values = FloatArray | np.ndarray
 
