@@ -114,6 +114,20 @@ def test_frames_that_overlap_or_have_another_rate_are_read_once(tmp_path):
     is_read(path, key, 3, 18)
 
 
+def test_a_frame_that_is_nowhere_costs_no_other(tmp_path):
+    """One lies off the grid, one has no whole rate."""
+    key = "H1:X-STRAIN"
+    with gwframe.FrameWriter(str(tmp_path / "a.gwf")) as writer:
+        for start, rate in ((0, RATE), (4.0001, RATE), (8, 256.5), (12, RATE)):
+            frame = gwframe.Frame(start=T0 + start, duration=4.0, name="H1")
+            frame.add_channel(key, cut(int(start), 4), sample_rate=rate)
+            writer.write_frame(frame)
+    seen = found(tmp_path / "a.gwf")
+    assert times(seen.spans) == [(0, 4), (12, 16)]
+    assert [error.kind for error in seen.errors] == [LetterKind.OFF_GRID, LetterKind.RATE]
+    is_read(tmp_path / "a.gwf", key, 12, 16)
+
+
 def test_frames_that_lack_the_channel_are_no_data(tmp_path):
     key, other = "H1:X-STRAIN", {"H1:OTHER": (cut(0, 4), "")}
     parts = [

@@ -118,6 +118,14 @@ def test_a_range_without_data_says_what_the_data_cover():
     )
 
 
+def test_a_range_in_a_gap_says_so():
+    planned = made(span(0, 40), span(50, 100), within=within(42, 48, context=9))
+    assert planned.blocks == ()
+    assert reasons(planned) == [(42, 48, "no data")]
+    (letter,) = planned.dead_letters
+    assert "the files hold 1000000000 to 1000000100, with a gap there" in letter.reason
+
+
 def test_what_is_wrong_outside_a_range_is_not_told():
     twice = span(0, 32, "a"), span(0, 32, "b"), span(40, 80, "c"), span(40, 80, "d")
     assert [one.source for one in made(*twice).dead_letters] == ["b", "d"]

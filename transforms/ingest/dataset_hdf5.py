@@ -98,8 +98,7 @@ def _judged(
         said = masks.bits_in(attributes.text(first, "unit")) or listed
         said = masks.bits_known(path, role, name, said, require)
     parts = [
-        masks.Part(values=dataset[:], first=place.first, rate=place.sample_rate)
-        for place, dataset in slow
+        masks.Part.of(path, dataset, place.first, place.sample_rate) for place, dataset in slow
     ]
     return masks.judged(role, parts, said, extents, require)
 

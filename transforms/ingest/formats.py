@@ -4,7 +4,9 @@ GWOSC, gwpy and PyCBC HDF5, GWOSC's text, and GWF frames. What a file is, is rea
 first bytes; what it holds, from its own metadata and, where that is silent, from its name.
 """
 
+import os
 import re
+import stat
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -177,6 +179,9 @@ def read(path: str, channel: str, start_ns: int, end_ns: int, sample_rate: int) 
 
 def _recognised(path: str) -> Format:
     try:
+        if stat.S_ISFIFO(os.stat(path).st_mode):  # to open it would wait for ever
+            why = "is a pipe, which cannot be read twice; write it into a file"
+            raise DataError(f"{path}: {why}", LetterKind.ACCESS)
         with open(path, "rb") as file:
             head = file.read(8)
     except FileNotFoundError:

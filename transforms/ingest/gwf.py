@@ -174,26 +174,31 @@ def _remembered(asked: _Same) -> Held:
 
 def _lay_out(reader: _Opened, stamp: Hashable, channel: str) -> Held:
     spans = reader.frame_spans
-    rates = _rates(reader, stamp, channel)
     path = reader.filename
-    frames = [
-        Stretch(
-            channel,
-            index_of(path, spans[number].start, rate),
-            round(spans[number].duration * rate),
-            rate,
-            str(number),
-        )
-        for number, rate in rates.items()
-    ]
-    return settled(path, frames)
+    frames: list[Stretch] = []
+    errors: list[DataError] = []
+    for number, spacing in _spacings(reader, stamp, channel):
+        try:
+            rate = rate_of(path, spacing)
+            first = index_of(path, spans[number].start, rate)
+        except DataError as error:
+            errors.append(error)
+        else:
+            length = round(spans[number].duration * rate)
+            frames.append(Stretch(channel, first, length, rate, str(number)))
+    if not frames:
+        gone = DataError(f"{path}: no longer holds {channel}; run again with the files at rest")
+        raise next(iter(errors), gone)
+    held = settled(path, frames)
+    return replace(held, errors=(*errors, *held.errors))
 
 
-def _rates(reader: _Opened, stamp: Hashable, channel: str) -> dict[int, int]:
-    """Give the sample rate of each frame that holds a channel."""
+def _spacings(reader: _Opened, stamp: Hashable, channel: str) -> Iterator[tuple[int, float]]:
+    """Give the spacing [s] in each frame that holds a channel."""
     numbers = range(len(reader.frame_spans))
     if len(numbers) == 1:
-        return {0: _frame(reader, stamp, channel, 0).sample_rate}
+        yield 0, 1 / _frame(reader, stamp, channel, 0).sample_rate
+        return
     # Of many, none is decompressed for its rate: that is a twentieth of the time.
     stream, name = _core.IFrameFStream(reader.where), reader.own(channel)
     toc = stream.get_toc()
@@ -203,7 +208,6 @@ def _rates(reader: _Opened, stamp: Hashable, channel: str) -> dict[int, int]:
         ask = stream.read_fr_adc_data
     else:
         ask = stream.read_fr_sim_data
-    rates: dict[int, int] = {}
     for number in numbers:
         try:
             vector = ask(number, name).get_data_vector(0)
@@ -211,11 +215,7 @@ def _rates(reader: _Opened, stamp: Hashable, channel: str) -> dict[int, int]:
             if not is_lacking(error):
                 raise
             continue
-        spacing = vector.get_dim(0).dx if vector.get_n_dim() else 0.0
-        rates[number] = rate_of(reader.filename, spacing)
-    if not rates:
-        raise DataError(f"{reader.filename}: no longer holds {channel}; run again with it at rest")
-    return rates
+        yield number, vector.get_dim(0).dx if vector.get_n_dim() else 0.0
 
 
 def _joined(frames: Sequence[Stretch]) -> list[Stretch]:

@@ -81,12 +81,8 @@ def _judged(
     rate = rate_of(path, _seconds(path, values, "Xspacing") if "Xspacing" in values.attrs else 1.0)
     first = index_of(path, _start(path, values, file[_STRAIN]), rate)
     _check_length(path, values)
-    if values.ndim != 1 or values.dtype.kind not in "iufb":
-        raise DataError(
-            f"{path}: {values.name} is no row of integers; fetch it again", LetterKind.METADATA
-        )
     bits = masks.bits_known(path, role, values.name, _bits(file, names), require)
-    part = masks.Part(values=values[:], first=first, rate=rate)
+    part = masks.Part.of(path, values, first, rate)
     return masks.judged(role, [part], bits, extents, require)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+import h5py
 import numpy as np
 
 from transforms import gps
@@ -21,6 +22,8 @@ from transforms.kinds import LetterKind
 FASTEST = 256
 """State vectors and masks are no faster than this [Hz]; faster ones are other things."""
 _MOST_BITS = 63
+_MOST_VALUES = 1 << 26
+"""Values of a mask in one file: three days of the fastest."""
 _NAMED = re.compile(r"(\d{1,2}):([A-Za-z0-9_.+-]{1,64})(?:[\s,;]|$)", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9_.+-]{1,64}")
 _DOCUMENTED = re.compile(r"[A-Z][0-9]:GWOSC[-_].*DQMASK")
@@ -46,6 +49,21 @@ class Part:
     first: int
     """Index of the first value on the GPS grid of ``rate``."""
     rate: int
+
+    @classmethod
+    def of(cls, path: str, dataset: h5py.Dataset, first: int, rate: int) -> "Part":
+        """Read the values of a mask in HDF5.
+
+        Raises:
+            DataError: They are no row of integers.
+        """
+        if dataset.ndim != 1 or dataset.dtype.kind not in "iufb" or len(dataset) > _MOST_VALUES:
+            raise DataError(
+                f"{path}: {dataset.name} is no row of integers, or too long a one; fetch or write"
+                " it again",
+                LetterKind.METADATA,
+            )
+        return cls(values=dataset[:], first=first, rate=rate)
 
     @property
     def held(self) -> Interval:

@@ -127,9 +127,9 @@ def plan(
     kept, letters = settle(spans, within)
     if not kept:
         return Plan((), (), letters)
-    if not within.touches(kept[0].gps_start_ns, kept[-1].gps_end_ns):
-        return Plan((), (), (_outside(kept, within),))
     good, bad = _segments(kept, minimum_ns)
+    if not any(within.touches(span.gps_start_ns, span.gps_end_ns) for span in kept):
+        return Plan((), tuple(within.clipped(bad)), (*letters, _outside(kept, within)))
     flags = merged(item for span in kept for item in _own(span, span.flags))
     blocks = tuple(
         block
@@ -153,14 +153,14 @@ def settle(
 
 def _outside(kept: Sequence[Span], within: Within) -> DeadLetter:
     """Say that a channel has nothing in the range asked for, and what it has."""
-    first, last = kept[0], kept[-1]
-    times = (gps.seconds_text(time) for time in (first.gps_start_ns, last.gps_end_ns))
-    start, end = times
+    start_ns, end_ns = kept[0].gps_start_ns, kept[-1].gps_end_ns
+    inside = ", with a gap there" if within.touches(start_ns, end_ns) else ""
     reason = (
-        f"{first.channel}: nothing {within.text()}; the files hold {start} to {end};"
+        f"{kept[0].channel}: nothing {within.text()}; the files hold"
+        f" {gps.seconds_text(start_ns)} to {gps.seconds_text(end_ns)}{inside};"
         " change --start or --end"
     )
-    return DeadLetter(printable(first.path), reason, kind=LetterKind.NOTE)
+    return DeadLetter(printable(kept[0].path), reason, kind=LetterKind.NOTE)
 
 
 def _agreed(spans: Sequence[Span], within: Within) -> tuple[list[Span], list[DeadLetter]]:
