@@ -15,7 +15,7 @@ from beam_pipeline.graph import ArchiveJob, run_archive
 from beam_pipeline.options import OptionError, beam_options
 from models.artefact import ArtefactError
 from transforms.gps import from_seconds, to_seconds
-from transforms.kinds import SegmentKind
+from transforms.kinds import LetterKind, SegmentKind
 from transforms.sink import folder, writers
 from transforms.sink.folder import OutputError
 from transforms.sink.segments import livetime
@@ -111,7 +111,8 @@ def _summary(output: str, page: Path, rows: int) -> int:
     nothing = not any(segment.analysed for segment in segments)
     if nothing:
         sys.stderr.write("wavefier: nothing was analysed\n")
-    return DATA_PROBLEM if letters or nothing else DONE
+    faults = any(letter.kind is not LetterKind.NOTE for letter in letters)
+    return DATA_PROBLEM if faults or nothing else DONE
 
 
 def _print_table(rows: list[list[str]]) -> None:

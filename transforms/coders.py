@@ -4,6 +4,7 @@ An element's bytes are a version and its fields, in order, in Beam's own primiti
 this module wherever a PCollection of elements is made; it registers the coders.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
@@ -24,6 +25,8 @@ TaggedSegment: TypeAlias = TaggedOutput[Literal["segments"], elements.Segment]
 TaggedDeadLetter: TypeAlias = TaggedOutput[Literal["dead_letters"], elements.DeadLetter]
 
 _FIELDS = FastPrimitivesCoder()
+_WITH_PATHS = (elements.Span, elements.Piece)
+"""Their first field is a path, of any bytes."""
 VERSION = 2
 """Of the format; whoever changes the fields of an element counts it up."""
 
@@ -49,7 +52,10 @@ class ElementCoder(Coder):  # type: ignore[misc]
 
     def encode(self, value: Any) -> bytes:
         """Return the bytes of one element."""
-        encoded: bytes = _FIELDS.encode((VERSION, *_packed(value)))
+        try:
+            encoded: bytes = _FIELDS.encode((VERSION, *_packed(value)))
+        except UnicodeEncodeError:  # a path that is not UTF-8
+            encoded = _FIELDS.encode(_as_bytes((VERSION, *_packed(value))))
         return encoded
 
     def decode(self, encoded: bytes) -> Any:
@@ -89,12 +95,26 @@ def _packed(value: Any) -> tuple[Any, ...]:
 
 def _unpacked(element: type, values: Sequence[Any]) -> Any:
     fields = list(values)
+    if element in _WITH_PATHS and isinstance(fields[0], bytes):
+        fields[0] = os.fsdecode(fields[0])
     for place, kind in _inside(element):
         if is_dataclass(kind):
             fields[place] = tuple(_unpacked(kind, item) for item in fields[place])
         else:
             fields[place] = kind(fields[place])
     return element(*fields)
+
+
+def _as_bytes(packed: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Replace paths that are no text by their bytes."""
+    return tuple(
+        _as_bytes(item)
+        if isinstance(item, tuple)
+        else os.fsencode(item)
+        if isinstance(item, str) and not item.isprintable()
+        else item
+        for item in packed
+    )
 
 
 @cache
