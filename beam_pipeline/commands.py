@@ -41,9 +41,9 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
         beam_options(rest)
         with progress.shown():
             run_archive(job, config, rest)
+        return _summary(job.output, _drawn(job.output), options.rows)
     except (OptionError, OutputError, ArtefactError) as error:
         raise UserError(error) from error
-    return _summary(job.output, _drawn(job.output), options.rows)
 
 
 def replay(options: argparse.Namespace, _rest: Sequence[str]) -> int:

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 
 from beam_pipeline import progress
 from beam_pipeline.config import PipelineConfig
+from beam_pipeline.interrupt import whole
 from beam_pipeline.version import own_version
 from transforms.classify.stage import Classify
 from transforms.detect.bank import bank_for
@@ -16,7 +18,9 @@ from transforms.elements import Block, BlockPlan
 from transforms.gps import NANOSECONDS
 from transforms.ingest.archive import ReadArchive
 from transforms.ingest.plan import Reach
-from transforms.sink.archive import WriteArchive
+from transforms.sink.archive import WriteArchive, failures
+from transforms.sink.staging import opened
+from transforms.sink.writers import Provenance
 from transforms.whiten.stage import Whiten
 from transforms.whiten.whitening import future_needed, past_needed
 
@@ -71,12 +75,15 @@ class Analyse(beam.PTransform):  # type: ignore[misc]
 
 
 def build_archive(
-    pipeline: beam.Pipeline, job: ArchiveJob, config: PipelineConfig
+    pipeline: beam.Pipeline, job: ArchiveJob, config: PipelineConfig, folder: Path
 ) -> beam.PCollection:
     """Lay the archive graph: files to triggers, segments, dead letters and their files.
 
-    Raises:
-        transforms.sink.folder.OutputError: The output folder cannot be used.
+    Args:
+        pipeline: Where to lay it.
+        job: What is asked for.
+        config: The science.
+        folder: Where the run writes (``staging.opened``).
     """
     minimum_ns = config.whiten.minimum_seconds * NANOSECONDS
     read = (
@@ -92,13 +99,22 @@ def build_archive(
         "triggers": found["triggers"],
         "segments": [read.segments, found["segments"]] | "All segments" >> beam.Flatten(),
         "dead_letters": read.dead_letters,
-    } | "Sink" >> WriteArchive(job.output, config.sink, config.to_yaml(), config.id, own_version())
+    } | "Sink" >> WriteArchive(folder, config.sink, Provenance(config.id, own_version()))
 
 
 def run_archive(job: ArchiveJob, config: PipelineConfig, options: Sequence[str]) -> None:
-    """Run the archive graph to its end on the runner that the options name."""
+    """Run the archive graph to its end on the runner that the options name.
+
+    Raises:
+        transforms.sink.folder.OutputError: The output folder cannot be used, or not all
+            results could be written; what was in it is as it was.
+    """
     from beam_pipeline.options import beam_options
 
-    pipeline = beam.Pipeline(options=beam_options(options))
-    build_archive(pipeline, job, config)
-    pipeline.run().wait_until_finish()
+    with opened(job.output, config.to_yaml(), config.id, own_version()) as run:
+        pipeline = beam.Pipeline(options=beam_options(options))
+        build_archive(pipeline, job, config, run.staged)
+        result = pipeline.run()
+        result.wait_until_finish()
+        with whole():
+            run.commit(failures(result))

@@ -8,10 +8,11 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
+from tests.samples import prepare
 from transforms.elements import DeadLetter, Segment, Trigger
 from transforms.gps import from_seconds
 from transforms.sink import writers
-from transforms.sink.folder import OutputError, partition, prepare
+from transforms.sink.folder import OutputError, partition
 from transforms.sink.report import figures, page, write_report
 
 MADE = writers.Provenance(config="c0ffee", version="0.1.0")

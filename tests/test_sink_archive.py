@@ -10,10 +10,17 @@ from apache_beam.transforms.window import Sessions, TimestampedValue
 from tests import samples
 from transforms.elements import DeadLetter, Segment, Trigger
 from transforms.gps import from_seconds, to_event_micros
-from transforms.sink.archive import WriteArchive
+from transforms.sink.archive import WriteArchive, failures
 from transforms.sink.config import SinkConfig
 from transforms.sink.folder import OutputError
-from transforms.sink.writers import read_dead_letters, read_events, read_segments, read_triggers
+from transforms.sink.staging import opened
+from transforms.sink.writers import (
+    Provenance,
+    read_dead_letters,
+    read_events,
+    read_segments,
+    read_triggers,
+)
 
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 MIDNIGHT = 1126224017
@@ -53,22 +60,25 @@ SEGMENTS = [
 LETTERS = [DeadLetter("b.gwf", "truncated; send it again", "00"), DeadLetter("a.gwf", "empty")]
 
 
-def run(output, triggers=TRIGGERS, segments=SEGMENTS, letters=LETTERS, loudest=2):
-    with beam.Pipeline(runner=RUNNER) as pipeline:
-        sessions = (
-            pipeline
-            | "Triggers" >> beam.Create(triggers).with_output_types(Trigger)
-            | beam.Map(lambda each: TimestampedValue(each, to_event_micros(each.time_ns) / 1e6))
-            | beam.WindowInto(Sessions(0.1)).with_output_types(Trigger)
-        )
-        results = {
-            "triggers": sessions,
-            "segments": pipeline | "Segments" >> beam.Create(segments).with_output_types(Segment),
-            "dead_letters": pipeline | beam.Create(letters).with_output_types(DeadLetter),
-        }
-        results | WriteArchive(
-            str(output), SinkConfig(loudest), "threshold: 5.5\n", "c0ffee", "0.1.0"
-        )
+def run(output, triggers=TRIGGERS, segments=SEGMENTS, letters=LETTERS, loudest=2, meddle=None):
+    with opened(str(output), "threshold: 5.5\n", "c0ffee", "0.1.0") as made:
+        if meddle:
+            meddle(made)
+        with beam.Pipeline(runner=RUNNER) as pipeline:
+            sessions = (
+                pipeline
+                | "Triggers" >> beam.Create(triggers).with_output_types(Trigger)
+                | beam.Map(lambda each: TimestampedValue(each, to_event_micros(each.time_ns) / 1e6))
+                | beam.WindowInto(Sessions(0.1)).with_output_types(Trigger)
+            )
+            results = {
+                "triggers": sessions,
+                "segments": pipeline
+                | "Segments" >> beam.Create(segments).with_output_types(Segment),
+                "dead_letters": pipeline | beam.Create(letters).with_output_types(DeadLetter),
+            }
+            results | WriteArchive(made.staged, SinkConfig(loudest), Provenance("c0ffee", "0.1.0"))
+        made.commit(failures(pipeline.result))
     return pipeline.result
 
 

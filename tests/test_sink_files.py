@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.time import Time
 
-from tests.samples import TRIGGER, UNLABELLED
+from tests.samples import TRIGGER, UNLABELLED, prepare
 from transforms.elements import DeadLetter, Segment
 from transforms.gps import from_seconds
 from transforms.sink import writers
-from transforms.sink.folder import OutputError, partition, prepare, whole_file
+from transforms.sink.folder import OutputError, partition, whole_file
 from transforms.sink.tables import SEGMENT_COLUMNS, TRIGGER_COLUMNS, trigger_row, trigger_table
 from transforms.sink.utc import gps_now, utc_day, utc_text
 

@@ -15,11 +15,12 @@ from apache_beam.transforms.window import Sessions, TimestampedValue
 
 from beam_pipeline.cli import main
 from tests import samples
+from tests.samples import prepare
 from transforms.elements import PRELIMINARY, SETTLED, WITHDRAWN, DeadLetter, Segment, Trigger
 from transforms.gps import from_event_micros, from_seconds, to_event_micros
 from transforms.sink import minutes
 from transforms.sink.config import SinkConfig
-from transforms.sink.folder import OutputError, prepare, resume
+from transforms.sink.folder import OutputError, resume
 from transforms.sink.live import WriteLive
 from transforms.sink.writers import (
     Provenance,

@@ -17,7 +17,15 @@ from transforms.sink.folder import whole_file
 from transforms.sink.segments import coalesce
 from transforms.sink.tables import segment_table, trigger_row, trigger_rows_table, unique
 from transforms.sink.utc import gps_now, utc_day
-from transforms.sink.writers import Provenance, letter_lines, segments_of, write_event
+from transforms.sink.writers import (
+    Provenance,
+    hdf5_file,
+    letter_lines,
+    lines_of,
+    readable,
+    segments_of,
+    write_event,
+)
 
 MINUTE = 60
 """[s], on the grid of GPS time."""
@@ -76,16 +84,21 @@ def add_triggers(path: Path, triggers: Iterable[Trigger], provenance: Provenance
 
     Returns:
         Whether the file was written.
+
+    Raises:
+        DamagedError: What is there is not what was written.
     """
     rows = {}
-    if path.is_file():
-        rows = {row["id"]: row for row in pq.read_table(path, partitioning=None).to_pylist()}
+    if path.exists():
+        with readable(path):
+            there = pq.read_table(path, partitioning=None).to_pylist()
+            rows = {row["id"]: row for row in there if row["time_ns"] is not None}
     changed = False
     now = gps_now()
     for trigger in unique(triggers):
         row = trigger_row(trigger, provenance.version, now)
-        there = rows.get(trigger.id, {})
-        if {**row, **dict.fromkeys(_WHEN)} != {**there, **dict.fromkeys(_WHEN)}:
+        known = rows.get(trigger.id, {})
+        if {**row, **dict.fromkeys(_WHEN)} != {**known, **dict.fromkeys(_WHEN)}:
             rows[trigger.id] = row
             changed = True
     if changed:
@@ -100,8 +113,14 @@ def add_segments(path: Path, segments: Iterable[Segment], provenance: Provenance
 
     Returns:
         Whether the file was written.
+
+    Raises:
+        DamagedError: What is there is not what was written.
     """
-    there = segments_of(path) if path.is_file() else []
+    there: list[Segment] = []
+    if path.exists():
+        with readable(path):
+            there = segments_of(path)
     joined = coalesce([*there, *segments])
     if joined == there:
         return False
@@ -116,8 +135,14 @@ def add_letters(path: Path, letters: Iterable[DeadLetter]) -> bool:
 
     Returns:
         Whether the file was written.
+
+    Raises:
+        DamagedError: What is there is not what was written.
     """
-    there = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    there: list[str] = []
+    if path.exists():
+        with readable(path):
+            there = lines_of(path)
     lines = sorted({*there, *letter_lines(letters)})
     if lines == there:
         return False
@@ -139,6 +164,9 @@ def add_events(
 
     Returns:
         Whether the file was written.
+
+    Raises:
+        DamagedError: What is there is not what was written.
     """
     new = {each.id: each for each in unique(triggers) if each.snippet}
     there = _strain(path)
@@ -149,10 +177,10 @@ def add_events(
     kept = [name for names in ranked.values() for name in names[:loudest]]
     if set(kept) == set(there):
         return False
-    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+    with whole_file(path) as temporary, hdf5_file(temporary) as file:
         file.attrs.update(asdict(provenance))
         if there:
-            with h5py.File(path, "r") as old:
+            with readable(path), h5py.File(path, "r") as old:
                 for name in set(kept) & set(there):
                     old.copy(name, file)
         for name in sorted(set(kept) - set(there)):
@@ -162,9 +190,9 @@ def add_events(
 
 def _strain(path: Path) -> dict[str, tuple[str, float]]:
     """Give channel and SNR of what a file holds, by id."""
-    if not path.is_file():
+    if not path.exists():
         return {}
-    with h5py.File(path, "r") as file:
+    with readable(path), h5py.File(path, "r") as file:
         return {
             name: (str(group.attrs["channel"]), float(group.attrs["snr"]))
             for name, group in file.items()
