@@ -1,6 +1,7 @@
 """The graph: five stages, the same for a few files and for an observing run."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from transforms.gps import NANOSECONDS
 from transforms.ingest.archive import ReadArchive
 from transforms.ingest.plan import Reach
 from transforms.sink.archive import WriteArchive, failures
-from transforms.sink.staging import opened
+from transforms.sink.staging import Run, opened
 from transforms.sink.writers import Provenance
 from transforms.whiten.stage import Whiten
 from transforms.whiten.whitening import future_needed, past_needed
@@ -102,19 +103,35 @@ def build_archive(
     } | "Sink" >> WriteArchive(folder, config.sink, Provenance(config.id, own_version()))
 
 
-def run_archive(job: ArchiveJob, config: PipelineConfig, options: Sequence[str]) -> None:
-    """Run the archive graph to its end on the runner that the options name.
+def output_folder(job: ArchiveJob, config: PipelineConfig) -> AbstractContextManager[Run]:
+    """Hold the output folder of a run: nobody else writes to it meanwhile.
 
     Raises:
-        transforms.sink.folder.OutputError: The output folder cannot be used, or not all
-            results could be written; what was in it is as it was.
+        transforms.sink.folder.OutputError: It cannot be used.
+    """
+    return opened(job.output, config.to_yaml(), config.id, own_version())
+
+
+def run_archive(
+    job: ArchiveJob, config: PipelineConfig, options: Sequence[str], folder: Run
+) -> None:
+    """Run the archive graph to its end on the runner that the options name.
+
+    Args:
+        job: What is asked for.
+        config: The science.
+        options: Beam's.
+        folder: The output folder, held for this run.
+
+    Raises:
+        transforms.sink.folder.OutputError: Not all results could be written; what was in the
+            folder is as it was.
     """
     from beam_pipeline.options import beam_options
 
-    with opened(job.output, config.to_yaml(), config.id, own_version()) as run:
-        pipeline = beam.Pipeline(options=beam_options(options))
-        build_archive(pipeline, job, config, run.staged)
-        result = pipeline.run()
-        result.wait_until_finish()
-        with whole():
-            run.commit(failures(result))
+    pipeline = beam.Pipeline(options=beam_options(options))
+    build_archive(pipeline, job, config, folder.staged)
+    result = pipeline.run()
+    result.wait_until_finish()
+    with whole():
+        folder.commit(failures(result))

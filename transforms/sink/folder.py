@@ -16,9 +16,8 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
-import pyarrow.parquet as pq
-
 from transforms.elements import Trigger
+from transforms.sink import parquet
 from transforms.sink.lock import BusyError, locked
 from transforms.sink.tables import trigger_table
 from transforms.sink.utc import utc_day
@@ -228,8 +227,7 @@ def held(folder: Path, output: str, *, shared: bool = False) -> Iterator[None]:
         try:
             stack.enter_context(locked(folder, shared=shared))
         except BusyError as error:
-            reason = "another run writes to it; wait for its end"
-            raise OutputError(refusal(output, reason)) from error
+            raise OutputError(refusal(output, "another run writes to it now")) from error
         yield
 
 
@@ -268,7 +266,7 @@ def write_origin(
         temporary.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
     with whole_file(folder / SCHEMA, folder) as temporary:
         metadata = {"config": config_id, "version": version}
-        pq.write_table(trigger_table([], version, 0.0, metadata), temporary)
+        parquet.write(trigger_table([], version, 0.0, metadata), temporary)
 
 
 def refusal(output: str, reason: str) -> str:

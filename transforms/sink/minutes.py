@@ -9,10 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import h5py
-import pyarrow.parquet as pq
 
 from transforms.elements import DeadLetter, Segment, Trigger
 from transforms.gps import NANOSECONDS
+from transforms.sink import parquet
 from transforms.sink.folder import whole_file
 from transforms.sink.segments import coalesce
 from transforms.sink.tables import segment_table, trigger_row, trigger_rows_table, unique
@@ -91,7 +91,7 @@ def add_triggers(path: Path, triggers: Iterable[Trigger], provenance: Provenance
     rows = {}
     if path.exists():
         with readable(path):
-            there = pq.read_table(path, partitioning=None).to_pylist()
+            there = parquet.read(path).to_pylist()
             rows = {row["id"]: row for row in there if row["time_ns"] is not None}
     changed = False
     now = gps_now()
@@ -104,7 +104,7 @@ def add_triggers(path: Path, triggers: Iterable[Trigger], provenance: Provenance
     if changed:
         table = trigger_rows_table(rows.values(), asdict(provenance))
         with whole_file(path) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+            parquet.write(table, temporary)
     return changed
 
 
@@ -126,7 +126,7 @@ def add_segments(path: Path, segments: Iterable[Segment], provenance: Provenance
         return False
     with whole_file(path) as temporary:
         table = segment_table(joined, asdict(provenance))
-        pq.write_table(table, temporary, compression="zstd")
+        parquet.write(table, temporary)
     return True
 
 

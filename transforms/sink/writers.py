@@ -11,12 +11,11 @@ from typing import Any
 import h5py
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from transforms.elements import DeadLetter, Segment, SingleArray, Trigger
 from transforms.gps import to_seconds
 from transforms.kinds import LetterKind, SegmentKind, gap_kind
-from transforms.sink import folder
+from transforms.sink import folder, parquet
 from transforms.sink.segments import coalesce, segwizard
 from transforms.sink.tables import letter_row, segment_table, trigger_row, trigger_table
 from transforms.sink.utc import gps_now
@@ -73,7 +72,7 @@ def write_triggers(
     path = output / name
     table = trigger_table(triggers, provenance.version, gps_now(), asdict(provenance))
     with folder.whole_file(path, output) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        parquet.write(table, temporary)
     return path
 
 
@@ -94,7 +93,7 @@ def write_segments(output: Path, segments: Iterable[Segment], provenance: Proven
     path = output / folder.SEGMENTS
     with folder.whole_file(path, output) as temporary:
         table = segment_table(joined, asdict(provenance))
-        pq.write_table(table, temporary, compression="zstd")
+        parquet.write(table, temporary)
     return path
 
 
@@ -174,11 +173,11 @@ def read_triggers(output: str | Path) -> pa.Table:
     """
     first = _existing(output, folder.SCHEMA)
     with readable(first):
-        schema = pq.read_schema(first)
+        schema = parquet.read_schema(first)
     tables = [schema.empty_table()]
     for path in folder.trigger_files(Path(output)):
         with readable(path):
-            tables.append(_fitted(pq.read_table(path, partitioning=None), schema))
+            tables.append(_fitted(parquet.read(path), schema))
     table = pa.concat_tables(tables).combine_chunks()
     return table.sort_by([("time_ns", "ascending"), ("id", "ascending")])
 
@@ -239,8 +238,8 @@ def segments_of(path: Path) -> list[Segment]:
     """Read the segments of one file."""
     columns = [field.name for field in fields(Segment)]
     # A file of an older version lacks the kind.
-    there = [name for name in columns if name in pq.read_schema(path).names]
-    rows = pq.read_table(path, columns=there, partitioning=None).to_pylist()
+    there = [name for name in columns if name in parquet.read_schema(path).names]
+    rows = parquet.read(path, there).to_pylist()
     return [segment_from(row) for row in rows]
 
 
@@ -317,7 +316,7 @@ def read_provenance(output: str | Path) -> Provenance:
     """
     path = _existing(output, folder.SCHEMA)
     with readable(path):
-        metadata = pq.read_schema(path).metadata or {}
+        metadata = parquet.read_schema(path).metadata or {}
         return Provenance(metadata[b"config"].decode(), metadata[b"version"].decode())
 
 
