@@ -26,7 +26,7 @@ def refused(element: Trigger | Segment) -> DeadLetter | None:
         return DeadLetter(printable(name), reason, kind=LetterKind.CHANNEL)
     try:
         _see(element)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         reason = f"its row cannot be made ({printable(str(error))}): {_REPORT}"
         return DeadLetter(printable(name), reason, kind=LetterKind.UNPUBLISHABLE)
     return None
@@ -37,6 +37,7 @@ def _see(element: Trigger | Segment) -> None:
 
     Raises:
         ValueError: It cannot.
+        OverflowError: A time is beyond all numbers.
     """
     if isinstance(element, Segment):
         segment_row(element)
