@@ -178,3 +178,41 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_run(tmp_path):
 
     with pytest.raises(OutputError, match="choose another --output"):
         run(tmp_path / "file")
+
+
+def test_what_no_file_can_hold_is_a_dead_letter_and_the_rest_is_written(tmp_path):
+    evil = "H1:x/../../../evil"
+    hostile = [moved("t", 0, ifo=evil), moved("n", 0, rank=float("nan"))]
+    odd = [Segment(evil, f"{evil}:S", 0, 10, True)]
+
+    result = run(tmp_path / "a" / "out", [TRIGGER, *hostile], [*SEGMENTS, *odd], LETTERS)
+
+    output = tmp_path / "a" / "out"
+    assert read_triggers(output)["id"].to_pylist() == ["a"]
+    assert read_segments(output) == read_segments_of(tmp_path)
+    kinds = {each.source: each.kind for each in read_dead_letters(output)}
+    assert kinds == {"t": "channel", "n": "unpublishable", f"{evil}:S": "channel"} | {
+        each.source: each.kind for each in LETTERS
+    }
+    assert [path for path in tmp_path.rglob("*") if "evil" in path.name] == []
+    counts = {each.key.metric.name: each.committed for each in result.metrics().query()["counters"]}
+    assert (counts["refused_triggers"], counts["refused_segments"]) == (2, 1)
+
+
+def read_segments_of(tmp_path):
+    run(tmp_path / "plain")
+    return read_segments(tmp_path / "plain")
+
+
+def test_storage_that_refuses_is_one_line_and_the_former_results_stay(tmp_path):
+    run(tmp_path)
+    before = {name: (tmp_path / name).read_bytes() for name in files(tmp_path)}
+
+    def fill(made):
+        # Nothing can be made where a file is in the way: as on a disk that is full.
+        (made.staged / "segments").touch()
+
+    with pytest.raises(OutputError, match=r"^cannot write to .*: .*; choose another --output$"):
+        run(tmp_path, triggers=[TRIGGER], meddle=fill)
+
+    assert {name: (tmp_path / name).read_bytes() for name in files(tmp_path)} == before

@@ -15,7 +15,13 @@ from transforms.gps import NANOSECONDS
 from transforms.sink import parquet
 from transforms.sink.folder import whole_file
 from transforms.sink.segments import coalesce
-from transforms.sink.tables import segment_table, trigger_row, trigger_rows_table, unique
+from transforms.sink.tables import (
+    segment_row,
+    segment_table,
+    trigger_row,
+    trigger_rows_table,
+    unique,
+)
 from transforms.sink.utc import gps_now, utc_day
 from transforms.sink.writers import (
     Provenance,
@@ -23,9 +29,11 @@ from transforms.sink.writers import (
     letter_lines,
     lines_of,
     readable,
+    segment_from,
     segments_of,
     write_event,
 )
+from transforms.texts import printable
 
 MINUTE = 60
 """[s], on the grid of GPS time."""
@@ -121,7 +129,8 @@ def add_segments(path: Path, segments: Iterable[Segment], provenance: Provenance
     if path.exists():
         with readable(path):
             there = segments_of(path)
-    joined = coalesce([*there, *segments])
+    new = (segment_from(segment_row(each)) for each in segments)  # as they are read again
+    joined = coalesce([*there, *new])
     if joined == there:
         return False
     with whole_file(path) as temporary:
@@ -170,7 +179,7 @@ def add_events(
     """
     new = {each.id: each for each in unique(triggers) if each.snippet}
     there = _strain(path)
-    known = there | {each.id: (each.channel, each.snr) for each in new.values()}
+    known = there | {each.id: (printable(each.channel), each.snr) for each in new.values()}
     ranked: dict[str, list[str]] = {}
     for name in sorted(known, key=lambda name: (-known[name][1], name)):
         ranked.setdefault(known[name][0], []).append(name)
