@@ -20,7 +20,9 @@ def own(monkeypatch):
     """Give a publisher to librdkafka's own broker, which waits long if it waits at all."""
     monkeypatch.setattr(publishing, "_SLICE_S", SLICE_S)
     made = Publisher(KafkaConfig("127.0.0.1:1"), 4 * SLICE_S)
-    made._producer = confluent_kafka.Producer({"test.mock.num.brokers": 1, "linger.ms": 5})
+    # Each message is on its way for a while, so that there always is one of others.
+    settings = {"test.mock.num.brokers": 1, "test.mock.broker.rtt": 100, "linger.ms": 5}
+    made._producer = confluent_kafka.Producer(settings)
     yield made
     made._producer.flush(SLICE_S)
 

@@ -4,6 +4,7 @@ Each function adds to a file what is new, and leaves the file alone where nothin
 same elements handed over again, after a fault or a restart, change nothing.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +27,7 @@ from transforms.sink.utc import gps_now, utc_day
 from transforms.sink.writers import (
     Provenance,
     hdf5_file,
+    letter_from,
     letter_lines,
     lines_of,
     readable,
@@ -152,6 +154,8 @@ def add_letters(path: Path, letters: Iterable[DeadLetter]) -> bool:
     if path.exists():
         with readable(path):
             there = lines_of(path)
+            for line in there:
+                letter_from(json.loads(line))
     lines = sorted({*there, *letter_lines(letters)})
     if lines == there:
         return False

@@ -22,7 +22,7 @@ class Admit(beam.PTransform):  # type: ignore[misc]
     the last.
     """
 
-    def expand(self, results: Any) -> dict[str, Any]:
+    def expand(self, results: Any) -> Any:
         """Wire the checks."""
         whole = {
             name: elements | f"Whole[{name}]" >> beam.WindowInto(GlobalWindows())

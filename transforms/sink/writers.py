@@ -208,12 +208,12 @@ def readable(path: Path) -> Iterator[None]:
         OutputError: The storage does not give it.
     """
     name = printable(str(path))
+    if path.is_dir():  # Arrow takes it for a data set
+        raise DamagedError(f"{name}: it is a folder; move it away")
     try:
         yield
     except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
         # Arrow, HDF5 and JSON know many ways to say that a file is not what we wrote.
-        if path.is_dir():
-            raise DamagedError(f"{name}: it is a folder; move it away") from error
         if isinstance(error, OSError) and error.errno:
             raise folder.OutputError(f"{name}: {folder.said(error)}") from error
         text = f"{name}: damaged, or not of this software; move it away, or run wavefier again"
@@ -263,7 +263,7 @@ def read_dead_letters(output: str | Path) -> list[DeadLetter]:
     for path in (Path(output) / folder.DEAD_LETTERS, *folder.letter_files(Path(output))):
         if path.exists():
             with readable(path):
-                letters += [_letter(json.loads(line)) for line in lines_of(path)]
+                letters += [letter_from(json.loads(line)) for line in lines_of(path)]
     # Live, a letter may stand in two minutes, after a fault.
     return list(dict.fromkeys(letters))
 
@@ -273,7 +273,8 @@ def lines_of(path: Path) -> list[str]:
     return [line for line in path.read_text(encoding="utf-8").split("\n") if line]
 
 
-def _letter(row: Mapping[str, str]) -> DeadLetter:
+def letter_from(row: Mapping[str, str]) -> DeadLetter:
+    """Return the dead letter of a published row."""
     kind = row.get("kind", "")
     # An older version wrote none, a newer one may know more.
     known = LetterKind(kind) if kind in frozenset(LetterKind) else LetterKind.OTHER
