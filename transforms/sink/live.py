@@ -20,7 +20,7 @@ from transforms.elements import FINAL, DeadLetter, Segment, Trigger
 from transforms.gps import from_event_micros
 from transforms.sink import minutes
 from transforms.sink.config import SinkConfig
-from transforms.sink.folder import SEGMENTS, resume, see_within
+from transforms.sink.folder import SEGMENTS, resume, see_within, storage
 from transforms.sink.stage import Admit
 from transforms.sink.utc import from_unix
 from transforms.sink.writers import DamagedError, Provenance, write_segments
@@ -61,9 +61,10 @@ class WriteLive(beam.PTransform):  # type: ignore[misc]
         """
         folder = resume(self.output, self.config_text, self.config_id, self.version, self.job)
         provenance = Provenance(self.config_id, self.version)
-        if not (folder / SEGMENTS).exists():
-            # No rows: it makes a job that has not analysed anything yet readable.
-            write_segments(folder, [], provenance)
+        with storage(self.output):
+            if not (folder / SEGMENTS).exists():
+                # No rows: it makes a job that has not analysed anything yet readable.
+                write_segments(folder, [], provenance)
         final = results["triggers"] | "Final" >> beam.Filter(_is_final).with_output_types(Trigger)
         results = {**results, "triggers": final} | "Admit" >> Admit()
         final = results["triggers"]
