@@ -11,7 +11,7 @@ from beam_pipeline import progress
 from beam_pipeline.config import ConfigError, PipelineConfig, load_config
 from beam_pipeline.doctor import examine
 from beam_pipeline.exits import DATA_PROBLEM, DONE, USAGE, UserError
-from beam_pipeline.graph import ArchiveJob, run_archive
+from beam_pipeline.graph import ArchiveJob, output_folder, run_archive
 from beam_pipeline.options import OptionError, beam_options
 from models.artefact import ArtefactError
 from transforms.gps import from_seconds, to_seconds
@@ -39,11 +39,13 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
     job = ArchiveJob(tuple(options.files), options.output, *_span(options))
     try:
         beam_options(rest)
-        with progress.shown():
-            run_archive(job, config, rest)
+        with output_folder(job, config) as held:
+            with progress.shown():
+                run_archive(job, config, rest, held)
+            # Still held: what is told is this run's.
+            return _summary(job.output, _drawn(job.output), options.rows)
     except (OptionError, OutputError, ArtefactError) as error:
         raise UserError(error) from error
-    return _summary(job.output, _drawn(job.output), options.rows)
 
 
 def replay(options: argparse.Namespace, _rest: Sequence[str]) -> int:

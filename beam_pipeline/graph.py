@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -11,6 +13,7 @@ from apache_beam.transforms.window import TimestampedValue
 
 from beam_pipeline import progress
 from beam_pipeline.config import PipelineConfig
+from beam_pipeline.interrupt import whole
 from beam_pipeline.version import own_version
 from transforms.classify.stage import Classify
 from transforms.coders import timed
@@ -22,7 +25,9 @@ from transforms.elements import Block, BlockPlan, Segment, Trigger
 from transforms.gps import NANOSECONDS
 from transforms.ingest.archive import ReadArchive
 from transforms.ingest.plan import EVERYTHING, Reach, Within
-from transforms.sink.archive import WriteArchive
+from transforms.sink.archive import WriteArchive, failures
+from transforms.sink.staging import Run, opened
+from transforms.sink.writers import Provenance
 from transforms.whiten.stage import Whiten
 from transforms.whiten.whitening import future_needed, past_needed
 
@@ -89,12 +94,15 @@ class Analyse(beam.PTransform):  # type: ignore[misc]
 
 
 def build_archive(
-    pipeline: beam.Pipeline, job: ArchiveJob, config: PipelineConfig
+    pipeline: beam.Pipeline, job: ArchiveJob, config: PipelineConfig, folder: Path
 ) -> beam.PCollection:
     """Lay the archive graph: files to triggers, segments, dead letters and their files.
 
-    Raises:
-        transforms.sink.folder.OutputError: The output folder cannot be used.
+    Args:
+        pipeline: Where to lay it.
+        job: What is asked for.
+        config: The science.
+        folder: Where the run writes (``staging.opened``).
     """
     minimum_ns = config.whiten.minimum_seconds * NANOSECONDS
     within = Within(
@@ -117,7 +125,7 @@ def build_archive(
         "segments": segments
         | "Clip segments" >> beam.FlatMap(_clipped, within).with_output_types(Segment),
         "dead_letters": read.dead_letters,
-    } | "Sink" >> WriteArchive(job.output, config.sink, config.to_yaml(), config.id, own_version())
+    } | "Sink" >> WriteArchive(folder, config.sink, Provenance(config.id, own_version()))
 
 
 def _is_within(trigger: Trigger, within: Within) -> bool:
@@ -129,10 +137,35 @@ def _clipped(segment: Segment, within: Within) -> Iterator[TimestampedValue]:
         yield timed(part, part.start_ns)
 
 
-def run_archive(job: ArchiveJob, config: PipelineConfig, options: Sequence[str]) -> None:
-    """Run the archive graph to its end on the runner that the options name."""
+def output_folder(job: ArchiveJob, config: PipelineConfig) -> AbstractContextManager[Run]:
+    """Hold the output folder of a run: nobody else writes to it meanwhile.
+
+    Raises:
+        transforms.sink.folder.OutputError: It cannot be used.
+    """
+    return opened(job.output, config.to_yaml(), config.id, own_version())
+
+
+def run_archive(
+    job: ArchiveJob, config: PipelineConfig, options: Sequence[str], folder: Run
+) -> None:
+    """Run the archive graph to its end on the runner that the options name.
+
+    Args:
+        job: What is asked for.
+        config: The science.
+        options: Beam's.
+        folder: The output folder, held for this run.
+
+    Raises:
+        transforms.sink.folder.OutputError: Not all results could be written; what was in the
+            folder is as it was.
+    """
     from beam_pipeline.options import beam_options
 
     pipeline = beam.Pipeline(options=beam_options(options))
-    build_archive(pipeline, job, config)
-    pipeline.run().wait_until_finish()
+    build_archive(pipeline, job, config, folder.staged)
+    result = pipeline.run()
+    result.wait_until_finish()
+    with whole():
+        folder.commit(failures(result))

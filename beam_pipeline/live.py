@@ -106,5 +106,7 @@ def build_live(pipeline: beam.Pipeline, job: LiveJob, config: PipelineConfig) ->
     results | "Publish" >> PublishKafka(job.kafka, job.publish, own_version())
     if job.output:
         text, version = config.to_yaml(), own_version()
-        results | "Sink" >> WriteLive(job.output, config.sink, text, config.id, version)
+        results | "Sink" >> WriteLive(
+            job.output, config.sink, text, config.id, version, job=job.group
+        )
     return results

@@ -111,11 +111,11 @@ def archive_stages(archive: Archive, config: PipelineConfig, output: Path) -> di
 
 def _write(found: list[Trigger], output: Path) -> None:
     provenance = Provenance("benchmark", "benchmark")
+    output.mkdir(parents=True, exist_ok=True)
     by_file: dict[str, list[Trigger]] = {}
     for trigger in found:
         by_file.setdefault(folder.partition(trigger), []).append(trigger)
     for name, members in by_file.items():
-        (output / name).parent.mkdir(parents=True, exist_ok=True)
         writers.write_triggers(output, name, members, provenance)
     writers.write_events(output, sorted(found, key=lambda t: -t.snr)[:10], provenance)
 

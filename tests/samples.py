@@ -1,10 +1,12 @@
-"""A trigger with every field, and one that no model has looked at."""
+"""A trigger with every field, one that no model has looked at, and a run that found nothing."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from transforms.elements import Trigger
+from transforms.sink.staging import opened, written
 
 TRIGGER = Trigger(
     id="a1b2",
@@ -45,3 +47,11 @@ UNLABELLED = replace(
     TRIGGER, id="00ff", snippet=b"", label="", score=float("nan"), probabilities=(), model="",
     dq=(), wdf_basis="", enwdf=0.0, wdf_rate=0, wdf_index=b"", wdf_value=b"",
 )  # fmt: skip
+
+
+def prepare(output: str, config_text: str, config_id: str, version: str) -> Path:
+    """Leave in a folder what a run on files leaves that wrote nothing."""
+    with opened(output, config_text, config_id, version) as run:
+        written(run.staged, [])
+        run.commit()
+    return run.folder

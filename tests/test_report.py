@@ -8,10 +8,11 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
+from tests.samples import prepare
 from transforms.elements import DeadLetter, Segment, Trigger
 from transforms.gps import from_seconds
 from transforms.sink import writers
-from transforms.sink.folder import OutputError, partition, prepare
+from transforms.sink.folder import OutputError, partition
 from transforms.sink.report import figures, page, write_report
 
 MADE = writers.Provenance(config="c0ffee", version="0.1.0")
@@ -79,6 +80,7 @@ class Outline(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.open, self.ids, self.references, self.tags = [], [], [], []
+        self.attributes = []
         self.feed(text)
         self.close()
         assert self.open == []
@@ -91,6 +93,7 @@ class Outline(HTMLParser):
     def handle_startendtag(self, tag, attributes):
         self.tags.append(tag)
         for name, value in attributes:
+            self.attributes.append(name)
             if name == "id":
                 self.ids.append(value)
             if name in ("href", "src", "xlink:href", "action", "data"):
@@ -204,6 +207,47 @@ def test_hostile_names_stay_text(tmp_path):
     text = report(tmp_path, [trigger(1, channel, label="<script>")], stretches)
 
     assert "script" not in Outline(text).tags
+
+
+HOSTILE = [
+    "</title><script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "--><svg onload=alert(1)>",
+    "</svg></style><iframe src=//evil>",
+    "]]><script>",
+    "&lt;script&gt; &amp;",
+    "$title ${style} $x$ \\frac{",
+    "javascript:alert(1)",
+    "_nolegend_",
+    "line\nbreak\ttab\x07",
+    "\u202eevil \u65e5\u672c \U0001f600",
+    "caf\udce9 \ud800 \x00",
+    "x" * 3000,
+    "",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_whatever_senders_say_stays_text_wherever_it_stands(tmp_path, text):
+    channel = f"H1:{text}"
+    found = [trigger(1, channel, label=text, dq=(text, "b"), probabilities=((text, 1.0),))]
+    start, middle, end = (from_seconds(START + offset) for offset in (0, 24, 32))
+    stretches = [
+        Segment("H1", channel, start, middle, True),
+        Segment("H1", channel, middle, end, False, text or "why"),
+    ]
+    page_ = report(tmp_path, found, stretches, [DeadLetter(text, text, text)])
+
+    usual = report(tmp_path / "usual", [trigger(1)], segments("H1:GDS-CALIB_STRAIN"), [
+        DeadLetter("a", "b")
+    ])  # fmt: skip
+    outline = Outline(page_)
+    assert set(outline.tags) <= set(Outline(usual).tags)
+    assert set(outline.attributes) <= set(Outline(usual).attributes)
+    for reference in outline.references:
+        assert reference.startswith("data:image/png;base64,") or reference[1:] in outline.ids
+    assert page_.encode("utf-8")
 
 
 def test_the_page_does_not_grow_with_the_run(tmp_path, monkeypatch):

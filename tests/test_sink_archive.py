@@ -10,10 +10,17 @@ from apache_beam.transforms.window import Sessions, TimestampedValue
 from tests import samples
 from transforms.elements import DeadLetter, Segment, Trigger
 from transforms.gps import from_seconds, to_event_micros
-from transforms.sink.archive import WriteArchive
+from transforms.sink.archive import WriteArchive, failures
 from transforms.sink.config import SinkConfig
 from transforms.sink.folder import OutputError
-from transforms.sink.writers import read_dead_letters, read_events, read_segments, read_triggers
+from transforms.sink.staging import opened
+from transforms.sink.writers import (
+    Provenance,
+    read_dead_letters,
+    read_events,
+    read_segments,
+    read_triggers,
+)
 
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 MIDNIGHT = 1126224017
@@ -53,22 +60,25 @@ SEGMENTS = [
 LETTERS = [DeadLetter("b.gwf", "truncated; send it again", "00"), DeadLetter("a.gwf", "empty")]
 
 
-def run(output, triggers=TRIGGERS, segments=SEGMENTS, letters=LETTERS, loudest=2):
-    with beam.Pipeline(runner=RUNNER) as pipeline:
-        sessions = (
-            pipeline
-            | "Triggers" >> beam.Create(triggers).with_output_types(Trigger)
-            | beam.Map(lambda each: TimestampedValue(each, to_event_micros(each.time_ns) / 1e6))
-            | beam.WindowInto(Sessions(0.1)).with_output_types(Trigger)
-        )
-        results = {
-            "triggers": sessions,
-            "segments": pipeline | "Segments" >> beam.Create(segments).with_output_types(Segment),
-            "dead_letters": pipeline | beam.Create(letters).with_output_types(DeadLetter),
-        }
-        results | WriteArchive(
-            str(output), SinkConfig(loudest), "threshold: 5.5\n", "c0ffee", "0.1.0"
-        )
+def run(output, triggers=TRIGGERS, segments=SEGMENTS, letters=LETTERS, loudest=2, meddle=None):
+    with opened(str(output), "threshold: 5.5\n", "c0ffee", "0.1.0") as made:
+        if meddle:
+            meddle(made)
+        with beam.Pipeline(runner=RUNNER) as pipeline:
+            sessions = (
+                pipeline
+                | "Triggers" >> beam.Create(triggers).with_output_types(Trigger)
+                | beam.Map(lambda each: TimestampedValue(each, to_event_micros(each.time_ns) / 1e6))
+                | beam.WindowInto(Sessions(0.1)).with_output_types(Trigger)
+            )
+            results = {
+                "triggers": sessions,
+                "segments": pipeline
+                | "Segments" >> beam.Create(segments).with_output_types(Segment),
+                "dead_letters": pipeline | beam.Create(letters).with_output_types(DeadLetter),
+            }
+            results | WriteArchive(made.staged, SinkConfig(loudest), Provenance("c0ffee", "0.1.0"))
+        made.commit(failures(pipeline.result))
     return pipeline.result
 
 
@@ -168,3 +178,41 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_run(tmp_path):
 
     with pytest.raises(OutputError, match="choose another --output"):
         run(tmp_path / "file")
+
+
+def test_what_no_file_can_hold_is_a_dead_letter_and_the_rest_is_written(tmp_path):
+    evil = "H1:x/../../../evil"
+    hostile = [moved("t", 0, ifo=evil), moved("n", 0, rank=float("nan"))]
+    odd = [Segment(evil, f"{evil}:S", 0, 10, True)]
+
+    result = run(tmp_path / "a" / "out", [TRIGGER, *hostile], [*SEGMENTS, *odd], LETTERS)
+
+    output = tmp_path / "a" / "out"
+    assert read_triggers(output)["id"].to_pylist() == ["a"]
+    assert read_segments(output) == read_segments_of(tmp_path)
+    kinds = {each.source: each.kind for each in read_dead_letters(output)}
+    assert kinds == {"t": "channel", "n": "unpublishable", f"{evil}:S": "channel"} | {
+        each.source: each.kind for each in LETTERS
+    }
+    assert [path for path in tmp_path.rglob("*") if "evil" in path.name] == []
+    counts = {each.key.metric.name: each.committed for each in result.metrics().query()["counters"]}
+    assert (counts["refused_triggers"], counts["refused_segments"]) == (2, 1)
+
+
+def read_segments_of(tmp_path):
+    run(tmp_path / "plain")
+    return read_segments(tmp_path / "plain")
+
+
+def test_storage_that_refuses_is_one_line_and_the_former_results_stay(tmp_path):
+    run(tmp_path)
+    before = {name: (tmp_path / name).read_bytes() for name in files(tmp_path)}
+
+    def fill(made):
+        # Nothing can be made where a file is in the way: as on a disk that is full.
+        (made.staged / "segments").touch()
+
+    with pytest.raises(OutputError, match=r"^cannot write to .*: .*; choose another --output$"):
+        run(tmp_path, triggers=[TRIGGER], meddle=fill)
+
+    assert {name: (tmp_path / name).read_bytes() for name in files(tmp_path)} == before

@@ -1,22 +1,27 @@
 """The files of an output folder: whole or not at all, and readable by the usual tools."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 from astropy.time import Time
 
-from tests.samples import TRIGGER, UNLABELLED
+from beam_pipeline.cli import main
+from tests.samples import TRIGGER, UNLABELLED, prepare
 from transforms.elements import DeadLetter, Segment
 from transforms.gps import from_seconds
+from transforms.kinds import LetterKind, SegmentKind
 from transforms.sink import writers
-from transforms.sink.folder import OutputError, partition, prepare, whole_file
+from transforms.sink.folder import OutputError, partition, whole_file
 from transforms.sink.tables import SEGMENT_COLUMNS, TRIGGER_COLUMNS, trigger_row, trigger_table
 from transforms.sink.utc import gps_now, utc_day, utc_text
 
@@ -269,6 +274,125 @@ def test_dead_letters_keep_any_text(tmp_path):
 
     assert writers.read_dead_letters(tmp_path) == sorted(letters, key=lambda each: each.source)
     assert len((tmp_path / "dead_letters/dead_letters.jsonl").read_text().splitlines()) == 2
+
+
+def test_results_of_a_version_without_kinds_are_read(tmp_path):
+    prepare(str(tmp_path), "", "c0ffee", "0.1.0")
+    gap = Segment("H1", "H1:A", 5, 9, False, "not finite", SegmentKind.NOT_FINITE)
+    path = writers.write_segments(tmp_path, [Segment("H1", "H1:A", 0, 5, True), gap], MADE)
+    pq.write_table(pq.read_table(path).drop_columns(["kind"]), path)
+    old = {"source": "a.gwf", "reason": "empty", "checksum": ""}
+    new = {**old, "source": "b.gwf", "kind": "of a newer version"}
+    letters = tmp_path / "dead_letters" / "dead_letters.jsonl"
+    letters.parent.mkdir()
+    letters.write_text(f"{json.dumps(old)}\n{json.dumps(new)}\n")
+
+    assert writers.read_segments(tmp_path) == [Segment("H1", "H1:A", 0, 5, True), gap]
+    assert [each.kind for each in writers.read_dead_letters(tmp_path)] == [LetterKind.OTHER] * 2
+
+
+@pytest.mark.parametrize("kind", SegmentKind)
+def test_every_kind_is_read_as_it_was_written(tmp_path, kind):
+    one = Segment("H1", "H1:A", 5, 9, kind is SegmentKind.ANALYSED, "why", kind)
+    letters = [DeadLetter("a", "why", kind=each) for each in LetterKind]
+
+    writers.write_segments(tmp_path, [one], MADE)
+    writers.write_dead_letters(tmp_path, letters)
+
+    assert writers.read_segments(tmp_path) == [one]
+    assert set(writers.read_dead_letters(tmp_path)) == set(letters)
+
+
+# -- other things in the folder
+
+
+def test_only_names_of_ours_are_read(tmp_path):
+    written(tmp_path, TRIGGER)
+    writers.write_segments(tmp_path, [Segment("H1", "H1:A", 0, 5, True)], MADE)
+    for name in (
+        "triggers/README", "triggers/H1/notes.parquet", "triggers/H1/2015-09-14/copy.parquet",
+        "triggers/H1/2015-09-14/.hidden.parquet", "segments/H1/2015-09-14/x-SEGMENTS-y.parquet",
+        "dead_letters/2015-09-14/DEAD_LETTERS-mine.jsonl", "events/H1/2015-09-14/mine.h5",
+    ):  # fmt: skip
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("not ours")
+
+    assert writers.read_triggers(tmp_path)["id"].to_pylist() == [TRIGGER.id]
+    assert len(writers.read_segments(tmp_path)) == 1
+    assert writers.read_dead_letters(tmp_path) == []
+    assert writers.read_events(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "triggers/schema.parquet", partition(TRIGGER), "segments/segments.parquet", "events.h5",
+        "dead_letters/dead_letters.jsonl",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "damage", ["empty", "half", "foreign", "a folder", "bytes"], ids=lambda each: each
+)
+def test_a_damaged_file_is_one_line_with_its_name(tmp_path, capsys, name, damage):
+    written(tmp_path, TRIGGER)
+    writers.write_segments(tmp_path, [Segment("H1", "H1:A", 0, 5, True)], MADE)
+    writers.write_events(tmp_path, [TRIGGER], MADE)
+    writers.write_dead_letters(tmp_path, [DeadLetter("a", "b")])
+    path = tmp_path / name
+    whole = path.read_bytes()
+    path.unlink()
+    if damage == "a folder":
+        path.mkdir()
+    elif damage == "foreign":
+        foreign(path)
+    else:
+        path.write_bytes(
+            {"empty": b"", "half": whole[: len(whole) // 2], "bytes": b"\xff\n"}[damage]
+        )
+
+    code = main(["report", str(tmp_path)])
+
+    said = capsys.readouterr().err.splitlines()
+    if name.endswith(".jsonl") and damage == "empty":  # as it is when there were none
+        assert code == 0
+    else:
+        assert (code, len(said)) == (2, 1)
+        assert str(path) in said[0]
+
+
+def foreign(path):
+    """Write a file of the same kind that is not of this software."""
+    if path.suffix == ".parquet":
+        pq.write_table(pa.table({"x": [1]}), path)
+    elif path.suffix == ".h5":
+        with h5py.File(path, "w") as file:
+            file["x"] = [1]
+    else:
+        path.write_text('{"x": 1}\n[]\n')
+
+
+def test_a_disk_that_is_full_ends_no_process(tmp_path):
+    """A limit on the size of files stands for the disk: HDF5 ended the process at either."""
+    script = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from tests.samples import TRIGGER\n"
+        "from transforms.sink import writers\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
+        "made = writers.Provenance('c0ffee', '0.1.0')\n"
+        "try:\n"
+        "    writers.write_events(Path(sys.argv[1]), [TRIGGER], made)\n"
+        "except OSError as error:\n"
+        "    print(error.strerror)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)],
+        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "File too large\n", "")
+    assert list(tmp_path.iterdir()) == []
 
 
 # -- UTC

@@ -1,5 +1,6 @@
 """Live files: closed by the watermark, whole at any time, and the same after a restart."""
 
+import errno
 import os
 import time
 from dataclasses import replace
@@ -9,24 +10,28 @@ import apache_beam as beam
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from apache_beam.coders import BytesCoder
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing import test_stream
 from apache_beam.transforms.window import Sessions, TimestampedValue
 
 from beam_pipeline.cli import main
 from tests import samples
+from tests.samples import prepare
 from transforms.elements import PRELIMINARY, SETTLED, WITHDRAWN, DeadLetter, Segment, Trigger
 from transforms.gps import from_event_micros, from_seconds, to_event_micros
 from transforms.sink import minutes
 from transforms.sink.config import SinkConfig
-from transforms.sink.folder import OutputError, prepare, resume
-from transforms.sink.live import WriteLive
+from transforms.sink.folder import OutputError, resume
+from transforms.sink.live import WriteLive, _Keyed, _Write
 from transforms.sink.writers import (
+    DamagedError,
     Provenance,
     read_dead_letters,
     read_events,
     read_segments,
     read_triggers,
+    readable,
 )
 
 MINUTE = 1126259460
@@ -366,3 +371,121 @@ def test_a_run_on_files_does_not_clear_a_live_folder(tmp_path):
         prepare(str(tmp_path), "", "c0ffee", "0.1.0")
 
     assert ids(tmp_path, H1) == ["a"]
+
+
+# -- what senders and disks do
+
+
+def test_a_detector_s_name_never_leads_out_of_the_folder(tmp_path):
+    evil = "H1:x/../../../evil"
+    hostile = [
+        moved("t", 1, evil),
+        segment(0, 5, evil),
+        replace(TRIGGER, id="n", snr=float("inf")),
+        Segment("H1", "H1:STRAIN", 2**62, 2**63 - 1, True),
+    ]
+
+    live(tmp_path / "a" / "b" / "out", [*hostile, TRIGGER, segment(0, 5)])
+
+    output = tmp_path / "a" / "b" / "out"
+    assert [path for path in tmp_path.rglob("*") if "evil" in path.name] == []
+    assert ids(output, H1) == ["a"]
+    letters = read_dead_letters(output)
+    assert sorted(each.kind for each in letters) == ["channel", "channel", "unpublishable"]
+    assert {each.source for each in letters} == {"t", "n", f"{evil}:GDS-CALIB_STRAIN"}
+    assert len(read_segments(output)) == 2
+
+
+def test_a_dead_letter_whose_time_cannot_be_came_now(tmp_path):
+    live(tmp_path, [TimestampedValue(DeadLetter("frames/0/1", "empty"), 9_000_000_000_000)])
+
+    assert read_dead_letters(tmp_path) == [DeadLetter("frames/0/1", "empty")]
+
+
+ADDED = []
+
+
+def note(path, elements):
+    """Stand for what adds to a file: notes what it is handed."""
+    ADDED.append((path.name, sorted(elements)))
+    return True
+
+
+def test_nothing_is_held_of_a_file_that_was_written(tmp_path):
+    """Else a straggler would come with all that came before it, for ever."""
+    ADDED.clear()
+    minute = from_seconds(MINUTE + 60)
+    stream = (
+        test_stream.TestStream()
+        .add_elements([("one", (minute, b"a")), ("one", (minute, b"b")), ("two", (minute, b"c"))])
+        .advance_watermark_to(gps(61))
+        .add_elements([("one", (minute, b"d"))])
+        .advance_watermark_to(gps(300))
+        .add_elements([("one", (minute, b"e"))])
+        .advance_watermark_to_infinity()
+    )
+    options = PipelineOptions(["--runner=DirectRunner", "--streaming"])
+    with beam.Pipeline(options=options) as pipeline:
+        keyed = pipeline | stream
+        typed = keyed | beam.Map(lambda one: one).with_output_types(_Keyed)
+        typed | beam.ParDo(_Write(str(tmp_path), "triggers", note, BytesCoder()))
+
+    assert sorted(ADDED[:2]) == [("one", [b"a", b"b"]), ("two", [b"c"])]
+    assert ADDED[2:] == [("one", [b"d"]), ("one", [b"e"])]
+
+
+def test_a_thousand_channels_of_a_detector_make_one_key_a_minute():
+    names = {
+        minutes.trigger_name(replace(TRIGGER, channel=f"H1:{number}/../..")) for number in range(9)
+    }
+
+    assert names == {H1}
+
+
+@pytest.mark.parametrize("damage", [b"", b"PAR1 and no more", "folder"], ids=str)
+def test_a_damaged_file_is_put_aside_and_the_job_goes_on(tmp_path, damage):
+    everything = [TRIGGER, segment(0, 5), DeadLetter("frames/0/1", "empty")]
+    live(tmp_path, [TimestampedValue(one, gps(1)) for one in everything])
+    hurt = [name for name in files(tmp_path) if name not in EMPTY]
+    assert len(hurt) == 4
+    for name in hurt:
+        (tmp_path / name).unlink()
+        if damage == "folder":
+            (tmp_path / name).mkdir()
+        else:
+            (tmp_path / name).write_bytes(damage or b"\xff")
+
+    live(tmp_path, [TimestampedValue(one, gps(1)) for one in everything])
+
+    assert ids(tmp_path, H1) == ["a"]
+    assert read_segments(tmp_path) == [segment(0, 5)]
+    assert read_dead_letters(tmp_path) == [everything[2]]
+    assert sorted(read_events(tmp_path)) == ["a"]
+    assert len(list(tmp_path.rglob(".*.damaged"))) == 4
+
+
+def test_storage_that_does_not_answer_is_no_damage(tmp_path):
+    path = tmp_path / "x.parquet"
+    with pytest.raises(OutputError, match="Input/output error") as failed, readable(path):
+        raise OSError(errno.EIO, "long words of a library")
+
+    assert not isinstance(failed.value, DamagedError)
+
+
+def test_a_folder_that_is_gone_is_an_error_and_not_made_anew(tmp_path):
+    write = _Write(str(tmp_path / "gone"), "triggers", note, BytesCoder())
+
+    with pytest.raises(FileNotFoundError):
+        write._written(tmp_path / "gone" / H1, [b"a"])
+
+    assert not (tmp_path / "gone").exists()
+
+
+def test_letters_with_any_end_of_line_stay_one(tmp_path):
+    letter = DeadLetter("a\u2028b\x85c.gwf", "line\nbreak")
+    path = tmp_path / minutes.letter_name(from_seconds(MINUTE))
+
+    assert minutes.add_letters(path, [letter])
+    assert not minutes.add_letters(path, [letter])
+
+    assert read_dead_letters(tmp_path) == [letter]

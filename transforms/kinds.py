@@ -38,7 +38,7 @@ class LetterKind(StrEnum):
     CRASHED = "crashed"
     """Reading it ended the process, several times."""
     UNPUBLISHABLE = "unpublishable"
-    """A result that no message can hold: a fault of this software."""
+    """A result that no message or file can hold: a fault of this software."""
     OTHER = "other"
 
 

@@ -1,24 +1,31 @@
 """WriteArchive: the results of a bounded run, as files in one folder."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.metrics import Metrics
-from apache_beam.transforms.window import GlobalWindows
+from apache_beam.metrics import Metrics, MetricsFilter
+from apache_beam.metrics.metric import MetricResults
 
 import transforms.coders  # noqa: F401  (registers the elements' coders)
 from transforms.elements import DeadLetter, Segment, Trigger
 from transforms.sink import writers
 from transforms.sink.config import SinkConfig
-from transforms.sink.folder import partition, prepare
+from transforms.sink.folder import OutputError, partition, said
+from transforms.sink.stage import Admit
+from transforms.sink.staging import written
 from transforms.sink.writers import Provenance
+from transforms.texts import printable
 
 _TRIGGERS = Metrics.counter("sink", "triggers")
 _SEGMENTS = Metrics.counter("sink", "segments")
 _DEAD_LETTERS = Metrics.counter("sink", "dead_letters")
+_FAILURES = Metrics.string_set("sink", "failures")
+_FAILURES_ONLY = MetricsFilter().with_namespace("sink").with_name("failures")
+_Outcome = tuple[str, str]
+"""The name of a file that was written, or why it was not."""
 
 
 @dataclass
@@ -26,42 +33,43 @@ class WriteArchive(beam.PTransform):  # type: ignore[misc]
     """Write triggers, segments, dead letters and the loudest events to a folder.
 
     Takes a dictionary of PCollections: ``triggers``, ``segments`` and ``dead_letters``, in
-    any windows. Gives the names of the files written.
+    any windows. Gives the names of the files written, in the folder.
 
-    The folder is made ready when the graph is built, so that one which cannot be written is
-    refused before any data are read. The workers must see it under the same path.
+    The folder is that of a run (``staging.opened``), which notes in it that all is written.
+    The workers must see it under the same path. Where something cannot be written, the graph
+    goes on, nothing is noted, and ``failures`` has the reason.
     """
 
-    output: str
+    folder: Path
     config: SinkConfig
-    config_text: str
-    config_id: str
-    version: str
+    provenance: Provenance
 
     def expand(self, results: Any) -> beam.PCollection[str]:
-        """Wire each kind of result to its writer.
-
-        Raises:
-            OutputError: If the folder cannot be used.
-        """
-        folder = prepare(self.output, self.config_text, self.config_id, self.version)
-        provenance = Provenance(self.config_id, self.version)
-        # Triggers come in the windows of their clusters; files know only the whole run.
-        whole = {
-            name: collection | f"WholeRun[{name}]" >> beam.WindowInto(GlobalWindows())
-            for name, collection in results.items()
-        }
-        return (
-            whole["triggers"] | "WriteTriggers" >> _WriteTriggers(folder, provenance),
-            whole["triggers"]
-            | "WriteEvents" >> _WriteEvents(folder, provenance, self.config.loudest),
-            whole["segments"]
+        """Wire each kind of result to its writer."""
+        admitted = results | "Admit" >> Admit()
+        triggers = admitted["triggers"]
+        outcomes = (
+            triggers | "WriteTriggers" >> _WriteTriggers(self.folder, self.provenance),
+            triggers
+            | "WriteEvents" >> _WriteEvents(self.folder, self.provenance, self.config.loudest),
+            admitted["segments"]
             | "GatherSegments" >> beam.combiners.ToList()
-            | "WriteSegments" >> beam.Map(_write_segments, folder, provenance),
-            whole["dead_letters"]
+            | "WriteSegments" >> beam.Map(_write_segments, self.folder, self.provenance),
+            admitted["dead_letters"]
             | "GatherDeadLetters" >> beam.combiners.ToList()
-            | "WriteDeadLetters" >> beam.Map(_write_dead_letters, folder),
-        ) | "Files" >> beam.Flatten()
+            | "WriteDeadLetters" >> beam.Map(_write_dead_letters, self.folder),
+        ) | "Outcomes" >> beam.Flatten()
+        return (
+            outcomes
+            | "GatherOutcomes" >> beam.combiners.ToList()
+            | "Note" >> beam.FlatMap(_note, self.folder).with_output_types(str)
+        )
+
+
+def failures(result: Any) -> list[str]:
+    """Return why results could not be written, as far as the runner tells."""
+    found = result.metrics().query(_FAILURES_ONLY).get(MetricResults.STRINGSETS, [])
+    return sorted(reason for each in found for reason in each.result or ())
 
 
 @dataclass
@@ -71,7 +79,7 @@ class _WriteTriggers(beam.PTransform):  # type: ignore[misc]
     folder: Path
     provenance: Provenance
 
-    def expand(self, triggers: beam.PCollection[Trigger]) -> beam.PCollection[str]:
+    def expand(self, triggers: beam.PCollection[Trigger]) -> beam.PCollection[_Outcome]:
         return (
             triggers
             | "DropSnippets" >> beam.Map(_without_snippet).with_output_types(Trigger)
@@ -89,7 +97,7 @@ class _WriteEvents(beam.PTransform):  # type: ignore[misc]
     provenance: Provenance
     loudest: int
 
-    def expand(self, triggers: beam.PCollection[Trigger]) -> beam.PCollection[str]:
+    def expand(self, triggers: beam.PCollection[Trigger]) -> beam.PCollection[_Outcome]:
         return (
             triggers
             | "ByChannel" >> beam.WithKeys(_channel).with_output_types(tuple[str, Trigger])
@@ -113,27 +121,48 @@ def _without_snippet(trigger: Trigger) -> Trigger:
     return replace(trigger, snippet=b"")
 
 
+def _outcome(write: Callable[..., Path], folder: Path, *given: Any) -> _Outcome:
+    """Write a file; what the storage refuses is an outcome too, which no second try mends."""
+    try:
+        return write(folder, *given).relative_to(folder).as_posix(), ""
+    except OutputError as error:
+        return "", str(error)
+    except OSError as error:
+        return "", said(error)
+
+
 def _write_triggers(
     day: tuple[str, Iterable[Trigger]], folder: Path, provenance: Provenance
-) -> str:
+) -> _Outcome:
     name, triggers = day
     gathered = list(triggers)
     _TRIGGERS.inc(len(gathered))
-    return str(writers.write_triggers(folder, name, gathered, provenance))
+    return _outcome(writers.write_triggers, folder, name, gathered, provenance)
 
 
 def _write_events(
     channels: list[tuple[str, list[Trigger]]], folder: Path, provenance: Provenance
-) -> str:
+) -> _Outcome:
     triggers = [trigger for _, loudest in channels for trigger in loudest]
-    return str(writers.write_events(folder, triggers, provenance))
+    return _outcome(writers.write_events, folder, triggers, provenance)
 
 
-def _write_segments(segments: list[Segment], folder: Path, provenance: Provenance) -> str:
+def _write_segments(segments: list[Segment], folder: Path, provenance: Provenance) -> _Outcome:
     _SEGMENTS.inc(len(segments))
-    return str(writers.write_segments(folder, segments, provenance))
+    return _outcome(writers.write_segments, folder, segments, provenance)
 
 
-def _write_dead_letters(letters: list[DeadLetter], folder: Path) -> str:
+def _write_dead_letters(letters: list[DeadLetter], folder: Path) -> _Outcome:
     _DEAD_LETTERS.inc(len(letters))
-    return str(writers.write_dead_letters(folder, letters))
+    return _outcome(writers.write_dead_letters, folder, letters)
+
+
+def _note(outcomes: list[_Outcome], folder: Path) -> list[str]:
+    names = [name for name, reason in outcomes if not reason]
+    reasons = [reason for _, reason in outcomes if reason]
+    if not reasons:
+        _, reason = _outcome(written, folder, names)
+        reasons += [reason] if reason else []
+    for reason in reasons:
+        _FAILURES.add(printable(reason))
+    return names

@@ -4,19 +4,24 @@ A file is written under a temporary name beside its place and then renamed, so t
 whoever looks sees the old file or the new one, and an interruption leaves no half.
 """
 
+import errno
+import json
 import math
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
-import pyarrow.parquet as pq
-
 from transforms.elements import Trigger
+from transforms.sink import parquet
+from transforms.sink.lock import BusyError, locked
 from transforms.sink.tables import trigger_table
 from transforms.sink.utc import utc_day
+from transforms.texts import printable
 
 CONFIG = "config.yaml"
 EVENTS = "events.h5"
@@ -27,20 +32,32 @@ SCHEMA = "triggers/schema.parquet"
 """No rows, only types and units: it makes a run without triggers readable."""
 
 _MARK = "# wavefier "
-_ORIGIN = re.compile(_MARK + r".*, configuration (?P<config>\S+?)(?P<live>, live)?\s*")
-_DAY = r"\d{4}-\d\d-\d\d"
-_OURS = re.compile(
-    rf"triggers/[^/]+/{_DAY}/[^/]+-TRIGGERS-\d+-\d+\.parquet"
-    rf"|segments/[^/]+/{_DAY}/[^/]+-SEGMENTS-\d+-60\.parquet"
-    rf"|events/[^/]+/{_DAY}/[^/]+-EVENTS-\d+-\d+\.h5"
-    rf"|dead_letters/{_DAY}/DEAD_LETTERS-\d+-60\.jsonl"
-    r"|segments/[^/]+_ANALYSED\.txt"
-    + "".join(f"|{re.escape(name)}" for name in (CONFIG, EVENTS, REPORT))
-    + "".join(f"|{re.escape(name)}" for name in (SEGMENTS, DEAD_LETTERS, SCHEMA))
+_ORIGIN = re.compile(
+    _MARK + r".*, configuration (?P<config>\S+?)(?P<live>, live(?: job (?P<job>\".*\"))?)?\s*"
 )
+_DAY = r"\d{4}-\d\d-\d\d"
+_PART = r"[^/.][^/]*"
+_TRIGGERS = rf"triggers/{_PART}/{_DAY}/{_PART}-TRIGGERS-\d+-\d+\.parquet"
+_SEGMENTS = rf"segments/{_PART}/{_DAY}/{_PART}-SEGMENTS-\d+-60\.parquet"
+_EVENTS = rf"events/{_PART}/{_DAY}/{_PART}-EVENTS-\d+-\d+\.h5"
+_LETTERS = rf"dead_letters/{_DAY}/DEAD_LETTERS-\d+-60\.jsonl"
+_FIXED = (CONFIG, EVENTS, REPORT, SEGMENTS, DEAD_LETTERS, SCHEMA)
+_OURS = re.compile(
+    "|".join(
+        [
+            *(_TRIGGERS, _SEGMENTS, _EVENTS, _LETTERS, rf"segments/{_PART}_ANALYSED\.txt"),
+            *map(re.escape, _FIXED),
+        ]
+    )
+)
+_FOLDERS = ("triggers", "segments", "events", "dead_letters", "report")
+_LEVEL = re.compile(rf"[A-Z][0-9]|{_DAY}")
+"""Names of the folders in them."""
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{32}\.part")
 _ABANDONED_S = 600.0
 """A file that somebody still writes is younger."""
+_LONGEST = 150
+"""Characters of a channel in a file's name."""
 
 
 class OutputError(ValueError):
@@ -58,22 +75,47 @@ def partition(trigger: Trigger) -> str:
     return f"triggers/{trigger.ifo}/{day.date}/{name}"
 
 
-def analysed_name(ifo: str, channel: str) -> str:
-    """Give the file of a channel's analysed stretches."""
-    description = re.sub(r"\W", "_", channel.removeprefix(f"{ifo}:"))
-    return f"segments/{ifo}-{description}_ANALYSED.txt"
+def analysed_names(channels: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return the file of each channel's analysed stretches.
+
+    A name holds letters, digits and underscores; other characters become underscores. Where
+    two channels of a run would share one, those that had to change get a suffix.
+
+    Args:
+        channels: Each with its detector, detector first.
+    """
+    plain = {each: _description(*each) for each in channels}
+    shared = Counter((ifo, name) for (ifo, _), name in plain.items())
+    names = {}
+    for (ifo, channel), name in plain.items():
+        own = channel.removeprefix(f"{ifo}:")
+        clash = shared[ifo, name] > 1 and own != name
+        digest = sha256(channel.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        suffix = f"_{digest}" if clash or len(name) > _LONGEST else ""
+        names[ifo, channel] = f"segments/{ifo}-{name[:_LONGEST]}{suffix}_ANALYSED.txt"
+    return names
+
+
+def _description(ifo: str, channel: str) -> str:
+    return re.sub(r"\W", "_", channel.removeprefix(f"{ifo}:"), flags=re.ASCII)
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, within: Path | None = None) -> Iterator[Path]:
     """Give a temporary name; what was written there takes its place at the end.
 
     Args:
         path: The file to write; its folder is made.
+        within: The folder that it must not leave, which exists; None: any place will do.
 
     Yields:
         Where to write. If the writing fails, nothing changes at ``path``.
+
+    Raises:
+        OutputError: ``path`` lies outside of ``within``, perhaps behind a link.
     """
+    if within is not None:
+        see_within(path, within)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Readers of data sets pass over names that begin with a dot.
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
@@ -86,6 +128,19 @@ def whole_file(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def see_within(path: Path, folder: Path) -> None:
+    """See that a file's place lies inside a folder, whatever links say.
+
+    Raises:
+        OutputError: It does not.
+        FileNotFoundError: The folder is gone; nobody makes it anew.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "the folder is gone", str(folder))
+    if not path.parent.resolve().is_relative_to(folder.resolve()):
+        raise OutputError(refusal(str(folder), f"{path} lies outside of it"))
+
+
 def _flush(path: Path) -> None:
     # The name must not reach the disk before what it names.
     descriptor = os.open(path, os.O_RDONLY)
@@ -95,33 +150,7 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def prepare(output: str, config_text: str, config_id: str, version: str) -> Path:
-    """Make the output folder, clear a former run's results, and write the configuration.
-
-    Args:
-        output: The folder; made if missing.
-        config_text: The configuration, as YAML.
-        config_id: Its hash.
-        version: Version of the software.
-
-    Returns:
-        The folder, absolute.
-
-    Raises:
-        OutputError: If it cannot be written, or holds files that no run of ours left, or a
-            live job's results, which cannot be had again.
-    """
-    with _writable(output) as folder:
-        former = _former_results(folder)
-        origin = _origin(folder)
-        if origin and origin["live"]:
-            raise OutputError(_refusal(output, "a live job goes on in it"))
-        _clear(folder, former)
-        _write_origin(folder, config_text, config_id, version, "")
-    return folder
-
-
-def resume(output: str, config_text: str, config_id: str, version: str) -> Path:
+def resume(output: str, config_text: str, config_id: str, version: str, job: str = "") -> Path:
     """Make the folder of a live job, or go on in it: what is there stays.
 
     Args:
@@ -129,62 +158,120 @@ def resume(output: str, config_text: str, config_id: str, version: str) -> Path:
         config_text: The configuration, as YAML.
         config_id: Its hash.
         version: Version of the software.
+        job: What tells the job from others that have the same configuration.
 
     Returns:
         The folder, absolute.
 
     Raises:
         OutputError: If it cannot be written, or holds files of another program, of a run on
-            files or of another configuration.
+            files, of another job or of another configuration; or a run on files is under way.
     """
-    with _writable(output) as folder:
-        former = _former_results(folder)
-        origin = _origin(folder)
-        if origin and not origin["live"]:
-            raise OutputError(_refusal(output, "it holds the results of a run on files"))
-        if origin and origin["config"] != config_id:
-            reason = f"its results are of configuration {origin['config']}, not {config_id}"
-            advice = f"{_refusal(output, reason)}, or go on with {folder / CONFIG}"
-            raise OutputError(advice)
-        # The job may be running, or another start of it under way: only what nobody writes goes.
-        since = _probe(folder) - _ABANDONED_S
-        _clear(folder, [path for path in former if _is_half(path) and _changed(path) < since])
-        _write_origin(folder, config_text, config_id, version, ", live")
+    with storage(output):
+        folder = made(output)
+        # Shared: two starts of one job at once are no mistake.
+        with held(folder, output, shared=True):
+            see_clear(folder, output)
+            former = former_results(folder)
+            _see_same_job(folder, output, config_id, job)
+            # The job may be running, or another start under way: only what nobody writes goes.
+            since = _probe(folder) - _ABANDONED_S
+            clear(folder, [path for path in former if _is_half(path) and _changed(path) < since])
+            live = f", live job {json.dumps(job)}" if job else ", live"
+            write_origin(folder, config_text, config_id, version, live)
     return folder
 
 
+def _see_same_job(folder: Path, output: str, config_id: str, job: str) -> None:
+    origin = origin_of(folder)
+    if origin is None:
+        return
+    if not origin["live"]:
+        raise OutputError(refusal(output, "it holds the results of a run on files"))
+    if origin["config"] != config_id:
+        reason = f"its results are of configuration {origin['config']}, not {config_id}"
+        raise OutputError(f"{refusal(output, reason)}, or go on with {folder / CONFIG}")
+    known = json.dumps(job)
+    if job and origin["job"] not in (None, known):
+        reason = f"its results are of the live job {origin['job']}, not {known}"
+        raise OutputError(f"{refusal(output, reason)}, or go on with its --group")
+
+
 @contextmanager
-def _writable(output: str) -> Iterator[Path]:
-    """Make a folder, see that it can be written, and tell of errors in one line."""
-    if "://" in output:
-        raise OutputError(_refusal(output, "it is not a mounted folder"))
-    folder = Path(output).absolute()
+def storage(output: str) -> Iterator[None]:
+    """Tell of errors of the storage in one line.
+
+    Raises:
+        OutputError: For each of them.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _probe(folder)
-        yield folder
+        yield
     except OSError as error:
-        raise OutputError(_refusal(output, error.strerror or str(error))) from error
+        raise OutputError(refusal(output, said(error))) from error
 
 
-def _origin(folder: Path) -> re.Match[str] | None:
+def said(error: OSError) -> str:
+    """Return what the system says of an error: one line, without names."""
+    known = os.strerror(error.errno) if error.errno else ""
+    return known or " ".join(str(error).split())
+
+
+@contextmanager
+def held(folder: Path, output: str, *, shared: bool = False) -> Iterator[None]:
+    """Hold a folder's lock.
+
+    Raises:
+        OutputError: Another run holds it.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(folder, shared=shared))
+        except BusyError as error:
+            raise OutputError(refusal(output, "another run writes to it now")) from error
+        yield
+
+
+def made(output: str) -> Path:
+    """Make an output folder.
+
+    Returns:
+        The folder, absolute.
+
+    Raises:
+        OutputError: It is no place for files.
+        OSError: It cannot be made.
+    """
+    if not output:
+        raise OutputError("--output is empty: name a folder")
+    if "://" in output:
+        raise OutputError(refusal(output, "it is not a mounted folder"))
+    folder = Path(output).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def origin_of(folder: Path) -> re.Match[str] | None:
+    """Return what the folder's configuration says of its results; None if there are none."""
     config = folder / CONFIG
     return _ORIGIN.fullmatch(_first_line(config)) if config.is_file() else None
 
 
-def _write_origin(folder: Path, config_text: str, config_id: str, version: str, live: str) -> None:
+def write_origin(
+    folder: Path, config_text: str, config_id: str, version: str, live: str = ""
+) -> None:
     """Write what made the results: the configuration, and the triggers' columns."""
     lines = [line for line in config_text.splitlines() if not line.startswith(_MARK)]
     header = f"{_MARK}{version}, configuration {config_id}{live}"
-    with whole_file(folder / CONFIG) as temporary:
+    with whole_file(folder / CONFIG, folder) as temporary:
         temporary.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
-    with whole_file(folder / SCHEMA) as temporary:
+    with whole_file(folder / SCHEMA, folder) as temporary:
         metadata = {"config": config_id, "version": version}
-        pq.write_table(trigger_table([], version, 0.0, metadata), temporary)
+        parquet.write(trigger_table([], version, 0.0, metadata), temporary)
 
 
-def _refusal(output: str, reason: str) -> str:
-    return f"cannot write to {output}: {reason}; choose another --output"
+def refusal(output: str, reason: str) -> str:
+    """Return the line that says why a folder cannot be used."""
+    return f"cannot write to {printable(output)}: {reason}; choose another --output"
 
 
 def _probe(folder: Path) -> float:
@@ -204,34 +291,79 @@ def _changed(path: Path) -> float:
         return math.inf
 
 
-def _former_results(folder: Path) -> list[Path]:
+def former_results(folder: Path) -> list[Path]:
     """List what a former run left, interrupted or not.
 
     Raises:
         OutputError: If there are such names, but not the mark of a run of ours.
     """
-    found = [path for path in _files(folder) if _is_ours(path.relative_to(folder))]
+    found = [path for path in _files(folder) if is_ours(path.relative_to(folder))]
     config = folder / CONFIG
     # Nobody else's halves have such names. They are there before the mark is.
     whole = [path for path in found if not _is_half(path)]
     if whole and not (config.is_file() and _first_line(config).startswith(_MARK)):
         name = whole[0].relative_to(folder)
-        raise OutputError(_refusal(str(folder), f"it holds {name}, which no run of ours left"))
+        raise OutputError(refusal(str(folder), f"it holds {name}, which no run of ours left"))
     return [path for path in found if path != config]
 
 
 def _files(folder: Path) -> Iterator[Path]:
     # Only where our names can be: the folder may hold much else.
     yield from (path for path in folder.iterdir() if path.is_file())
-    for name in ("triggers", "segments", "events", "dead_letters", "report"):
+    for name in _FOLDERS:
         yield from sorted(path for path in (folder / name).rglob("*") if path.is_file())
+
+
+def see_clear(folder: Path, output: str) -> None:
+    """See that nothing stands where our files and folders go.
+
+    Raises:
+        OutputError: Something does.
+    """
+    wrong = [folder / name for name in _FIXED if (folder / name).is_dir()]
+    for name in _FOLDERS:
+        inner = [each for each in (folder / name).glob("*") if _LEVEL.fullmatch(each.name)]
+        inner += [each for one in inner for each in one.glob("*") if _LEVEL.fullmatch(each.name)]
+        for path in (folder / name, *inner):
+            if path.is_symlink() or (path.exists() and not path.is_dir()):
+                wrong.append(path)
+    if wrong:
+        path = min(wrong)
+        kind = "a link" if path.is_symlink() else "a folder" if path.is_dir() else "no folder"
+        raise OutputError(refusal(output, f"{path.relative_to(folder)} in it is {kind}"))
+
+
+def trigger_files(folder: Path) -> list[Path]:
+    """List the files of triggers in a folder; other names are not ours."""
+    return _named(folder, "triggers/*/*/*.parquet", _TRIGGERS)
+
+
+def segment_files(folder: Path) -> list[Path]:
+    """List the files of segments that a live job left."""
+    return _named(folder, "segments/*/*/*.parquet", _SEGMENTS)
+
+
+def event_files(folder: Path) -> list[Path]:
+    """List the files of strain that a live job left."""
+    return _named(folder, "events/*/*/*.h5", _EVENTS)
+
+
+def letter_files(folder: Path) -> list[Path]:
+    """List the files of dead letters that a live job left."""
+    return _named(folder, "dead_letters/*/*.jsonl", _LETTERS)
+
+
+def _named(folder: Path, places: str, names: str) -> list[Path]:
+    found = sorted(folder.glob(places))
+    return [path for path in found if re.fullmatch(names, path.relative_to(folder).as_posix())]
 
 
 def _is_half(path: Path) -> bool:
     return _TEMPORARY.fullmatch(path.name) is not None
 
 
-def _is_ours(relative: Path) -> bool:
+def is_ours(relative: Path) -> bool:
+    """Tell whether a name in a folder is one of ours, whole or half."""
     temporary = _TEMPORARY.fullmatch(relative.name)
     name = relative.with_name(temporary[1]) if temporary else relative
     return _OURS.fullmatch(name.as_posix()) is not None
@@ -242,10 +374,11 @@ def _first_line(path: Path) -> str:
         return stream.readline()
 
 
-def _clear(folder: Path, files: list[Path]) -> None:
+def clear(folder: Path, files: list[Path]) -> None:
+    """Remove files of ours, and the folders that they leave empty."""
     for path in files:
         path.unlink(missing_ok=True)
         parent = path.parent
-        while parent != folder and not any(parent.iterdir()):
+        while parent != folder and parent.is_dir() and not any(parent.iterdir()):
             parent.rmdir()
             parent = parent.parent

@@ -119,10 +119,10 @@ class _Publish(beam.DoFn):  # type: ignore[misc]
         try:
             with Spent("publish"):
                 topic, message = self._topic, self._make(element)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             self._refused.inc()
             reason = f"its message cannot be made ({error}): report it to the software's keepers"
-            source = getattr(element, "id", repr(element))
+            source = element.id if isinstance(element, Trigger) else repr(element)
             element = DeadLetter(source, reason, kind=LetterKind.UNPUBLISHABLE)
             topic, message = self._letters, dead_letter_message(element)
         else:

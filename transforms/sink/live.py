@@ -1,29 +1,34 @@
 """WriteLive: the results of a job without end, as files that are closed every minute."""
 
+import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import apache_beam as beam
 from apache_beam.coders import BytesCoder, Coder
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, TimerSpec, on_timer
-from apache_beam.transforms.window import GlobalWindows
 
 from transforms import coders
 from transforms.elements import FINAL, DeadLetter, Segment, Trigger
 from transforms.gps import from_event_micros
 from transforms.sink import minutes
 from transforms.sink.config import SinkConfig
-from transforms.sink.folder import SEGMENTS, resume
+from transforms.sink.folder import SEGMENTS, resume, see_within, storage
+from transforms.sink.stage import Admit
 from transforms.sink.utc import from_unix
-from transforms.sink.writers import Provenance, write_segments
+from transforms.sink.writers import DamagedError, Provenance, write_segments
 
 Add = Callable[[Path, list[Any]], bool]
 """Adds elements to a file; says whether it was written."""
+_LOG = logging.getLogger(__name__)
+_LATEST_NS = 2**63
 _Keyed = tuple[str, tuple[int, bytes]]
 """A file's name; when it is to be written [GPS ns], and an element as bytes."""
 
@@ -33,7 +38,7 @@ class WriteLive(beam.PTransform):  # type: ignore[misc]
     """Write final triggers, segments, dead letters and the loudest events to a folder.
 
     Takes a dictionary of PCollections: ``triggers``, ``segments`` and ``dead_letters``, in
-    any windows. Gives the names of the files, each time one is written.
+    any windows. Gives the names of the files in the folder, each time one is written.
 
     A minute's file is written when the watermark passes the minute's end, and again with all
     that is in it when something comes later. The folder is made ready when the graph is
@@ -45,6 +50,8 @@ class WriteLive(beam.PTransform):  # type: ignore[misc]
     config_text: str
     config_id: str
     version: str
+    job: str = ""
+    """What tells the job from others that have the same configuration."""
 
     def expand(self, results: Any) -> beam.PCollection[str]:
         """Wire each kind of result to its files.
@@ -52,12 +59,15 @@ class WriteLive(beam.PTransform):  # type: ignore[misc]
         Raises:
             OutputError: If the folder cannot be used.
         """
-        folder = resume(self.output, self.config_text, self.config_id, self.version)
+        folder = resume(self.output, self.config_text, self.config_id, self.version, self.job)
         provenance = Provenance(self.config_id, self.version)
-        if not (folder / SEGMENTS).exists():
-            # No rows: it makes a job that has not analysed anything yet readable.
-            write_segments(folder, [], provenance)
+        with storage(self.output):
+            if not (folder / SEGMENTS).exists():
+                # No rows: it makes a job that has not analysed anything yet readable.
+                write_segments(folder, [], provenance)
         final = results["triggers"] | "Final" >> beam.Filter(_is_final).with_output_types(Trigger)
+        results = {**results, "triggers": final} | "Admit" >> Admit()
+        final = results["triggers"]
         streams: dict[str, tuple[Any, Callable[..., _Keyed], Add, Coder]] = {
             "triggers": (final, _by_minute, _AddTriggers(provenance), coders.TriggerCoder()),
             "events": (
@@ -81,7 +91,6 @@ class WriteLive(beam.PTransform):  # type: ignore[misc]
         }
         return [
             elements
-            | f"WholeJob[{name}]" >> beam.WindowInto(GlobalWindows())
             | f"ByFile[{name}]" >> beam.Map(key).with_output_types(_Keyed)
             | f"Write[{name}]" >> beam.ParDo(_Write(str(folder), name, add, coder))
             for name, (elements, key, add, coder) in streams.items()
@@ -114,7 +123,7 @@ def _by_start(segment: Segment) -> _Keyed:
 
 def _by_arrival(letter: DeadLetter, timestamp: Any = beam.DoFn.TimestampParam) -> _Keyed:
     came_ns = from_event_micros(timestamp.micros)
-    if came_ns < 0:  # it has no time of its own, and nothing else told one yet
+    if not 0 <= came_ns < _LATEST_NS:  # it has no time of its own, and nothing told one yet
         came_ns = from_unix(time.time_ns())
     encoded = coders.DeadLetterCoder().encode(letter)
     return minutes.letter_name(came_ns), (minutes.minute_end_ns(came_ns), encoded)
@@ -165,6 +174,7 @@ class _Write(beam.DoFn):  # type: ignore[misc]
         self._coder = coder
         self._elements = Metrics.counter("sink", kind)
         self._files = Metrics.counter("sink", f"{kind}_files")
+        self._damaged = Metrics.counter("sink", "damaged_files")
 
     def process(self, keyed: _Keyed, waiting: Any = _WAITING, close: Any = _TIMER) -> None:
         """Keep an element until its minute is over; that may be at once."""
@@ -179,8 +189,19 @@ class _Write(beam.DoFn):  # type: ignore[misc]
     def write(self, name: Any = beam.DoFn.KeyParam, waiting: Any = _WAITING) -> Iterator[str]:
         """Write the file anew, with all that came since it was written."""
         elements = [self._coder.decode(encoded) for encoded in waiting.read()]
-        path = Path(self._folder, name)
-        if elements and self._add(path, elements):
+        if elements and self._written(Path(self._folder, name), elements):
             self._files.inc()
-            yield str(path)
+            yield name
         waiting.clear()
+
+    def _written(self, path: Path, elements: list[Any]) -> bool:
+        see_within(path, Path(self._folder))
+        try:
+            return self._add(path, elements)
+        except DamagedError as error:
+            # To fail would be to fail again, for ever, and to lose what comes as well.
+            aside = path.with_name(f".{path.name}.{uuid4().hex}.damaged")
+            _LOG.warning("%s; it is now %s", error, aside.name)
+            os.replace(path, aside)
+            self._damaged.inc()
+            return self._add(path, elements)

@@ -5,7 +5,7 @@ A message's key names what it tells of, so that of all messages with one key the
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -16,10 +16,13 @@ from transforms.sink.tables import (
     SEGMENT_COLUMNS,
     TRIGGER_COLUMNS,
     Column,
+    class_probabilities,
+    letter_row,
     segment_row,
     trigger_row,
 )
 from transforms.sink.utc import from_unix
+from transforms.texts import printable
 
 TRIGGERS, SEGMENTS, DEAD_LETTERS = "triggers", "segments", "dead_letters"
 """What is published, by the name under which the graph hands it over."""
@@ -70,7 +73,7 @@ def trigger_message(trigger: Trigger, version: str, emitted_at: float) -> Messag
     """
     arrived_at = to_seconds(from_unix(trigger.arrived_ns)) if trigger.arrived_ns else None
     value = trigger_row(trigger, version, emitted_at) | {
-        "probabilities": dict(trigger.probabilities),
+        "probabilities": class_probabilities(trigger),
         "status": trigger.status,
         "arrived_at": arrived_at,
         "delay": None if arrived_at is None else emitted_at - arrived_at,
@@ -85,12 +88,12 @@ def segment_message(segment: Segment) -> Message:
 
 def dead_letter_message(letter: DeadLetter) -> Message:
     """Give a dead letter's message; its key is checksum and source."""
-    return _message(f"{letter.checksum}|{letter.source}", asdict(letter))
+    return _message(f"{letter.checksum}|{letter.source}", letter_row(letter))
 
 
 def _message(key: str, value: Mapping[str, Any]) -> Message:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Message(key.encode(), text.encode())
+    return Message(printable(key).encode(), text.encode())
 
 
 def message_schema(kind: str) -> dict[str, Any]:

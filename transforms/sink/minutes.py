@@ -4,20 +4,38 @@ Each function adds to a file what is new, and leaves the file alone where nothin
 same elements handed over again, after a fault or a restart, change nothing.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
 import h5py
-import pyarrow.parquet as pq
 
 from transforms.elements import DeadLetter, Segment, Trigger
 from transforms.gps import NANOSECONDS
+from transforms.sink import parquet
 from transforms.sink.folder import whole_file
 from transforms.sink.segments import coalesce
-from transforms.sink.tables import segment_table, trigger_row, trigger_rows_table, unique
+from transforms.sink.tables import (
+    segment_row,
+    segment_table,
+    trigger_row,
+    trigger_rows_table,
+    unique,
+)
 from transforms.sink.utc import gps_now, utc_day
-from transforms.sink.writers import Provenance, letter_lines, segments_of, write_event
+from transforms.sink.writers import (
+    Provenance,
+    hdf5_file,
+    letter_from,
+    letter_lines,
+    lines_of,
+    readable,
+    segment_from,
+    segments_of,
+    write_event,
+)
+from transforms.texts import printable
 
 MINUTE = 60
 """[s], on the grid of GPS time."""
@@ -76,22 +94,27 @@ def add_triggers(path: Path, triggers: Iterable[Trigger], provenance: Provenance
 
     Returns:
         Whether the file was written.
+
+    Raises:
+        DamagedError: What is there is not what was written.
     """
     rows = {}
-    if path.is_file():
-        rows = {row["id"]: row for row in pq.read_table(path, partitioning=None).to_pylist()}
+    if path.exists():
+        with readable(path):
+            there = parquet.read(path).to_pylist()
+            rows = {row["id"]: row for row in there if row["time_ns"] is not None}
     changed = False
     now = gps_now()
     for trigger in unique(triggers):
         row = trigger_row(trigger, provenance.version, now)
-        there = rows.get(trigger.id, {})
-        if {**row, **dict.fromkeys(_WHEN)} != {**there, **dict.fromkeys(_WHEN)}:
+        known = rows.get(trigger.id, {})
+        if {**row, **dict.fromkeys(_WHEN)} != {**known, **dict.fromkeys(_WHEN)}:
             rows[trigger.id] = row
             changed = True
     if changed:
         table = trigger_rows_table(rows.values(), asdict(provenance))
         with whole_file(path) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+            parquet.write(table, temporary)
     return changed
 
 
@@ -100,14 +123,21 @@ def add_segments(path: Path, segments: Iterable[Segment], provenance: Provenance
 
     Returns:
         Whether the file was written.
+
+    Raises:
+        DamagedError: What is there is not what was written.
     """
-    there = segments_of(path) if path.is_file() else []
-    joined = coalesce([*there, *segments])
+    there: list[Segment] = []
+    if path.exists():
+        with readable(path):
+            there = segments_of(path)
+    new = (segment_from(segment_row(each)) for each in segments)  # as they are read again
+    joined = coalesce([*there, *new])
     if joined == there:
         return False
     with whole_file(path) as temporary:
         table = segment_table(joined, asdict(provenance))
-        pq.write_table(table, temporary, compression="zstd")
+        parquet.write(table, temporary)
     return True
 
 
@@ -116,8 +146,16 @@ def add_letters(path: Path, letters: Iterable[DeadLetter]) -> bool:
 
     Returns:
         Whether the file was written.
+
+    Raises:
+        DamagedError: What is there is not what was written.
     """
-    there = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    there: list[str] = []
+    if path.exists():
+        with readable(path):
+            there = lines_of(path)
+            for line in there:
+                letter_from(json.loads(line))
     lines = sorted({*there, *letter_lines(letters)})
     if lines == there:
         return False
@@ -139,20 +177,23 @@ def add_events(
 
     Returns:
         Whether the file was written.
+
+    Raises:
+        DamagedError: What is there is not what was written.
     """
     new = {each.id: each for each in unique(triggers) if each.snippet}
     there = _strain(path)
-    known = there | {each.id: (each.channel, each.snr) for each in new.values()}
+    known = there | {each.id: (printable(each.channel), each.snr) for each in new.values()}
     ranked: dict[str, list[str]] = {}
     for name in sorted(known, key=lambda name: (-known[name][1], name)):
         ranked.setdefault(known[name][0], []).append(name)
     kept = [name for names in ranked.values() for name in names[:loudest]]
     if set(kept) == set(there):
         return False
-    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+    with whole_file(path) as temporary, hdf5_file(temporary) as file:
         file.attrs.update(asdict(provenance))
         if there:
-            with h5py.File(path, "r") as old:
+            with readable(path), h5py.File(path, "r") as old:
                 for name in set(kept) & set(there):
                     old.copy(name, file)
         for name in sorted(set(kept) - set(there)):
@@ -162,9 +203,9 @@ def add_events(
 
 def _strain(path: Path) -> dict[str, tuple[str, float]]:
     """Give channel and SNR of what a file holds, by id."""
-    if not path.is_file():
+    if not path.exists():
         return {}
-    with h5py.File(path, "r") as file:
+    with readable(path), h5py.File(path, "r") as file:
         return {
             name: (str(group.attrs["channel"]), float(group.attrs["snr"]))
             for name, group in file.items()

@@ -18,6 +18,8 @@ from transforms.sink.messages import Message
 _LOG = logging.getLogger(__name__)
 _SLICE_S = 0.2
 """How long to wait at once [s]."""
+_TURN_S = 0.01
+"""How long to wait for one's turn before one looks again [s]."""
 _TELL_S = 10.0
 """Who waits says so this often [s]."""
 _SETTINGS = {
@@ -65,6 +67,7 @@ class Publisher:
         self._config = config
         self._timeout = timeout_seconds
         self._complaint = "no answer"
+        self._polling = threading.Lock()
         own = {**_SETTINGS, "error_cb": self._complain}
         try:
             self._producer = kafka.Producer({**config.client_settings(), **own}, logger=_LOG)
@@ -100,7 +103,7 @@ class Publisher:
         """
         begin = told = time.monotonic()
         while batch.waiting:
-            self._producer.flush(_SLICE_S)
+            self._poll(batch)
             now = time.monotonic()
             if batch.waiting and now - begin > self._timeout:
                 self._fail(f"nothing for {self._timeout:g} s; {self._complaint}")
@@ -110,6 +113,16 @@ class Publisher:
                 _LOG.warning("Kafka at %s: %s; %s", self._config.brokers, counts, self._complaint)
         if batch.error:
             self._fail(batch.error)
+
+    def _poll(self, batch: Batch) -> None:
+        """Have what is known of messages told; not that of all: others send on and on."""
+        # One thread at a time: each is told of everybody's messages, and the others look here.
+        if self._polling.acquire(timeout=_TURN_S):
+            try:
+                if batch.waiting:
+                    self._producer.poll(_SLICE_S)
+            finally:
+                self._polling.release()
 
     def _complain(self, error: kafka.KafkaError) -> None:
         self._complaint = error.str()

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from transforms.elements import Segment, Trigger
+from transforms.elements import DeadLetter, Segment, Trigger
 from transforms.gps import to_seconds
+from transforms.texts import printable
 
 
 @dataclass(frozen=True)
@@ -119,9 +121,12 @@ def trigger_row(trigger: Trigger, version: str, emitted_at: float) -> dict[str, 
     Returns:
         Column to value: text, integers, finite floats, lists of them or None, so that JSON can
         hold it.
+
+    Raises:
+        ValueError: A number is not finite, or too large.
     """
     data_time = to_seconds(trigger.data_time_ns)
-    row = {
+    given: dict[str, Any] = {
         "time": to_seconds(trigger.time_ns),
         "start_time": to_seconds(trigger.start_ns),
         "end_time": to_seconds(trigger.end_ns),
@@ -129,7 +134,7 @@ def trigger_row(trigger: Trigger, version: str, emitted_at: float) -> dict[str, 
         "wdf_index": trigger.wdf_index_array.tolist(),
         "wdf_value": trigger.wdf_value_array.tolist(),
         "score": None if math.isnan(trigger.score) else trigger.score,
-        "probabilities": json.dumps(dict(trigger.probabilities)),
+        "probabilities": json.dumps(class_probabilities(trigger)),
         "far": None,
         "dq": ",".join(trigger.dq),
         "version": version,
@@ -137,10 +142,38 @@ def trigger_row(trigger: Trigger, version: str, emitted_at: float) -> dict[str, 
         "emitted_at": emitted_at,
         "latency": emitted_at - data_time,
     }
-    return {
-        column.name: row[column.name] if column.name in row else getattr(trigger, column.name)
+    row = {
+        column.name: given[column.name] if column.name in given else getattr(trigger, column.name)
         for column in TRIGGER_COLUMNS
     }
+    return {name: _published(name, value) for name, value in row.items()}
+
+
+def class_probabilities(trigger: Trigger) -> dict[str, float]:
+    """Return the probability of each class, by its name.
+
+    Raises:
+        ValueError: One is not finite.
+    """
+    named = {printable(name): value for name, value in trigger.probabilities}
+    return {name: _published("probabilities", value) for name, value in named.items()}
+
+
+def _published(name: str, value: Any) -> Any:
+    """Return what is written of a value.
+
+    Raises:
+        ValueError: No table can hold it, and JSON neither.
+    """
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{name} is {value}, which neither JSON nor a table may hold")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError(f"{name} is {value}, beyond what JSON's readers and tables hold")
+    if isinstance(value, list) and not np.isfinite(value).all():
+        raise ValueError(f"{name} is not finite, which neither JSON nor a table may hold")
+    return value
 
 
 def trigger_table(
@@ -179,14 +212,23 @@ def text_widths(columns: Iterable[Column], rows: Iterable[Mapping[str, Any]]) ->
 
 
 def segment_row(segment: Segment) -> dict[str, Any]:
-    """Give what is published of one segment, in the order of ``SEGMENT_COLUMNS``."""
+    """Give what is published of one segment, in the order of ``SEGMENT_COLUMNS``.
+
+    Raises:
+        ValueError: A time is too large.
+    """
     row = {
         **vars(segment),
         "kind": segment.kind.value,
         "start_time": to_seconds(segment.start_ns),
         "end_time": to_seconds(segment.end_ns),
     }
-    return {column.name: row[column.name] for column in SEGMENT_COLUMNS}
+    return {column.name: _published(column.name, row[column.name]) for column in SEGMENT_COLUMNS}
+
+
+def letter_row(letter: DeadLetter) -> dict[str, str]:
+    """Return what is published of one dead letter."""
+    return {name: printable(str(value)) for name, value in vars(letter).items()}
 
 
 def segment_table(segments: Iterable[Segment], metadata: Mapping[str, str]) -> pa.Table:

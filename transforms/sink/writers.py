@@ -2,7 +2,8 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,19 @@ from typing import Any
 import h5py
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from transforms.elements import DeadLetter, Segment, SingleArray, Trigger
 from transforms.gps import to_seconds
 from transforms.kinds import LetterKind, SegmentKind, gap_kind
-from transforms.sink import folder
+from transforms.sink import folder, parquet
 from transforms.sink.segments import coalesce, segwizard
-from transforms.sink.tables import segment_table, trigger_row, trigger_table
+from transforms.sink.tables import letter_row, segment_table, trigger_row, trigger_table
 from transforms.sink.utc import gps_now
+from transforms.texts import printable
+
+
+class DamagedError(folder.OutputError):
+    """A file among the results that is not what this software writes."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +71,8 @@ def write_triggers(
     """
     path = output / name
     table = trigger_table(triggers, provenance.version, gps_now(), asdict(provenance))
-    with folder.whole_file(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    with folder.whole_file(path, output) as temporary:
+        parquet.write(table, temporary)
     return path
 
 
@@ -81,13 +86,14 @@ def write_segments(output: Path, segments: Iterable[Segment], provenance: Proven
     channels = defaultdict(list)
     for segment in joined:
         channels[segment.ifo, segment.channel].append(segment)
-    for (ifo, channel), stretches in channels.items():
-        with folder.whole_file(output / folder.analysed_name(ifo, channel)) as temporary:
+    for each, name in folder.analysed_names(channels).items():
+        stretches = channels[each]
+        with folder.whole_file(output / name, output) as temporary:
             temporary.write_text(segwizard(stretches), encoding="utf-8")
     path = output / folder.SEGMENTS
-    with folder.whole_file(path) as temporary:
+    with folder.whole_file(path, output) as temporary:
         table = segment_table(joined, asdict(provenance))
-        pq.write_table(table, temporary, compression="zstd")
+        parquet.write(table, temporary)
     return path
 
 
@@ -99,14 +105,14 @@ def write_dead_letters(output: Path, letters: Iterable[DeadLetter]) -> Path:
     """
     lines = sorted(letter_lines(letters))
     path = output / folder.DEAD_LETTERS
-    with folder.whole_file(path) as temporary:
+    with folder.whole_file(path, output) as temporary:
         temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return path
 
 
 def letter_lines(letters: Iterable[DeadLetter]) -> list[str]:
     """Give each dead letter as a JSON object in one line."""
-    return [json.dumps(asdict(letter), ensure_ascii=False) for letter in letters]
+    return [json.dumps(letter_row(letter), ensure_ascii=False) for letter in letters]
 
 
 def write_events(output: Path, triggers: Iterable[Trigger], provenance: Provenance) -> Path:
@@ -120,12 +126,25 @@ def write_events(output: Path, triggers: Iterable[Trigger], provenance: Provenan
     """
     path = output / folder.EVENTS
     loudest_first = sorted(triggers, key=lambda each: (each.channel, -each.snr, each.id))
-    with folder.whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+    with folder.whole_file(path, output) as temporary, hdf5_file(temporary) as file:
         file.attrs.update(asdict(provenance))
         for trigger in loudest_first:
             if trigger.snippet and trigger.id not in file:
                 write_event(file.create_group(trigger.id), trigger, provenance.version)
     return path
+
+
+@contextmanager
+def hdf5_file(path: Path) -> Iterator[h5py.File]:
+    """Give an HDF5 file in memory, whose bytes are written when it is complete.
+
+    HDF5 itself ends the process where a disk is full. What is kept is bounded by ``loudest``.
+    """
+    with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
+        yield file
+        file.flush()
+        image = file.id.get_file_image()
+    path.write_bytes(image)
 
 
 def write_event(group: Any, trigger: Trigger, version: str) -> None:
@@ -136,8 +155,8 @@ def write_event(group: Any, trigger: Trigger, version: str) -> None:
     whitened = group.create_dataset("whitened", data=trigger.snippet_array)
     whitened.attrs.update(
         {
-            "name": f"{trigger.channel} whitened",
-            "channel": trigger.channel,
+            "name": f"{row['channel']} whitened",
+            "channel": row["channel"],
             "unit": "",
             "x0": to_seconds(trigger.snippet_start_ns),
             "dx": 1 / trigger.snippet_rate,
@@ -150,30 +169,77 @@ def read_triggers(output: str | Path) -> pa.Table:
     """Read all triggers of an output folder, by time, then id.
 
     Raises:
-        OutputError: If there are none of our results.
+        OutputError: If there are none of our results, or a file is damaged.
     """
-    path = _existing(output, folder.SCHEMA).parent
-    table = pq.read_table(path, partitioning=None)
+    first = _existing(output, folder.SCHEMA)
+    with readable(first):
+        schema = parquet.read_schema(first)
+    tables = [schema.empty_table()]
+    for path in folder.trigger_files(Path(output)):
+        with readable(path):
+            tables.append(_fitted(parquet.read(path), schema))
+    table = pa.concat_tables(tables).combine_chunks()
     return table.sort_by([("time_ns", "ascending"), ("id", "ascending")])
+
+
+def _fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return a table with the columns of a schema; another version's may lack some.
+
+    Raises:
+        KeyError: It lacks what every version has.
+    """
+    for name in ("id", "time_ns", "channel", "snr"):
+        table.schema.field(name)
+    columns = [
+        table[field.name].cast(field.type)
+        if field.name in table.column_names
+        else pa.nulls(len(table), field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Tell of a file that cannot be read in one line.
+
+    Raises:
+        DamagedError: It is not what this software writes.
+        OutputError: The storage does not give it.
+    """
+    name = printable(str(path))
+    if path.is_dir():  # Arrow takes it for a data set
+        raise DamagedError(f"{name}: it is a folder; move it away")
+    try:
+        yield
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        # Arrow, HDF5 and JSON know many ways to say that a file is not what we wrote.
+        if isinstance(error, OSError) and error.errno:
+            raise folder.OutputError(f"{name}: {folder.said(error)}") from error
+        text = f"{name}: damaged, or not of this software; move it away, or run wavefier again"
+        raise DamagedError(text) from error
 
 
 def read_segments(output: str | Path) -> list[Segment]:
     """Read the segments of an output folder, by detector, channel and time.
 
     Raises:
-        OutputError: If there are none of our results.
+        OutputError: If there are none of our results, or a file is damaged.
     """
     first = _existing(output, folder.SEGMENTS)
-    files = [first, *first.parent.glob("*/*/*-SEGMENTS-*.parquet")]
-    return coalesce(each for path in files for each in segments_of(path))
+    segments = []
+    for path in (first, *folder.segment_files(Path(output))):
+        with readable(path):
+            segments += segments_of(path)
+    return coalesce(segments)
 
 
 def segments_of(path: Path) -> list[Segment]:
     """Read the segments of one file."""
     columns = [field.name for field in fields(Segment)]
     # A file of an older version lacks the kind.
-    there = [name for name in columns if name in pq.read_schema(path).names]
-    rows = pq.read_table(path, columns=there, partitioning=None).to_pylist()
+    there = [name for name in columns if name in parquet.read_schema(path).names]
+    rows = parquet.read(path, there).to_pylist()
     return [segment_from(row) for row in rows]
 
 
@@ -181,33 +247,50 @@ def segment_from(row: Mapping[str, Any]) -> Segment:
     """Return the segment of a published row, or of one that lacks its kind."""
     values = {field.name: row[field.name] for field in fields(Segment) if field.name in row}
     usual = SegmentKind.ANALYSED if values["analysed"] else gap_kind(values["reason"])
-    return Segment(**{**values, "kind": SegmentKind(values.get("kind") or usual)})
+    kind = values.get("kind")
+    # A newer version may know more of them.
+    known = SegmentKind(kind) if kind in frozenset(SegmentKind) else usual
+    return Segment(**{**values, "kind": known})
 
 
 def read_dead_letters(output: str | Path) -> list[DeadLetter]:
-    """Read the dead letters of an output folder; none if there is no file of them."""
-    files = [
-        Path(output) / folder.DEAD_LETTERS,
-        *sorted(Path(output).glob("dead_letters/*/DEAD_LETTERS-*.jsonl")),
-    ]
-    texts = [path.read_text(encoding="utf-8") for path in files if path.is_file()]
+    """Read the dead letters of an output folder; none if there is no file of them.
+
+    Raises:
+        OutputError: If a file is damaged.
+    """
+    letters = []
+    for path in (Path(output) / folder.DEAD_LETTERS, *folder.letter_files(Path(output))):
+        if path.exists():
+            with readable(path):
+                letters += [letter_from(json.loads(line)) for line in lines_of(path)]
     # Live, a letter may stand in two minutes, after a fault.
-    lines = dict.fromkeys(line for text in texts for line in text.splitlines())
-    return [_letter(json.loads(line)) for line in lines]
+    return list(dict.fromkeys(letters))
 
 
-def _letter(row: Mapping[str, str]) -> DeadLetter:
-    kind = row.get("kind", LetterKind.OTHER)
-    return DeadLetter(row["source"], row["reason"], row["checksum"], LetterKind(kind))
+def lines_of(path: Path) -> list[str]:
+    """Read the lines of a file, which end as JSON's do: there are more ends of lines in texts."""
+    return [line for line in path.read_text(encoding="utf-8").split("\n") if line]
+
+
+def letter_from(row: Mapping[str, str]) -> DeadLetter:
+    """Return the dead letter of a published row."""
+    kind = row.get("kind", "")
+    # An older version wrote none, a newer one may know more.
+    known = LetterKind(kind) if kind in frozenset(LetterKind) else LetterKind.OTHER
+    return DeadLetter(row["source"], row["reason"], row["checksum"], known)
 
 
 def read_events(output: str | Path) -> dict[str, Event]:
-    """Read the loudest triggers' whitened strain, by id; none if there is no file of it."""
-    files = [Path(output) / folder.EVENTS, *Path(output).glob("events/*/*/*-EVENTS-*.h5")]
+    """Read the loudest triggers' whitened strain, by id; none if there is no file of it.
+
+    Raises:
+        OutputError: If a file is damaged.
+    """
     events = {}
-    for path in files:
-        if path.is_file():
-            with h5py.File(path, "r") as file:
+    for path in (Path(output) / folder.EVENTS, *folder.event_files(Path(output))):
+        if path.exists():
+            with readable(path), h5py.File(path, "r") as file:
                 events.update({name: _read_event(name, group) for name, group in file.items()})
     return events
 
@@ -232,12 +315,15 @@ def read_provenance(output: str | Path) -> Provenance:
     Raises:
         OutputError: If there are none of our results.
     """
-    metadata = pq.read_schema(_existing(output, folder.SCHEMA)).metadata
-    return Provenance(metadata[b"config"].decode(), metadata[b"version"].decode())
+    path = _existing(output, folder.SCHEMA)
+    with readable(path):
+        metadata = parquet.read_schema(path).metadata or {}
+        return Provenance(metadata[b"config"].decode(), metadata[b"version"].decode())
 
 
 def _existing(output: str | Path, name: str) -> Path:
     path = Path(output) / name
-    if not path.is_file():
-        raise folder.OutputError(f"no results in {output}: {name} is missing; run wavefier first")
+    if not path.exists():
+        where = printable(str(output))
+        raise folder.OutputError(f"no results in {where}: {name} is missing; run wavefier first")
     return path

@@ -1,6 +1,7 @@
 """How figures are drawn: one style, as SVG of the page's own colours or as PNG for anywhere."""
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
@@ -50,7 +51,9 @@ def drawing(width: float, height: float, *, page: bool = True) -> Iterator[Figur
         height: [inch].
         page: Whether it takes its colours from a page; else it is drawn for white.
     """
-    with mpl.rc_context():
+    with mpl.rc_context(), warnings.catch_warnings():
+        # Only the room that a text takes is guessed then; a page's reader has more fonts.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         mpl.rcdefaults()  # whoever imported gwpy has its style, and others have theirs
         mpl.rcParams.update(_STYLE)
         if not page:

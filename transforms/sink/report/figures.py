@@ -24,6 +24,8 @@ from transforms.sink.writers import Event
 POINTS = 20_000
 """The most triggers that a map shows."""
 SHOWN_CHANNELS = 8
+LONGEST = 48
+"""Characters of a name or reason in a figure; the tables have all."""
 SPANS = (0.5, 2.0)
 """Lengths of the two views of an event [s]."""
 _REASONS = ("#d55e00", "#e69f00", "#cc79a7", "#b5a642", "#8c564b")
@@ -127,15 +129,23 @@ def segment_bars(results: Results, name: str) -> str:
             for row, channel in enumerate(channels):
                 bars = _bars([each for each in members if each.channel == channel], origin, seconds)
                 axes.broken_barh(bars, (row - 0.32, 0.64), facecolors=colour, rasterized=True)
-            axes.bar(0, 0, color=colour, label=kind)
+            axes.bar(0, 0, color=colour, label=_short(kind))
         axes.set(xlim=(0, (end - origin) / seconds or 1), xlabel=_since(unit, origin))
-        axes.set_yticks(range(len(channels)), channels)
+        axes.set_yticks(range(len(channels)), [_short(channel) for channel in channels])
         axes.set_ylim(len(channels) - 0.5, -0.5)
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
         if kinds:
             figure.legend(loc="outside upper left", ncols=4, handlelength=1, handleheight=1)
         return svg(figure, name, "Stretches analysed and not analysed of each channel")
+
+
+def _short(text: str) -> str:
+    """Return a text as a figure has room for it, in one line."""
+    line = " ".join(text.split())
+    # Matplotlib leaves out of a legend what begins with an underscore.
+    shown = f" {line}" if line.startswith("_") else line
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 3]}..."
 
 
 def _kinds(segments: list[Segment]) -> dict[str, tuple[str, list[Segment]]]:
@@ -170,7 +180,9 @@ def snr_distribution(results: Results, name: str) -> str:
                 seen = louder > 0
                 colour, dash = COLOURS[number % 8], ("-", "--")[number % 2]
                 rate = louder[seen] / hours
-                axes.step(grid[seen], rate, where="pre", color=colour, ls=dash, label=channel)
+                axes.step(
+                    grid[seen], rate, where="pre", color=colour, ls=dash, label=_short(channel)
+                )
         axes.set(xscale="log", yscale="log", xlabel="SNR", ylabel="louder triggers an hour")
         axes.set_xlim(grid[0] / 1.03, top * 1.03)
         for axis in (axes.xaxis, axes.yaxis):

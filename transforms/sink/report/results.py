@@ -38,7 +38,9 @@ class Results:
         config = output / folder.CONFIG
         return cls(
             provenance=writers.read_provenance(output),
-            config_text=config.read_text(encoding="utf-8") if config.is_file() else "",
+            config_text=config.read_text(encoding="utf-8", errors="replace")
+            if config.is_file()
+            else "",
             triggers=writers.read_triggers(output),
             segments=writers.read_segments(output),
             dead_letters=writers.read_dead_letters(output),
