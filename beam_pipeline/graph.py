@@ -1,5 +1,6 @@
 """The graph: five stages, the same for a few files and for an observing run."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -81,7 +82,8 @@ def build_archive(
     minimum_ns = config.whiten.minimum_seconds * NANOSECONDS
     read = (
         pipeline
-        | "Files" >> beam.Create(list(job.files))
+        # As bytes: a name need not be text.
+        | "Files" >> beam.Create([os.fsencode(file) for file in job.files])
         | "Ingest"
         >> ReadArchive(config.ingest, reach(config), minimum_ns, job.start_ns, job.end_ns)
     )

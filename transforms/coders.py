@@ -26,6 +26,9 @@ TaggedDeadLetter: TypeAlias = TaggedOutput[Literal["dead_letters"], elements.Dea
 _FIELDS = FastPrimitivesCoder()
 VERSION = 2
 """Of the format; whoever changes the fields of an element counts it up."""
+_NAMES = -VERSION
+"""Of the same format where a text is not UTF-8: it stands as a mark and its bytes."""
+_MARK = "\0bytes"
 
 
 def event_time(gps_ns: int) -> Timestamp:
@@ -49,7 +52,11 @@ class ElementCoder(Coder):  # type: ignore[misc]
 
     def encode(self, value: Any) -> bytes:
         """Return the bytes of one element."""
-        encoded: bytes = _FIELDS.encode((VERSION, *_packed(value)))
+        packed = _packed(value)
+        try:
+            encoded: bytes = _FIELDS.encode((VERSION, *packed))
+        except UnicodeEncodeError:  # the name of a file need not be text
+            encoded = _FIELDS.encode((_NAMES, *_escaped(packed)))
         return encoded
 
     def decode(self, encoded: bytes) -> Any:
@@ -59,6 +66,8 @@ class ElementCoder(Coder):  # type: ignore[misc]
             ValueError: Another version wrote them.
         """
         version, *values = _FIELDS.decode(encoded)
+        if version == _NAMES:
+            version, values = VERSION, _restored(tuple(values))
         if version != VERSION:
             raise ValueError(f"{self.element.__name__} of version {version}, not {VERSION}")
         return _unpacked(self.element, values)
@@ -95,6 +104,23 @@ def _unpacked(element: type, values: Sequence[Any]) -> Any:
         else:
             fields[place] = kind(fields[place])
     return element(*fields)
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_escaped(item) for item in value)
+    if isinstance(value, str):
+        encoded = value.encode("utf-8", "surrogatepass")
+        return value if encoded.decode("utf-8", "ignore") == value else (_MARK, encoded)
+    return value
+
+
+def _restored(value: Any) -> Any:
+    if not isinstance(value, tuple):
+        return value
+    if len(value) == 2 and value[0] == _MARK:
+        return value[1].decode("utf-8", "surrogatepass")
+    return tuple(_restored(item) for item in value)
 
 
 @cache

@@ -105,9 +105,10 @@ class InspectFile(beam.DoFn):  # type: ignore[misc]
     def __init__(self, config: IngestConfig) -> None:
         self._config = config
 
-    def process(self, path: str) -> Iterator[Span | TaggedDeadLetter]:
-        """Inspect one file."""
+    def process(self, name: str | bytes) -> Iterator[Span | TaggedDeadLetter]:
+        """Inspect one file; its name may come as bytes, as it need not be text."""
         self.files.inc()
+        path = os.fsdecode(name)
         try:
             spans = formats.inspect(path, self._config)
         except DataError as error:
