@@ -13,7 +13,7 @@ from beam_pipeline.config import PipelineConfig, load_config
 from beam_pipeline.doctor import examine
 from beam_pipeline.exits import DATA_PROBLEM, DONE, USAGE, DataProblem, UserError
 from beam_pipeline.graph import ArchiveJob, run_archive
-from beam_pipeline.options import beam_options, in_process
+from beam_pipeline.options import beam_options, in_process, see_runner
 from beam_pipeline.streams import one_line
 from models.artefact import ArtefactError
 from transforms import times
@@ -45,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
     job = ArchiveJob(files, output_of(options.output, config), *_span(options))
     try:
         beam_options(options.beam)
+        see_runner(options.beam)
         with progress.shown(), _one_line(options):
             run_archive(job, config, options.beam)
     except (OutputError, ArtefactError) as error:

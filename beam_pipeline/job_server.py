@@ -63,21 +63,15 @@ def flink_options(
 
     Args:
         words: Options as typed.
-        jar: The job server's, where neither options nor the environment name it.
         master: Address of a cluster's REST interface; None: Flink inside the job server.
-
-    Raises:
-        JobServerError: The jar or Java is missing.
+        jar: The job server's, where neither options nor the environment name it.
     """
     given = typed(words)
     own = {
         "flink_master": master or EMBEDDED,
         "flink_version": FLINK_SERIES,
-        "flink_job_server_jar": _jar(given.get("flink_job_server_jar"), jar),
+        "flink_job_server_jar": os.environ.get(JAR_VARIABLE) or str(jar),
     }
-    java = given.get("job_server_java_launcher", "java")
-    if not shutil.which(java):
-        raise JobServerError(f"no {java} here, which Flink's job server needs: install Java 17")
     opened = [f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in _OPENED]
     # Each for itself: Java takes two in one word for one, and opens nothing.
     properties = [] if "job_server_jvm_properties" in given else [*opened, _temporary_folder()]
@@ -85,6 +79,24 @@ def flink_options(
         *(f"--{name}={value}" for name, value in own.items() if name not in given),
         *(f"--job_server_jvm_properties={each}" for each in properties),
     ]
+
+
+def see_installed(words: Sequence[str]) -> None:
+    """See that the job server and Java are here.
+
+    Raises:
+        JobServerError: One of them is not.
+    """
+    given = typed(words)
+    path = given["flink_job_server_jar"]
+    if "://" not in path and not Path(path).is_file():
+        raise JobServerError(
+            f"no job server at {path}: build it with make flink-jar, or name one with"
+            f" --flink_job_server_jar or {JAR_VARIABLE}, or a running one with --job_endpoint"
+        )
+    java = given.get("job_server_java_launcher", "java")
+    if not shutil.which(java):
+        raise JobServerError(f"no {java} here, which Flink's job server needs: install Java 17")
 
 
 def see_those_named(words: Sequence[str], master: str | None = None) -> None:
@@ -96,16 +108,6 @@ def see_those_named(words: Sequence[str], master: str | None = None) -> None:
     given = typed(words)
     _see("--flink_master", master or given.get("flink_master"))
     _see("--job_endpoint", given.get("job_endpoint"))
-
-
-def _jar(named: str | None, usual: Path) -> str:
-    path = named or os.environ.get(JAR_VARIABLE) or str(usual)
-    if "://" in path or Path(path).is_file():
-        return path
-    raise JobServerError(
-        f"no job server at {path}: build it with make flink-jar, or name one with"
-        f" --flink_job_server_jar or {JAR_VARIABLE}, or a running one with --job_endpoint"
-    )
 
 
 def _temporary_folder() -> str:

@@ -42,6 +42,7 @@ def live_options(master: str | None, workers: str, rest: Sequence[str]) -> list[
         job_server.see_those_named(rest, master)
         if runner == FLINK:
             own += job_server.flink_options(rest, master, JOB_SERVER)
+            job_server.see_installed([*own, *rest])
     except job_server.JobServerError as error:
         raise OptionError(error) from error
     return [*stream_options(workers, rest), *own, *rest]

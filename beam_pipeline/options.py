@@ -28,8 +28,7 @@ def beam_options(arguments: Sequence[str]) -> PipelineOptions:
         arguments: As typed, for example ``--runner=FlinkRunner``.
 
     Raises:
-        OptionError: An option is unknown, or has a value that it cannot have; or what the
-            runner needs is missing.
+        OptionError: An option is unknown, or has a value that it cannot have.
     """
     typed = checked(arguments)
     runner = job_server.typed(typed).get("runner")
@@ -40,15 +39,26 @@ def beam_options(arguments: Sequence[str]) -> PipelineOptions:
         _refuse_those_of_flink(typed)
         others = [word for word in typed if not word.startswith("--runner=")]
         return PipelineOptions([f"--runner={IN_PROCESS}", *others])
+    if runner == FLINK:
+        typed = [*job_server.flink_options(typed), *typed]
+    elif runner == PORTABLE and "job_endpoint" not in job_server.typed(typed):
+        raise OptionError(f"--runner {PORTABLE} needs --job_endpoint=HOST:PORT")
+    return PipelineOptions(typed)
+
+
+def see_runner(arguments: Sequence[str]) -> None:
+    """See that what a runner needs is here, and that its servers answer.
+
+    Raises:
+        OptionError: Something is missing; or an option is none.
+    """
+    typed = checked(arguments)
     try:
-        if runner == FLINK:
-            typed = [*job_server.flink_options(typed), *typed]
-        elif runner == PORTABLE and "job_endpoint" not in job_server.typed(typed):
-            raise OptionError(f"--runner {PORTABLE} needs --job_endpoint=HOST:PORT")
         job_server.see_those_named(typed)
+        if job_server.typed(typed).get("runner") == FLINK:
+            job_server.see_installed([*job_server.flink_options(typed), *typed])
     except job_server.JobServerError as error:
         raise OptionError(error) from error
-    return PipelineOptions(typed)
 
 
 def in_process(arguments: Sequence[str]) -> bool:

@@ -200,7 +200,7 @@ def test_bad_files_are_one_line_each_and_the_rest_is_analysed(tmp_path, data, ca
     said = capsys.readouterr().err.splitlines()
     for file in files:
         assert len([line for line in said if str(file) in line]) == 1, file
-    assert len([line for line in said if "already covered" in line]) == 1
+    assert len([line for line in said if "named stand there twice" in line]) == 1
     assert len(said) == len(files) + 1
     assert loudest(tmp_path / "out", "H1")["snr"] >= 10
 
