@@ -27,6 +27,8 @@ def read(words: Sequence[str]) -> argparse.Namespace:
         _refuse_impossible(word)
     parser, commands = _parser()
     if not words or words[0] not in commands:
+        if words and words[0].startswith("-") and words[0] not in ("-h", "--help", "--version"):
+            raise UserError(f"{words[0]}: name the command first; see wavefier --help")
         parser.parse_args(list(words[:1]))
         raise UserError("name a command; see wavefier --help")
     name, command = words[0], commands[words[0]]

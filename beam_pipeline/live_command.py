@@ -51,14 +51,15 @@ def run_live(options: argparse.Namespace, rest: Sequence[str], config: PipelineC
     observed = _observed(options)
     _check(options)
     try:
+        typed_options = checked(rest)
         kafka = KafkaConfig(options.brokers, options.kafka_config or "")
         topics = tuple(options.topic)
         job = LiveJob(
             kafka, topics, options.group, options.start, options.publish, options.output or ""
         )
-        typed_name = typed(rest).get("job_name")
+        typed_name = typed(typed_options).get("job_name")
         name = typed_name or f"wavefier-live-{options.group}"
-        given = [*([] if typed_name else [f"--job_name={name}"]), *checked(rest)]
+        given = [*([] if typed_name else [f"--job_name={name}"]), *typed_options]
         _see_topics(job, options.make_topics, options.patience)
         if options.application:
             beam_options = [*stream_options(POOL, given), *given]
