@@ -15,6 +15,7 @@ from beam_pipeline.exits import DATA_PROBLEM, DONE, USAGE, DataProblem, UserErro
 from beam_pipeline.graph import ArchiveJob, run_archive
 from beam_pipeline.options import beam_options, in_process, see_runner
 from beam_pipeline.streams import one_line
+from beam_pipeline.surroundings import quiet_threads
 from models.artefact import ArtefactError
 from transforms import times
 from transforms.gps import to_seconds
@@ -96,13 +97,15 @@ def _one_line(options: argparse.Namespace) -> Iterator[None]:
 
     A fault of this software, in this process, stays what it is.
     """
+    local = in_process(options.beam)
     try:
-        yield
+        with quiet_threads(verbose=local or options.verbose):
+            yield
     except (UserError, OutputError, ArtefactError, BrokenPipeError):
         raise
     except Exception as error:
         found = failure.of(error)
-        if not found.of_surroundings and in_process(options.beam):
+        if not found.of_surroundings and local:
             raise
         more = "" if options.verbose else " (--verbose tells more)"
         raise DataProblem(f"the run has failed: {found}{more}") from error

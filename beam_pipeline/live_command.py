@@ -20,6 +20,7 @@ from beam_pipeline.job_server import typed
 from beam_pipeline.live import LiveJob, build_live
 from beam_pipeline.live_options import live_options, stream_options
 from beam_pipeline.options import OptionError, checked
+from beam_pipeline.surroundings import quiet_threads
 from beam_pipeline.workers import pool
 from models.artefact import ArtefactError
 from transforms.broker import (
@@ -69,6 +70,7 @@ def run_live(options: argparse.Namespace, rest: Sequence[str], config: PipelineC
             logs = options.logs or Path(stack.enter_context(tempfile.TemporaryDirectory()))
             workers = stack.enter_context(pool(logs, observed.environment()))
             beam_options = live_options(options.flink_master, workers, given)
+            stack.enter_context(quiet_threads(options.verbose))
             _run(job, config, beam_options, _Watched(options.flink_master, name))
     except MISTAKES as error:
         raise UserError(error) from error

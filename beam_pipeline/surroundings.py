@@ -2,6 +2,9 @@
 
 import logging
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from beam_pipeline import loopback, temporary
 from transforms.observe import journal
@@ -20,6 +23,21 @@ def prepare(verbose: bool, json_logs: bool) -> None:
         journal.write(JSON)
     loopback.spare()
     temporary.gather()
+
+
+@contextmanager
+def quiet_threads(verbose: bool) -> Iterator[None]:
+    """Keep what ends the client's threads off the terminal: the job's own end says why.
+
+    gRPC's threads end with tracebacks where a job server does.
+    """
+    before = threading.excepthook
+    if not verbose:
+        threading.excepthook = lambda _: None
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def _quiet(verbose: bool) -> None:

@@ -284,6 +284,18 @@ def command(*words, **kwargs):
     )
 
 
+@pytest.mark.timeout(200)
+def test_a_job_server_that_does_not_start_is_one_line(tmp_path, data, java):
+    (file,) = data.glob("H-H1_LOSC*")
+    jar = tmp_path / "job-server.jar"
+    jar.write_text("no jar")
+    words = ["--runner=FlinkRunner", f"--flink_job_server_jar={jar}"]
+    done = command("run", file, "--output", tmp_path / "out", *words)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"wavefier: the run has failed: ")
+    assert done.stderr.count(b"\n") == 1
+
+
 def test_words_that_are_not_text_are_told_on_any_terminal():
     done = command(b"report", b"caf\xe9\n\xc3\xbc", env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert done.returncode == 2
