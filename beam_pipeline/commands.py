@@ -19,7 +19,7 @@ from beam_pipeline.surroundings import quiet_threads
 from models.artefact import ArtefactError
 from transforms import times
 from transforms.gps import to_seconds
-from transforms.kinds import SegmentKind
+from transforms.kinds import LetterKind, SegmentKind
 from transforms.sink import folder, writers
 from transforms.sink.folder import OutputError
 from transforms.sink.segments import livetime
@@ -154,7 +154,8 @@ def _summary(output: str, page: Path, rows: int) -> int:
     nothing = not any(segment.analysed for segment in segments)
     if nothing:
         streams.complain("nothing was analysed")
-    return DATA_PROBLEM if letters or nothing else DONE
+    faults = any(letter.kind is not LetterKind.NOTE for letter in letters)
+    return DATA_PROBLEM if faults or nothing else DONE
 
 
 def _say(text: str) -> None:

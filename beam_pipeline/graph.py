@@ -1,22 +1,25 @@
 """The graph: five stages, the same for a few files and for an observing run."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.transforms.window import TimestampedValue
 
 from beam_pipeline import progress
 from beam_pipeline.config import PipelineConfig
 from beam_pipeline.version import own_version
 from transforms.classify.stage import Classify
+from transforms.coders import timed
 from transforms.detect.bank import bank_for
+from transforms.detect.sessions import Sessions
 from transforms.detect.stage import Detect
-from transforms.elements import Block, BlockPlan
+from transforms.elements import Block, BlockPlan, Segment, Trigger
 from transforms.gps import NANOSECONDS
 from transforms.ingest.archive import ReadArchive
-from transforms.ingest.plan import Reach
+from transforms.ingest.plan import EVERYTHING, Reach, Within
 from transforms.sink.archive import WriteArchive
 from transforms.whiten.stage import Whiten
 from transforms.whiten.whitening import future_needed, past_needed
@@ -58,15 +61,22 @@ class Analyse(beam.PTransform):  # type: ignore[misc]
     """Blocks to triggers and analysed segments: what live and archive share."""
 
     config: PipelineConfig
+    within: Within = EVERYTHING
+    """Triggers elsewhere are not given."""
 
     def expand(self, blocks: Any) -> Any:
         """Wire whitening, detection and classification: ``triggers`` and ``segments``."""
         science = self.config
         white = blocks | "Whiten" >> Whiten(science.whiten, margin_ns(science))
-        triggers = (
-            white.whitened
-            | "Detect" >> Detect(science.detect, science.whiten.low_frequency, science.id)
-            | "Classify" >> Classify(science.classify, science.whiten, science.detect)
+        detected = white.whitened | "Detect" >> Detect(
+            science.detect, science.whiten.low_frequency, science.id
+        )
+        if self.within.searched is not None:
+            # Before a model looks at them: what lies outside was found for its neighbours only.
+            only = beam.Filter(_is_within, self.within).with_output_types(Trigger)
+            detected = detected | "Within" >> only
+        triggers = detected | "Classify" >> Classify(
+            science.classify, science.whiten, science.detect
         )
         return {"triggers": triggers, "segments": white.segments}
 
@@ -80,21 +90,36 @@ def build_archive(
         transforms.sink.folder.OutputError: The output folder cannot be used.
     """
     minimum_ns = config.whiten.minimum_seconds * NANOSECONDS
+    within = Within(
+        start_ns=job.start_ns,
+        end_ns=job.end_ns,
+        context_ns=Sessions.of(config.detect).context_ns,
+    )
     read = (
         pipeline
-        # As bytes: a name need not be text.
-        | "Files" >> beam.Create([os.fsencode(file) for file in job.files])
-        | "Ingest"
-        >> ReadArchive(config.ingest, reach(config), minimum_ns, job.start_ns, job.end_ns)
+        # Bytes, since no coder of text takes a path that is not UTF-8.
+        | "Files" >> beam.Create([os.fsencode(path) for path in job.files])
+        | "Ingest" >> ReadArchive(config.ingest, reach(config), minimum_ns, within)
     )
     read.plans | "Note plans" >> beam.Map(progress.note_plan).with_output_types(BlockPlan)
     blocks = read.blocks | "Note blocks" >> beam.Map(progress.note_block).with_output_types(Block)
-    found = blocks | "Analyse" >> Analyse(config)
+    found = blocks | "Analyse" >> Analyse(config, within)
+    segments = [read.segments, found["segments"]] | "All segments" >> beam.Flatten()
     return {
         "triggers": found["triggers"],
-        "segments": [read.segments, found["segments"]] | "All segments" >> beam.Flatten(),
+        "segments": segments
+        | "Clip segments" >> beam.FlatMap(_clipped, within).with_output_types(Segment),
         "dead_letters": read.dead_letters,
     } | "Sink" >> WriteArchive(job.output, config.sink, config.to_yaml(), config.id, own_version())
+
+
+def _is_within(trigger: Trigger, within: Within) -> bool:
+    return within.holds(trigger.time_ns)
+
+
+def _clipped(segment: Segment, within: Within) -> Iterator[TimestampedValue]:
+    for part in within.clipped([segment]):
+        yield timed(part, part.start_ns)
 
 
 def run_archive(job: ArchiveJob, config: PipelineConfig, options: Sequence[str]) -> None:

@@ -62,6 +62,11 @@ def test_missing_file_and_directory(tmp_path):
     assert "is a directory; name the files in it" in refused(tmp_path)
 
 
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.gwf")
+    assert "is a pipe" in refused(tmp_path / "pipe.gwf")
+
+
 def test_unreadable_file(tmp_path):
     path = tmp_path / "secret.gwf"
     path.write_bytes(GWF)

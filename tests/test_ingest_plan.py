@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from transforms import gps
 from transforms.elements import Interval, Piece, Span
-from transforms.ingest.plan import Reach, plan
+from transforms.ingest.plan import Reach, Within, plan
+from transforms.kinds import LetterKind
 
 S = gps.NANOSECONDS
 T0 = 1_000_000_000
@@ -79,11 +80,56 @@ def test_short_segments_say_how_short():
     assert made(span(0, 8)).segments == ()
 
 
-def test_start_and_end_cut_to_whole_samples():
-    planned = made(span(0, 100), start_ns=T0 * S + 20 * S + 1, end_ns=T0 * S + 40 * S)
-    assert planned.blocks[0].segment_start_ns == T0 * S + 20 * S + 244141
-    assert seconds(planned.blocks[-1].segment_end_ns) == 40
-    assert made(span(0, 100), start_ns=T0 * S + 100 * S).blocks == ()
+def within(start: float | None, end: float | None, context: float = 0) -> Within:
+    """Make a range; times in seconds after T0."""
+    begin, stop = (None if one is None else T0 * S + int(one * S) for one in (start, end))
+    return Within(start_ns=begin, end_ns=stop, context_ns=int(context * S))
+
+
+def test_a_range_cuts_what_is_searched_and_no_segment():
+    planned = made(span(0, 100), within=within(20.5, 40, context=3))
+    assert bounds(planned.blocks) == [(17, 32), (32, 43)]
+    held = {(seconds(b.segment_start_ns), seconds(b.segment_end_ns)) for b in planned.blocks}
+    assert held == {(0, 100)}
+
+
+def test_what_is_not_analysed_is_told_within_the_range_and_judged_on_all():
+    gaps = (named(10, 30, "DATA"), named(36, 40, "CBC_CAT1"), named(60, 61, "DATA"))
+    planned = made(span(0, 100, gaps=gaps), within=within(20, 39))
+    assert reasons(planned) == [
+        (20, 30, "DATA"),
+        (30, 36, "too short: 6 s, 8 s needed"),
+        (36, 39, "CBC_CAT1"),
+    ]
+    # Of 40 s of good data, the range has 5 s: no reason not to analyse them.
+    planned = made(span(0, 40), within=within(35, None))
+    assert planned.segments == ()
+    assert bounds(planned.blocks) == [(35, 40)]
+
+
+def test_a_range_without_data_says_what_the_data_cover():
+    planned = made(span(0, 40), span(50, 100), within=within(100, 200))
+    assert planned.blocks == planned.segments == ()
+    (letter,) = planned.dead_letters
+    assert letter.kind is LetterKind.NOTE
+    assert letter.reason == (
+        "H1:STRAIN: nothing from 1000000100 on and before 1000000200; the files hold"
+        " 1000000000 to 1000000100; change --start or --end"
+    )
+
+
+def test_a_range_in_a_gap_says_so():
+    planned = made(span(0, 40), span(50, 100), within=within(42, 48, context=9))
+    assert planned.blocks == ()
+    assert reasons(planned) == [(42, 48, "no data")]
+    (letter,) = planned.dead_letters
+    assert "the files hold 1000000000 to 1000000100, with a gap there" in letter.reason
+
+
+def test_what_is_wrong_outside_a_range_is_not_told():
+    twice = span(0, 32, "a"), span(0, 32, "b"), span(40, 80, "c"), span(40, 80, "d")
+    assert [one.source for one in made(*twice).dead_letters] == ["b", "d"]
+    assert [one.source for one in made(*twice, within=within(40, None)).dead_letters] == ["d"]
 
 
 def test_what_is_there_twice_is_read_once():
@@ -200,11 +246,11 @@ def joined(pieces: tuple[Piece, ...]) -> tuple[int, int]:
 )
 def test_cutting_changes_only_the_paths(gaps, flags, times, rates, start):
     whole = span(0, 120, gaps=gaps, flags=flags, sample_rate=rates[0], file_rate=rates[1])
-    start_ns = None if start is None else T0 * S + start
-    one = made(whole, start_ns=start_ns)
-    many = made(*reversed(cut(whole, times)), start_ns=start_ns)
+    asked = within(None if start is None else start / S, None)
+    one = made(whole, within=asked)
+    many = made(*reversed(cut(whole, times)), within=asked)
     assert many.segments == one.segments
-    assert many.dead_letters == ()
+    assert len(many.dead_letters) == len(one.dead_letters) == (start == 120 * S)
     plain = [replace(block, pieces=()) for block in one.blocks]
     assert [replace(block, pieces=()) for block in many.blocks] == plain
     for ours, theirs in zip(many.blocks, one.blocks, strict=True):
@@ -235,6 +281,41 @@ def test_analysed_and_not_tile_what_is_covered(gaps, files, rates):
         assert begin <= block.analyse_start_ns < block.analyse_end_ns <= end
         assert block.segment_start_ns <= block.analyse_start_ns
         assert block.analyse_end_ns <= block.segment_end_ns
+
+
+@given(
+    files=st.lists(st.tuples(TIMES, st.integers(16, 600)), min_size=1, max_size=8),
+    gaps=intervals(),
+    borders=st.lists(TIMES, min_size=1, max_size=3, unique=True),
+    rates=st.sampled_from([(4096, 0), (16384, 20000)]),
+)
+def test_adjoining_ranges_are_planned_as_one(files, gaps, borders, rates):
+    spans = [
+        span(a / 16, (a + length) / 16, sample_rate=rates[0], file_rate=rates[1], gaps=gaps)
+        for a, length in files
+    ]
+    whole = made(*spans)
+    edges = [None, *(edge / 16 for edge in sorted(borders)), None]
+    parts = [within(start, end) for start, end in pairwise(edges)]
+    planned = [made(*spans, within=each) for each in parts]
+    for each, found in zip(parts, planned, strict=True):
+        assert list(found.segments) == list(each.clipped(whole.segments))
+        for block in found.blocks:
+            (same,) = [
+                one
+                for one in whole.blocks
+                if one.analyse_start_ns <= block.analyse_start_ns
+                and block.analyse_end_ns <= one.analyse_end_ns
+            ]
+            assert block.segment_start_ns == same.segment_start_ns
+            assert block.segment_end_ns == same.segment_end_ns
+    searched = sorted((b.analyse_start_ns, b.analyse_end_ns) for f in planned for b in f.blocks)
+    wanted = sum(b.analyse_end_ns - b.analyse_start_ns for b in whole.blocks)
+    covered, last = 0, 0
+    for start, end in searched:
+        covered += max(0, end - max(start, last))
+        last = max(last, end)
+    assert covered == wanted
 
 
 @pytest.mark.parametrize("count", [20_000])

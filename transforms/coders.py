@@ -4,6 +4,7 @@ An element's bytes are a version and its fields, in order, in Beam's own primiti
 this module wherever a PCollection of elements is made; it registers the coders.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
@@ -24,11 +25,10 @@ TaggedSegment: TypeAlias = TaggedOutput[Literal["segments"], elements.Segment]
 TaggedDeadLetter: TypeAlias = TaggedOutput[Literal["dead_letters"], elements.DeadLetter]
 
 _FIELDS = FastPrimitivesCoder()
+_WITH_PATHS = (elements.Span, elements.Piece)
+"""Their first field is a path, of any bytes."""
 VERSION = 2
 """Of the format; whoever changes the fields of an element counts it up."""
-_NAMES = -VERSION
-"""Of the same format where a text is not UTF-8: it stands as a mark and its bytes."""
-_MARK = "\0bytes"
 
 
 def event_time(gps_ns: int) -> Timestamp:
@@ -52,11 +52,10 @@ class ElementCoder(Coder):  # type: ignore[misc]
 
     def encode(self, value: Any) -> bytes:
         """Return the bytes of one element."""
-        packed = _packed(value)
         try:
-            encoded: bytes = _FIELDS.encode((VERSION, *packed))
-        except UnicodeEncodeError:  # the name of a file need not be text
-            encoded = _FIELDS.encode((_NAMES, *_escaped(packed)))
+            encoded: bytes = _FIELDS.encode((VERSION, *_packed(value)))
+        except UnicodeEncodeError:  # a path that is not UTF-8
+            encoded = _FIELDS.encode(_as_bytes((VERSION, *_packed(value))))
         return encoded
 
     def decode(self, encoded: bytes) -> Any:
@@ -66,8 +65,6 @@ class ElementCoder(Coder):  # type: ignore[misc]
             ValueError: Another version wrote them.
         """
         version, *values = _FIELDS.decode(encoded)
-        if version == _NAMES:
-            version, values = VERSION, _restored(tuple(values))
         if version != VERSION:
             raise ValueError(f"{self.element.__name__} of version {version}, not {VERSION}")
         return _unpacked(self.element, values)
@@ -98,6 +95,8 @@ def _packed(value: Any) -> tuple[Any, ...]:
 
 def _unpacked(element: type, values: Sequence[Any]) -> Any:
     fields = list(values)
+    if element in _WITH_PATHS and isinstance(fields[0], bytes):
+        fields[0] = os.fsdecode(fields[0])
     for place, kind in _inside(element):
         if is_dataclass(kind):
             fields[place] = tuple(_unpacked(kind, item) for item in fields[place])
@@ -106,21 +105,16 @@ def _unpacked(element: type, values: Sequence[Any]) -> Any:
     return element(*fields)
 
 
-def _escaped(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(_escaped(item) for item in value)
-    if isinstance(value, str):
-        encoded = value.encode("utf-8", "surrogatepass")
-        return value if encoded.decode("utf-8", "ignore") == value else (_MARK, encoded)
-    return value
-
-
-def _restored(value: Any) -> Any:
-    if not isinstance(value, tuple):
-        return value
-    if len(value) == 2 and value[0] == _MARK:
-        return value[1].decode("utf-8", "surrogatepass")
-    return tuple(_restored(item) for item in value)
+def _as_bytes(packed: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Replace paths that are no text by their bytes."""
+    return tuple(
+        _as_bytes(item)
+        if isinstance(item, tuple)
+        else os.fsencode(item)
+        if isinstance(item, str) and not item.isprintable()
+        else item
+        for item in packed
+    )
 
 
 @cache

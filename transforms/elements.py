@@ -273,6 +273,8 @@ class Open:
     candidates: tuple[Candidate, ...] = ()
     published: tuple[Trigger, ...] = ()
     """As they were published last, without snippets."""
+    cut_ns: int = 0
+    """Bins before are in final triggers: a long signal was cut here. 0: none was."""
 
 
 @dataclass(frozen=True)

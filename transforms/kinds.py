@@ -33,6 +33,8 @@ class LetterKind(StrEnum):
     """Another file holds the same stretch."""
     ACCESS = "access"
     """It is missing, or may not be read."""
+    NOTE = "note"
+    """Nothing is wrong with it: a word about what was asked for."""
     CRASHED = "crashed"
     """Reading it ended the process, several times."""
     UNPUBLISHABLE = "unpublishable"

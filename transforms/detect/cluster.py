@@ -21,6 +21,11 @@ def trigger_id(channel: str, config_id: str, peak: Candidate) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:20]
 
 
+def loudness(candidate: Candidate) -> tuple[float, int, float, float]:
+    """Return what the loudest of candidates has least of."""
+    return -candidate.rank, candidate.bin_ns, candidate.frequency, candidate.q
+
+
 def cluster(candidates: Iterable[Candidate], config_id: str) -> Trigger:
     """Merge the candidates of one session into one trigger.
 
@@ -35,7 +40,7 @@ def cluster(candidates: Iterable[Candidate], config_id: str) -> Trigger:
     Raises:
         ValueError: There is no candidate.
     """
-    members = sorted(candidates, key=lambda c: (-c.rank, c.bin_ns, c.frequency, c.q))
+    members = sorted(candidates, key=loudness)
     if not members:
         raise ValueError("a trigger needs at least one candidate")
     tiles = [c for c in members if c.wavelet == TILE and c.rank >= PRECISE * members[0].rank]

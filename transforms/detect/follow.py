@@ -3,18 +3,22 @@
 Sessions are those of the archive, and so are their final triggers. Before that a trigger is
 what its candidates so far make of it. It can grow, and it can become part of another: then
 its id is withdrawn.
+
+What is kept has a bound: of a channel that is loud without a pause, a session ends with each
+cell, and only the loudest of each cell keep their snippets.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
 
-from transforms.detect.cluster import cluster
-from transforms.detect.sessions import Session, Sessions
+from transforms.detect.cluster import cluster, trigger_id
+from transforms.detect.sessions import Chain, Session, Sessions, lightened
 from transforms.elements import (
     FINAL,
     PRELIMINARY,
     SETTLED,
     WITHDRAWN,
+    Candidate,
     Open,
     Searched,
     Trigger,
@@ -44,25 +48,55 @@ def follow(
         goes_on = searched.known_ns < searched.start_ns
         before = Open(searched.start_ns if goes_on else 0, searched.start_ns)
     end_ns = max(before.searched_ns, searched.end_ns)
-    grouped = sessions.group((*before.candidates, *searched.candidates))
-    groups = [
-        group
-        for group in grouped
-        if not before.since_ns or sessions.is_whole(group, before.since_ns)
-    ]
+    found = (*before.candidates, *searched.candidates)
+    chains = sessions.chains(found, before.cut_ns)
     published = {trigger.id: trigger for trigger in before.published}
     now: dict[str, Trigger] = {}
     out: list[Trigger] = []
-    for group in groups:
-        trigger = _judged(group, sessions, end_ns, searched.arrived_ns, config_id)
+    for session in _known(chains, before, sessions):
+        trigger = _judged(session, sessions, end_ns, searched.arrived_ns, config_id)
         now[trigger.id] = trigger
         if not _same(published.get(trigger.id), trigger):
             out.append(trigger)
-    out += _withdrawn(published, now, searched.arrived_ns)
-    left = [group for group in grouped if not sessions.is_final(group, end_ns)]
+    out += _withdrawn(before, now, searched.arrived_ns)
+    cut_ns = _cut(chains, before, sessions, end_ns)
     known = (replace(t, snippet=b"") for t in now.values() if t.status != FINAL)
-    candidates = tuple(candidate for group in left for candidate in group.candidates)
-    return Open(before.since_ns, end_ns, candidates, tuple(known)), out
+    return Open(
+        since_ns=before.since_ns,
+        searched_ns=end_ns,
+        candidates=tuple(_left(chains, sessions, end_ns, cut_ns)),
+        published=tuple(known),
+        cut_ns=cut_ns,
+    ), out
+
+
+def _known(chains: list[Chain], before: Open, sessions: Sessions) -> Iterator[Session]:
+    """Give the sessions all of which is known here."""
+    for chain in chains:
+        for session in sessions.pieces(chain, before.cut_ns):
+            if not before.since_ns or sessions.is_whole(session, before.since_ns):
+                yield session
+
+
+def _cut(chains: list[Chain], before: Open, sessions: Sessions, end_ns: int) -> int:
+    """Return the last cut before which all is final."""
+    cuts = (cut for chain in chains for cut in sessions.cuts(chain))
+    return max((cut for cut in cuts if cut <= end_ns - sessions.back_ns), default=before.cut_ns)
+
+
+def _left(chains: list[Chain], sessions: Sessions, end_ns: int, cut_ns: int) -> Iterator[Candidate]:
+    """Give the candidates of chains that may go on.
+
+    One from before the cut is in a final trigger. Where it reaches over the cut it may still
+    tie others together, or fill the cell there.
+    """
+    for chain in chains:
+        if not sessions.has_ended(chain, end_ns - sessions.back_ns):
+            for candidate in lightened(chain):
+                if candidate.bin_ns >= cut_ns:
+                    yield candidate
+                elif max(sessions.marks(candidate)) >= cut_ns:
+                    yield replace(candidate, snippet=b"")
 
 
 def _judged(
@@ -85,9 +119,21 @@ def _same(before: Trigger | None, now: Trigger) -> bool:
     return replace(same_time, snippet=b"", score=before.score) == before
 
 
-def _withdrawn(
-    published: dict[str, Trigger], now: dict[str, Trigger], arrived_ns: int
-) -> Iterator[Trigger]:
-    for name, trigger in published.items():
-        if name not in now:
-            yield replace(trigger, status=WITHDRAWN, arrived_ns=arrived_ns)
+def _withdrawn(before: Open, now: dict[str, Trigger], arrived_ns: int) -> Iterator[Trigger]:
+    """Withdraw what was published and is no more.
+
+    Each has the snippet back with which it was published last: so a model says the same of
+    it again. It need not be kept twice, as its peak is still among the candidates.
+    """
+    gone = [trigger for trigger in before.published if trigger.id not in now]
+    if not gone:
+        return
+    config_id = gone[0].config
+    snippets = {
+        trigger_id(candidate.channel, config_id, candidate): candidate.snippet
+        for candidate in before.candidates
+        if candidate.snippet
+    }
+    for trigger in gone:
+        snippet = snippets.get(trigger.id, b"")
+        yield replace(trigger, status=WITHDRAWN, arrived_ns=arrived_ns, snippet=snippet)

@@ -16,7 +16,7 @@ from transforms.detect.cluster import cluster
 from transforms.detect.config import DetectConfig
 from transforms.detect.follow import follow
 from transforms.detect.search import search
-from transforms.detect.sessions import Session, Sessions
+from transforms.detect.sessions import Session, Sessions, lightened
 from transforms.elements import Candidate, Searched, Trigger, Whitened
 from transforms.observe.record import Spent, recorder
 
@@ -55,7 +55,7 @@ class Detect(beam.PTransform):  # type: ignore[misc]
 
 
 class _Search(beam.DoFn):  # type: ignore[misc]
-    """Triggers of whole sessions; candidates of those that another block may have a part of."""
+    """Triggers of whole chains; candidates of those that another block may have a part of."""
 
     def __init__(self, config: DetectConfig, band_low: float, config_id: str) -> None:
         self._config = config
@@ -68,12 +68,14 @@ class _Search(beam.DoFn):  # type: ignore[misc]
         sessions, coder = Sessions.of(self._config), CandidateCoder()
         stretch = whitened.analyse_start_ns, whitened.analyse_end_ns
         edge: list[bytes] = []
-        for session in sessions.group(_found(whitened, self._config, self._band_low)):
-            self._candidates.inc(len(session.candidates))
-            if sessions.is_inside(session, stretch):
-                yield _trigger(session, self._config_id)
+        for chain in sessions.chains(_found(whitened, self._config, self._band_low)):
+            self._candidates.inc(len(chain.candidates))
+            if sessions.is_inside(chain, stretch):
+                for session in sessions.pieces(chain):
+                    yield _trigger(session, self._config_id)
             else:
-                edge.extend(map(coder.encode, session.candidates))
+                # What reaches over a cut ties others together: a chain stays whole until then.
+                edge.extend(map(coder.encode, lightened(chain)))
         if edge:
             yield TaggedOutput(EDGES, (whitened.channel, edge))
 

@@ -2,10 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
@@ -21,13 +21,16 @@ from transforms.coders import (
     timed,
 )
 from transforms.elements import Block, BlockPlan, DeadLetter, Segment, Span
-from transforms.ingest import formats
+from transforms.ingest import formats, quality
 from transforms.ingest.blocks import read_block
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.plan import Plan, Reach, plan
-from transforms.ingest.series import DataError
-from transforms.kinds import SegmentKind
+from transforms.ingest.plan import EVERYTHING, Plan, Reach, Within, plan
+from transforms.ingest.series import DataError, letter_of
+from transforms.kinds import LetterKind, SegmentKind
 
+CHECKS = "checks"
+TaggedChecks: TypeAlias = TaggedOutput[Literal["checks"], tuple[str, ...]]
+"""Names of the bits of a file's masks."""
 Planner = Callable[[Iterable[Span]], Plan]
 _LARGEST_HASHED = 64 << 20
 """Largest unusable file of which a checksum is taken [bytes]."""
@@ -53,14 +56,14 @@ class ReadArchive(beam.PTransform):  # type: ignore[misc]
     config: IngestConfig
     reach: Reach
     minimum_ns: int
-    start_ns: int | None = None
-    end_ns: int | None = None
+    within: Within = EVERYTHING
 
     @no_annotations  # type: ignore[untyped-decorator]
     def expand(self, paths: PCollection) -> Archive:
         """Take paths, in any order; give blocks, segments not analysed and dead letters."""
-        inspected = paths | "Inspect" >> beam.ParDo(InspectFile(self.config)).with_outputs(
-            DEAD_LETTERS, main="spans"
+        window = self.within.known(self.reach, self.minimum_ns)
+        inspected = paths | "Inspect" >> beam.ParDo(InspectFile(self.config, window)).with_outputs(
+            DEAD_LETTERS, CHECKS, main="spans"
         )
         planned = (
             inspected.spans
@@ -76,11 +79,17 @@ class ReadArchive(beam.PTransform):  # type: ignore[misc]
             | "Spread" >> beam.Reshuffle()
             | "Read" >> beam.ParDo(ReadBlock()).with_outputs(SEGMENTS, DEAD_LETTERS, main="blocks")
         )
-        letters = (part[DEAD_LETTERS] for part in (inspected, planned, read))
+        unknown = (
+            inspected[CHECKS]
+            | "Checks" >> beam.CombineGlobally(_Union())
+            | "Unknown checks"
+            >> beam.FlatMap(unknown_checks, self.config.require).with_output_types(DeadLetter)
+        )
+        letters = (*(part[DEAD_LETTERS] for part in (inspected, planned, read)), unknown)
         return Archive(
             read.blocks,
             (planned[SEGMENTS], read[SEGMENTS]) | "Join segments" >> beam.Flatten(),
-            tuple(letters) | "Join dead letters" >> beam.Flatten(),
+            letters | "Join dead letters" >> beam.Flatten(),
             planned.plans,
         )
 
@@ -90,8 +99,7 @@ class ReadArchive(beam.PTransform):  # type: ignore[misc]
             reach=self.reach,
             minimum_ns=self.minimum_ns,
             block_ns=self.config.block_seconds * gps.NANOSECONDS,
-            start_ns=self.start_ns,
-            end_ns=self.end_ns,
+            within=self.within,
         )
 
 
@@ -102,23 +110,22 @@ class InspectFile(beam.DoFn):  # type: ignore[misc]
     spans = Metrics.counter("ingest", "spans")
     dead_letters = Metrics.counter("ingest", "dead_letters")
 
-    def __init__(self, config: IngestConfig) -> None:
+    def __init__(self, config: IngestConfig, window: tuple[int, int] | None = None) -> None:
         self._config = config
+        self._window = window
 
-    def process(self, name: str | bytes) -> Iterator[Span | TaggedDeadLetter]:
-        """Inspect one file; its name may come as bytes, as it need not be text."""
+    def process(self, path: str | bytes) -> Iterator[Span | TaggedDeadLetter | TaggedChecks]:
+        """Inspect one file, whose path is bytes where it need not be UTF-8."""
+        path = os.fsdecode(path)
         self.files.inc()
-        path = os.fsdecode(name)
-        try:
-            spans = formats.inspect(path, self._config)
-        except DataError as error:
+        found = formats.examine(path, self._config, self._window)
+        for error in found.errors:
             self.dead_letters.inc()
-            yield TaggedOutput(
-                DEAD_LETTERS, DeadLetter(path, str(error), checksum(path), error.kind)
-            )
-            return
-        self.spans.inc(len(spans))
-        yield from spans
+            yield TaggedOutput(DEAD_LETTERS, letter_of(path, error, checksum(path)))
+        if found.checks:
+            yield TaggedOutput(CHECKS, found.checks)
+        self.spans.inc(len(found.spans))
+        yield from found.spans
 
 
 class PlanChannel(beam.DoFn):  # type: ignore[misc]
@@ -155,15 +162,47 @@ class ReadBlock(beam.DoFn):  # type: ignore[misc]
             block = read_block(wanted)
         except DataError as error:
             self.dead_letters.inc()
-            yield TaggedOutput(
-                DEAD_LETTERS, DeadLetter(wanted.pieces[0].path, str(error), kind=error.kind)
-            )
+            yield TaggedOutput(DEAD_LETTERS, letter_of(wanted.pieces[0].path, error))
             kind = SegmentKind.UNREADABLE
             lost = Segment(wanted.ifo, wanted.channel, start_ns, end_ns, False, kind.value, kind)
             yield TaggedOutput(SEGMENTS, timed(lost, start_ns))
             return
         self.blocks.inc()
         yield timed(block, start_ns)
+
+
+class _Union(beam.CombineFn):  # type: ignore[misc]
+    """All names of bits, each once."""
+
+    def create_accumulator(self) -> frozenset[str]:
+        """Return no names."""
+        return frozenset()
+
+    def add_input(self, known: frozenset[str], names: Iterable[str]) -> frozenset[str]:
+        """Take the names of one file."""
+        return known if known.issuperset(names) else known.union(names)
+
+    def merge_accumulators(self, several: Iterable[frozenset[str]]) -> frozenset[str]:
+        """Take the names of many files."""
+        return frozenset().union(*several)
+
+    def extract_output(self, known: frozenset[str]) -> tuple[str, ...]:
+        """Return the names, sorted."""
+        return tuple(sorted(known))
+
+
+def unknown_checks(known: Sequence[str], require: Sequence[str]) -> list[DeadLetter]:
+    """Say which required checks are in none of the masks, or, without masks, in none there are."""
+    usual = known or quality.DOCUMENTED_NAMES
+    unknown = [name for name in require if name not in usual]
+    if not unknown:
+        return []
+    what = "the masks have" if known else "masks of GWOSC have"
+    reason = (
+        f"ingest.require: no mask has {', '.join(unknown)}, so nothing was left out for it;"
+        f" {what} {', '.join(usual)}"
+    )
+    return [DeadLetter("ingest.require", reason, kind=LetterKind.NOTE)]
 
 
 def checksum(path: str) -> str:

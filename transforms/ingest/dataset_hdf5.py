@@ -1,51 +1,176 @@
-"""HDF5 as gwpy and PyCBC write it: one data set a channel, with its start and spacing."""
+"""HDF5 as gwpy and PyCBC write it: one data set a channel, with its start and spacing.
 
-from collections.abc import Sequence
+Other things lie in such files too, spectra for one: they are passed over.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 import h5py
 
-from transforms.ingest import filename
-from transforms.ingest.series import Stretch, index_of, rate_of
+from transforms.ingest import attributes, filename, masks
+from transforms.ingest.series import DataError, Stretch, index_of, rate_of
+from transforms.kinds import LetterKind
 
 _START = ("x0", "t0", "epoch", "start_time")
 _SPACING = ("dx", "dt", "delta_t")
+_RATE = ("sample_rate",)
+_FREQUENCY = ("delta_f", "df")
+"""What has one of these, and no spacing in time, is a spectrum."""
+_MOST_OBJECTS = 100_000
+"""Groups and data sets that are looked at."""
+_UNNAMED = ("data", "strain")
+"""Keys that say no more than that it is strain."""
 
 
 def recognises(file: h5py.File) -> bool:
     """Tell whether a file has this layout."""
-    return bool(_series(file))
+    return next(_series(file), None) is not None
 
 
-def contents(file: h5py.File, path: str, _require: Sequence[str]) -> list[Stretch]:
-    """Give the channels of a file; the layout has no data quality.
+def channels(file: h5py.File, path: str) -> list[str]:
+    """Give the names of the channels, each once; one that cannot be used as it is there.
 
     Raises:
-        DataError: A channel has no sample rate, start or interferometer.
+        DataError: None can be used, and one is nowhere in time.
     """
-    return [_stretch(path, dataset) for dataset in _series(file)]
+    series = list(_series(file))
+    names = [_channel(path, dataset) for dataset in series]
+    if not any(map(filename.is_channel, names)):
+        for name, dataset in zip(names, series, strict=True):
+            _stretch(path, name, dataset)
+    return list(dict.fromkeys(names))
 
 
-def _series(file: h5py.File) -> list[h5py.Dataset]:
-    groups = [file, *(item for item in file.values() if isinstance(item, h5py.Group))]
-    return [item for group in groups for item in group.values() if _is_series(item)]
+def stretches(file: h5py.File, path: str, channel: str) -> tuple[list[Stretch], list[DataError]]:
+    """Give what the file holds of a channel, and what of it cannot be used."""
+    found, errors = [], []
+    for dataset in _series(file):
+        if _channel(path, dataset) == channel:
+            try:
+                found.append(_stretch(path, channel, dataset))
+            except DataError as error:
+                errors.append(error)
+    return found, errors
 
 
-def _is_series(item: object) -> bool:
-    return (
-        isinstance(item, h5py.Dataset)
-        and item.ndim == 1
-        and item.dtype.kind in "fiu"
-        and any(name in item.attrs for name in (*_START, *_SPACING))
-        and _text(item, "xunit") in ("", "s")
-    )
+def quality(
+    file: h5py.File,
+    path: str,
+    channel: str,
+    extents: Sequence[tuple[int, int]],
+    require: Sequence[str],
+) -> list[masks.Judged]:
+    """Give what the state vectors and masks beside a channel say.
+
+    Raises:
+        DataError: One of them cannot be read.
+    """
+    beside: dict[str, list[h5py.Dataset]] = defaultdict(list)
+    for dataset in _series(file):
+        name = _channel(path, dataset)
+        if masks.role(channel, name):
+            beside[name].append(dataset)
+    return [
+        judged
+        for name, datasets in beside.items()
+        if (judged := _judged(path, channel, name, datasets, extents, require)) is not None
+    ]
 
 
-def _stretch(path: str, dataset: h5py.Dataset) -> Stretch:
-    spacing = next((dataset.attrs[name] for name in _SPACING if name in dataset.attrs), 0.0)
-    rate = rate_of(path, float(spacing))
-    start = next((dataset.attrs[name] for name in _START if name in dataset.attrs), None)
-    first = index_of(path, filename.gps_start(path) if start is None else float(start), rate)
-    return Stretch(_channel(path, dataset), first, len(dataset), rate, dataset.name)
+def _judged(
+    path: str,
+    channel: str,
+    name: str,
+    datasets: Sequence[h5py.Dataset],
+    extents: Sequence[tuple[int, int]],
+    require: Sequence[str],
+) -> masks.Judged | None:
+    role = masks.role(channel, name)
+    places = [(_stretch(path, name, dataset), dataset) for dataset in datasets]
+    slow = [(place, dataset) for place, dataset in places if place.sample_rate <= masks.FASTEST]
+    if role is None or not slow:
+        return None
+    said: dict[int, str] = {}
+    if role is not masks.Role.STATE:
+        first = slow[0][1]
+        listed = masks.bits_of(attributes.names(first, "bits"))
+        said = masks.bits_in(attributes.text(first, "unit")) or listed
+        said = masks.bits_known(path, role, name, said, require)
+    parts = [
+        masks.Part.of(path, dataset, place.first, place.sample_rate) for place, dataset in slow
+    ]
+    return masks.judged(role, parts, said, extents, require)
+
+
+def _series(file: h5py.File) -> Iterator[h5py.Dataset]:
+    """Give the data sets that are series in time, those of outer groups first."""
+    groups, seen, looked = [file], {_address(file)}, 0
+    for group in groups:
+        for key in group:
+            looked += 1
+            if looked > _MOST_OBJECTS:
+                raise DataError(
+                    f"{file.filename}: more than {_MOST_OBJECTS} groups and data sets;"
+                    " write the strain into a file of its own",
+                    LetterKind.METADATA,
+                )
+            item = _inside(group, key)
+            if isinstance(item, h5py.Dataset) and _is_series(item):
+                yield item
+            elif isinstance(item, h5py.Group) and _address(item) not in seen:
+                seen.add(_address(item))
+                groups.append(item)
+
+
+def _inside(group: h5py.Group, key: str) -> h5py.HLObject | None:
+    """Give a member of a group; None where it leads to another file, or nowhere."""
+    link = group.get(key, getlink=True)
+    if not isinstance(link, h5py.HardLink):
+        return None
+    return group[key]
+
+
+def _address(group: h5py.Group) -> int:
+    address: int = h5py.h5o.get_info(group.id).addr
+    return address
+
+
+def _is_series(item: h5py.Dataset) -> bool:
+    has = item.attrs.__contains__
+    if item.ndim != 1 or item.dtype.kind not in "fiu":
+        return False
+    if not any(map(has, (*_START, *_SPACING, *_RATE))):
+        return False
+    if any(map(has, _FREQUENCY)) and not any(map(has, (*_SPACING, *_RATE))):
+        return False
+    return not _is_frequency(attributes.text(item, "xunit"))
+
+
+def _is_frequency(unit: str) -> bool:
+    return unit.strip().lower() in ("hz", "khz", "mhz", "1/s", "1 / s", "s-1", "rad/s")
+
+
+def _stretch(path: str, channel: str, dataset: h5py.Dataset) -> Stretch:
+    unit = attributes.text(dataset, "xunit")
+    rate = _rate(path, dataset, unit)
+    name = next((name for name in _START if name in dataset.attrs), None)
+    if name is None:
+        start = float(filename.gps_start(path))
+    else:
+        start = attributes.seconds(path, dataset, name, unit)
+    return Stretch(channel, index_of(path, start, rate), len(dataset), rate, dataset.name)
+
+
+def _rate(path: str, dataset: h5py.Dataset, unit: str) -> int:
+    for name in _SPACING:
+        if name in dataset.attrs:
+            return rate_of(path, attributes.seconds(path, dataset, name, unit))
+    for name in _RATE:
+        if name in dataset.attrs:
+            rate = attributes.hertz(path, dataset, name)
+            return rate_of(path, 1 / rate if rate else 0.0)
+    return rate_of(path, 0.0)
 
 
 def _channel(path: str, dataset: h5py.Dataset) -> str:
@@ -54,16 +179,10 @@ def _channel(path: str, dataset: h5py.Dataset) -> str:
     gwpy names it in the key or an attribute, PyCBC in the key: H1:NAME, H1/NAME, or H1 alone.
     What is just called data or strain is STRAIN.
     """
-    key = dataset.name.strip("/").replace("/", ":", 1)
-    own = dataset.name.rsplit("/", 1)[-1]
-    said = (own, _text(dataset, "channel"), _text(dataset, "name"), key, f"{key}:STRAIN")
-    for name in said:
+    key: str = dataset.name.strip("/").replace("/", ":")
+    own: str = dataset.name.rsplit("/", 1)[-1]
+    said = (own, *(attributes.text(dataset, name) for name in ("channel", "name")))
+    for name in (*said, key, f"{key}:STRAIN"):
         if filename.is_channel(name):
             return name
-    ifo = filename.interferometer(path)
-    return f"{ifo}:STRAIN" if key in ("data", "strain") else f"{ifo}:{key}"
-
-
-def _text(dataset: h5py.Dataset, name: str) -> str:
-    value = dataset.attrs.get(name, "")
-    return value.decode() if isinstance(value, bytes) else str(value)
+    return filename.completed("STRAIN" if key in _UNNAMED else key, filename.detector(path))

@@ -104,6 +104,14 @@ def stamp(path: str) -> Hashable:
     return path, state.st_ino, state.st_mtime_ns, state.st_ctime_ns, state.st_size
 
 
+def within(part: Part, first: int, last: int) -> Part:
+    """Return what of a part has an index of [first, last); all of it is the part itself."""
+    begin, end = max(first - part.first, 0), min(last - part.first, len(part.samples))
+    if begin == 0 and end == len(part.samples):
+        return part
+    return Part(part.first + begin, part.sample_rate, part.samples[begin : max(begin, end)])
+
+
 def joined(
     path: str, channel: str, parts: Sequence[Part], start_ns: int, end_ns: int
 ) -> tuple[FloatArray, int]:
@@ -123,4 +131,5 @@ def joined(
         ]
         if sum(map(len, cuts)) == end - begin:
             return cuts[0] if len(cuts) == 1 else np.concatenate(cuts), rate
-    raise DataError(f"{path}: no longer holds {start_ns} to {end_ns} ns of {channel}")
+    times = f"{gps.seconds_text(start_ns)} to {gps.seconds_text(end_ns)}"
+    raise DataError(f"{path}: no longer holds {channel} {times}; run again with the files at rest")

@@ -1,6 +1,7 @@
 """Frames as the messages that detectors send: what replays and tests put on a topic."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import gwframe
 import numpy as np
@@ -11,10 +12,12 @@ from transforms.ingest import lldd, quality, row
 from transforms.ingest.config import FORMATS
 from transforms.ingest.gwf_frames import FASTEST_STATE
 from transforms.ingest.intervals import clipped
+from transforms.ingest.masks import unit_of
 
 _RATES = tuple(1 << power for power in range(4, FASTEST_STATE.bit_length()))
 """Rates of state vectors and masks [Hz]; 16 Hz is that of the detectors' own."""
-_Masks = dict[str, tuple[np.ndarray, int]]
+_Masks = dict[str, tuple[np.ndarray, int, str]]
+"""By channel: values, rate [Hz], and the unit, which names the bits."""
 
 
 def encode(frames: Sequence[Frame], kind: str) -> list[bytes]:
@@ -61,26 +64,29 @@ def encode_gwf(frames: Sequence[Frame]) -> bytes:
     )
     for frame in frames:
         written.add_channel(frame.channel, frame.samples.copy(), frame.sample_rate, unit="strain")
-        for name, (values, rate) in _masks(frame).items():
-            written.add_channel(name, values, rate)
+        for name, (values, rate, unit) in _masks(frame).items():
+            written.add_channel(name, values, rate, unit=unit)
     payload: bytes = written.write_bytes()
     return payload
 
 
 def _masks(frame: Frame) -> _Masks:
     """Give the channels beside a strain, with their rates [Hz], that hold its gaps and flags."""
+    left = [_told(item) for item in (*frame.gaps, *frame.flags) if not _is_seen(item)]
+    older = any(item.name in quality.OLDER_NAMES for item in left)
     beside = {
-        "STATE_VECTOR": ((quality.STATE_VECTOR,), 0b11),
-        "DQMASK": (quality.DQ_NAMES, 1),
+        quality.STATE_CHANNEL: ((quality.STATE_VECTOR,), 0b11),
+        "DQMASK": ((*quality.DQ_NAMES, *quality.OLDER_NAMES) if older else quality.DQ_NAMES, 1),
         "INJMASK": (quality.INJECTION_NAMES, 1),
     }
     masks: _Masks = {}
-    left = [item for item in (*frame.gaps, *frame.flags) if not _is_seen(item)]
     for kind, (names, bits) in beside.items():
         known = [(item, _bit(item.name, names)) for item in left if _bit(item.name, names) >= 0]
         left = [item for item in left if _bit(item.name, names) < 0]
         if known:
-            masks[_named(frame.channel, kind)] = _mask(frame, known, len(names), bits)
+            values, rate = _mask(frame, known, len(names), bits)
+            unit = "" if kind == quality.STATE_CHANNEL else unit_of(names)
+            masks[_named(frame.channel, kind)] = values, rate, unit
     if left:
         raise ValueError(f"GWF has no bit that says {left[0].name}; send rows")
     return masks
@@ -88,6 +94,11 @@ def _masks(frame: Frame) -> _Masks:
 
 def _is_seen(item: Interval) -> bool:
     return item.name == quality.NOT_FINITE or item.name.startswith(quality.CONSTANT)
+
+
+def _told(item: Interval) -> Interval:
+    """Give an interval by the name that GWF has for it: what may be bad is not ready."""
+    return replace(item, name=quality.STATE_VECTOR) if item.name == quality.UNKNOWN else item
 
 
 def _bit(name: str, names: Sequence[str]) -> int:

@@ -1,24 +1,26 @@
 """The door to files of strain: told apart by their content, never by asking.
 
-GWOSC, gwpy and PyCBC HDF5, and GWF frames. What a file is, is read from its first
-bytes; what it holds, from its own metadata and, where that is silent, from a file name
-after LIGO-T050017.
+GWOSC, gwpy and PyCBC HDF5, GWOSC's text, and GWF frames. What a file is, is read from its
+first bytes; what it holds, from its own metadata and, where that is silent, from its name.
 """
 
+import os
 import re
+import stat
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from transforms import gps
 from transforms.elements import FloatArray, Span
-from transforms.ingest import filename, gwf, gwf_frames, hdf5, quality, resample
+from transforms.ingest import filename, gwf, gwf_frames, hdf5, masks, quality, resample, text
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.intervals import tiled
-from transforms.ingest.series import DataError, Stretch
+from transforms.ingest.series import LATEST, DataError, Held, Stretch, line
 from transforms.kinds import LetterKind
 
 CHUNK = 1 << 20
@@ -30,43 +32,102 @@ class Format(Protocol):
     """What a module of a file format offers."""
 
     def channels(self, path: str) -> list[str]:
-        """Give the names of the channels in a file."""
+        """Give the names of the channels in a file; one that cannot be used as it is there."""
 
-    def stretches(self, path: str, channel: str, require: Sequence[str]) -> list[Stretch]:
+    def stretches(self, path: str, channel: str, require: Sequence[str]) -> Held:
         """Give what a file holds of a channel, with its data quality."""
 
     def read(self, path: str, channel: str, start_ns: int, end_ns: int) -> tuple[FloatArray, int]:
         """Read the strain of [start, end), not to be written to, and its rate in the file."""
 
 
-def describe(path: str, config: IngestConfig) -> list[Span]:
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a file holds, and what of it cannot be used."""
+
+    spans: tuple[Span, ...]
+    errors: tuple[DataError, ...] = ()
+    checks: tuple[str, ...] = ()
+    """Names of the bits of its masks of data quality."""
+
+
+def look(path: str, config: IngestConfig) -> Found:
     """Find what a file says that it holds: its channels, times, and gaps and flags by its masks.
 
-    No sample is looked at; `inspect` does.
+    No sample is looked at; `examine` does. Nothing is raised: what is wrong with a file is
+    among the errors, one for each channel or part that cannot be used.
+    """
+    try:
+        with _guarded(path):
+            source = _recognised(path)
+            names = source.channels(path)
+        wanted = chosen(path, names, config.channels)
+    except DataError as error:
+        return Found(spans=(), errors=(error,))
+    spans: list[Span] = []
+    errors: list[DataError] = []
+    checks: list[str] = []
+    for name in wanted:
+        try:
+            with _guarded(path):
+                held = source.stretches(path, name, config.require)
+            spans += [_span(path, stretch, config.resample_rate) for stretch in held.stretches]
+        except DataError as error:
+            errors.append(error)
+        else:
+            errors += held.errors
+            checks += held.checks
+    return Found(spans=tuple(spans), errors=tuple(errors), checks=tuple(dict.fromkeys(checks)))
+
+
+def describe(path: str, config: IngestConfig) -> list[Span]:
+    """Find what a file says that it holds, as `look` does.
 
     Raises:
-        DataError: The file cannot be used; one line says why and what to do.
+        DataError: The file, or a part of it, cannot be used.
     """
-    source = _recognised(path)
-    names = chosen(path, source.channels(path), config.channels)
-    return [
-        _span(path, stretch, config.resample_rate)
-        for name in names
-        for stretch in source.stretches(path, name, config.require)
-    ]
+    return _all_of(look(path, config))
 
 
-def inspect(path: str, config: IngestConfig) -> list[Span]:
+def examine(path: str, config: IngestConfig, window: tuple[int, int] | None = None) -> Found:
     """Find what of a file can be analysed: its channels, times, gaps and flags.
 
     All of the strain is looked at, in chunks, since masks do not tell of NaN. A constant
     run at an end of a span is among its gaps however short (`quality.scan`): the plan,
     which knows the next file, judges it.
 
-    Raises:
-        DataError: The file cannot be used; one line says why and what to do.
+    Args:
+        path: The file.
+        config: Which channels are read, and how.
+        window: Look at samples of [start, end) only [GPS ns]; None: at all of them.
     """
-    return [_scanned(span) for span in describe(path, config)]
+    found = look(path, config)
+    errors = list(found.errors)
+    spans: list[Span] = []
+    by_channel = defaultdict(list)
+    for span in found.spans:
+        by_channel[span.channel].append(span)
+    for channel, own in by_channel.items():
+        try:
+            spans += _scanned(path, channel, own, window)
+        except DataError as error:
+            errors.append(error)
+    return replace(found, spans=tuple(spans), errors=tuple(errors))
+
+
+def inspect(path: str, config: IngestConfig) -> list[Span]:
+    """Find what of a file can be analysed, as `examine` does.
+
+    Raises:
+        DataError: The file, or a part of it, cannot be used; one line says why and what to do.
+    """
+    return _all_of(examine(path, config))
+
+
+def _all_of(found: Found) -> list[Span]:
+    if found.errors:
+        raise found.errors[0]
+    return list(found.spans)
 
 
 def read_native(path: str, channel: str, start_ns: int, end_ns: int) -> tuple[FloatArray, int]:
@@ -75,7 +136,26 @@ def read_native(path: str, channel: str, start_ns: int, end_ns: int) -> tuple[Fl
     Raises:
         DataError: The file cannot be read, or does not hold the stretch.
     """
-    return _recognised(path).read(path, channel, start_ns, end_ns)
+    with _guarded(path):
+        return _recognised(path).read(path, channel, start_ns, end_ns)
+
+
+@contextmanager
+def _guarded(path: str) -> Iterator[None]:
+    """Make a `DataError` of whatever reading a file raises.
+
+    Here alone any exception is taken for the file's fault: what libraries raise about files
+    of strangers is more than can be listed, and one file must not end the run of all.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except MemoryError as error:
+        raise DataError(f"{path}: needs more memory than there is; cut it into parts") from error
+    except Exception as error:
+        what = f"{type(error).__name__}: {line(error)}"
+        raise DataError(f"{path}: cannot be read ({what}); fetch or write it again") from error
 
 
 def read(path: str, channel: str, start_ns: int, end_ns: int, sample_rate: int) -> FloatArray:
@@ -99,24 +179,30 @@ def read(path: str, channel: str, start_ns: int, end_ns: int, sample_rate: int) 
 
 def _recognised(path: str) -> Format:
     try:
+        if stat.S_ISFIFO(os.stat(path).st_mode):  # to open it would wait for ever
+            why = "is a pipe, which cannot be read twice; write it into a file"
+            raise DataError(f"{path}: {why}", LetterKind.ACCESS)
         with open(path, "rb") as file:
             head = file.read(8)
     except FileNotFoundError:
-        text = "no such file; check the path or pattern"
-        raise DataError(f"{path}: {text}", LetterKind.ACCESS) from None
+        why = "no such file; check the path or pattern"
+        raise DataError(f"{path}: {why}", LetterKind.ACCESS) from None
     except IsADirectoryError:
-        text = "is a directory; name the files in it"
-        raise DataError(f"{path}: {text}", LetterKind.ACCESS) from None
+        why = "is a directory; name the files in it"
+        raise DataError(f"{path}: {why}", LetterKind.ACCESS) from None
     except OSError as error:
-        text = f"cannot be opened ({error.strerror}); check its permissions"
-        raise DataError(f"{path}: {text}", LetterKind.ACCESS) from error
+        why = f"cannot be opened ({error.strerror}); check its permissions"
+        raise DataError(f"{path}: {why}", LetterKind.ACCESS) from error
     if head == hdf5.MAGIC:
         return hdf5
     if head.startswith(gwf_frames.MAGIC):
         return gwf
-    what = "is neither HDF5 nor GWF inside" if head else "is empty"
-    text = f"{path}: {what}; fetch or convert it again"
-    raise DataError(text, LetterKind.UNKNOWN_FORMAT)
+    if head.startswith((text.MAGIC, text.ZIPPED)):
+        return text
+    if hdf5.is_behind_block(path):
+        return hdf5
+    what = "is neither HDF5 nor GWF, nor GWOSC's text, inside" if head else "is empty"
+    raise DataError(f"{path}: {what}; fetch or convert it again", LetterKind.UNKNOWN_FORMAT)
 
 
 def chosen(path: str, names: Sequence[str], wanted: Sequence[str]) -> list[str]:
@@ -125,8 +211,9 @@ def chosen(path: str, names: Sequence[str], wanted: Sequence[str]) -> list[str]:
     Raises:
         DataError: None is there, or it cannot be told which is the strain.
     """
+    usable = [name for name in names if filename.is_channel(name)]
     if wanted:
-        found = [name for name in wanted if name in names]
+        found = [name for name in dict.fromkeys(wanted) if name in usable]
         if not found:
             raise DataError(
                 f"{path}: no channel {_listed(wanted)}; it holds {_listed(names)};"
@@ -134,16 +221,30 @@ def chosen(path: str, names: Sequence[str], wanted: Sequence[str]) -> list[str]:
                 LetterKind.CHANNEL,
             )
         return found
+    odd = [name for name in names if not filename.is_channel(name)]
+    if odd and (not usable or any(map(_STRAIN.search, odd))):
+        raise _unusable(path, next(filter(_STRAIN.search, odd), odd[0]))
     by_ifo = defaultdict(list)
-    for name in names:
+    for name in usable:
         # Where a detector is down, its state may come alone: that is no strain.
-        if quality.STATE_CHANNEL in name:
+        if masks.is_beside(name):
             continue
         by_ifo[filename.interferometer(path, name)].append(name)
     if not by_ifo:
-        text = f"no strain; it holds {_listed(names)}; leave it out"
-        raise DataError(f"{path}: {text}", LetterKind.CHANNEL)
+        why = f"no strain; it holds {_listed(names)}; leave it out"
+        raise DataError(f"{path}: {why}", LetterKind.CHANNEL)
     return [_only(path, candidates) for candidates in by_ifo.values()]
+
+
+def _unusable(path: str, name: str) -> DataError:
+    """Say why a channel's name cannot be used."""
+    whole = name if name[2:3] == ":" else f"{filename.interferometer(path)}:{name}"
+    return DataError(
+        f"{path}: the channel name {whole!r} cannot be used; write it again with a name like"
+        " H1:GDS-CALIB_STRAIN, of at most 250 characters of ASCII without space, slash, quote"
+        " or bracket",
+        LetterKind.CHANNEL,
+    )
 
 
 def _only(path: str, names: Sequence[str]) -> str:
@@ -165,6 +266,11 @@ def _listed(names: Iterable[str], most: int = 10) -> str:
 
 def _span(path: str, stretch: Stretch, ceiling: int) -> Span:
     rate = resample.rate_for(stretch.sample_rate, ceiling)
+    if stretch.end_ns > LATEST * gps.NANOSECONDS:
+        raise DataError(
+            f"{path}: {stretch.channel} ends after GPS {LATEST} s; write it again with its times",
+            LetterKind.METADATA,
+        )
     return Span(
         path=path,
         ifo=filename.interferometer(path, stretch.channel),
@@ -178,21 +284,47 @@ def _span(path: str, stretch: Stretch, ceiling: int) -> Span:
     )
 
 
-def _scanned(span: Span) -> Span:
-    """Add the gaps that the samples of a span show."""
+def _scanned(
+    path: str, channel: str, spans: Sequence[Span], window: tuple[int, int] | None
+) -> list[Span]:
+    """Add the gaps that the samples of a channel show.
+
+    Raises:
+        DataError: Nothing of it is finite, or it cannot be read.
+    """
+    scans = [_scan(span, window) for span in spans]
+    whole = all(scan.whole for scan in scans)
+    if whole and not any(scan.usable for scan in scans):
+        raise DataError(f"{path}: no finite sample of {channel}; leave the file out")
+    return [scan.span for scan in scans]
+
+
+@dataclass(frozen=True)
+class _Scan:
+    span: Span
+    whole: bool
+    """All of its samples were looked at."""
+    usable: bool
+    """One was finite, or its masks alone leave nothing of it."""
+
+
+def _scan(span: Span, window: tuple[int, int] | None) -> _Scan:
     rate = span.file_rate or span.sample_rate
-    first, last = (gps.to_index(time, rate) for time in (span.gps_start_ns, span.gps_end_ns))
+    ends = span.gps_start_ns, span.gps_end_ns
+    first, last = (gps.to_index(time, rate) for time in ends)
+    begin, end = first, last
+    if window is not None:
+        begin = max(first, gps.to_index(window[0], rate))
+        end = min(last, gps.to_index(window[1], rate))
     gaps = list(span.gaps)
     finite = False
-    for begin in range(first, last, CHUNK):
-        times = gps.to_ns(begin, rate), gps.to_ns(min(begin + CHUNK, last), rate)
+    for at in range(begin, end, CHUNK):
+        times = gps.to_ns(at, rate), gps.to_ns(min(at + CHUNK, end), rate)
         chunk, _ = read_native(span.path, span.channel, *times)
         finite = finite or bool(np.isfinite(chunk).any())
-        gaps += quality.scan(chunk, begin, rate)
-    if not finite and not _is_masked(span):
-        raise DataError(f"{span.path}: no finite sample of {span.channel}; leave the file out")
-    ends = span.gps_start_ns, span.gps_end_ns
-    return replace(span, gaps=tuple(quality.open_ended(gaps, *ends, span.sample_rate)))
+        gaps += quality.scan(chunk, at, rate)
+    scanned = replace(span, gaps=tuple(quality.open_ended(gaps, *ends, span.sample_rate)))
+    return _Scan(scanned, (begin, end) == (first, last), finite or _is_masked(span))
 
 
 def _is_masked(span: Span) -> bool:

@@ -1,20 +1,69 @@
 """Frames (GWF): one channel over the frames of a file, and the state beside it."""
 
 import os
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import gwframe
+from gwframe import _core  # only there can a frame be asked for its rate and not decompressed
+from gwframe.types import GPSSpan
 
-from transforms import gps
 from transforms.elements import FloatArray
-from transforms.ingest import decoded, quality
-from transforms.ingest.gwf_frames import UNREADABLE, decompressed, failed
-from transforms.ingest.series import DataError, Stretch, index_of, line
+from transforms.ingest import decoded, filename, quality
+from transforms.ingest.gwf_frames import UNREADABLE, decompressed, failed, is_lacking
+from transforms.ingest.series import DataError, Held, Stretch, index_of, line, rate_of, settled
 
 _LARGEST_CHECKED = 256 << 20
 """Largest file whose checksum is verified [bytes]: that takes the whole of it in memory."""
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A file that is open: a `gwf_frames.Reader` whose paths and names are ours."""
+
+    filename: str
+    frames: gwframe.FrameReader
+    where: str
+    """What the library opens."""
+
+    @property
+    def channels(self) -> list[str]:
+        """Give the names of all channels, each with its detector where that is known."""
+        return list(self.names)
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Give the channels' names in the file, by their whole names."""
+        own = list(self.frames.channels)
+        if all(map(filename.is_channel, own)):
+            return dict(zip(own, own, strict=True))
+        ifo = filename.detector(self.filename) or self._frame_ifo()
+        return {filename.completed(name, ifo): name for name in sorted(own, key=_whole_last)}
+
+    def _frame_ifo(self) -> str:
+        name = self.frames.frames[0].name if self.frames.num_frames else ""
+        return name if filename.is_interferometer(name) else ""
+
+    @property
+    def frame_spans(self) -> list[GPSSpan]:
+        """Give start and duration of each frame [s]."""
+        spans: list[GPSSpan] = self.frames.frame_spans
+        return spans
+
+    def read(self, channels: str, frame_index: int, *, allow_invalid: bool) -> gwframe.TimeSeries:
+        """Decompress one frame of a channel."""
+        return self.frames.read(self.own(channels), frame_index, allow_invalid=allow_invalid)
+
+    def own(self, channel: str) -> str:
+        """Return the name that a channel has in the file."""
+        return channel if channel in self.frames.channels else self.names.get(channel, channel)
+
+
+def _whole_last(name: str) -> bool:
+    """Order names so that one that is whole in the file wins over one that was completed."""
+    return filename.is_channel(name)
 
 
 def channels(path: str) -> list[str]:
@@ -24,10 +73,10 @@ def channels(path: str) -> list[str]:
         DataError: The file is truncated or damaged.
     """
     with _opened(path, check=True) as reader:
-        return list(reader.channels)
+        return reader.channels
 
 
-def stretches(path: str, channel: str, require: Sequence[str]) -> list[Stretch]:
+def stretches(path: str, channel: str, require: Sequence[str]) -> Held:
     """Give what a file holds of a channel, with its data quality.
 
     The state vector is read before the strain: where it says no, strain may be missing.
@@ -37,17 +86,16 @@ def stretches(path: str, channel: str, require: Sequence[str]) -> list[Stretch]:
     """
     stamp = decoded.stamp(path)
     with _opened(path) as reader:
-        bad = failed(reader, channel, range(reader.num_frames))
-        gaps, flags = quality.sorted_out(bad, (*require, quality.STATE_VECTOR))
-        rate = _frame(reader, stamp, channel, 0).sample_rate
-        found: list[Stretch] = []
-        for span in sorted(reader.frame_spans, key=lambda span: span.start):
-            first, length = index_of(path, span.start, rate), round(span.duration * rate)
-            if found and found[-1].first + found[-1].length == first:
-                found[-1] = replace(found[-1], length=found[-1].length + length)
-            else:
-                found.append(Stretch(channel, first, length, rate, "", tuple(gaps), tuple(flags)))
-        return found
+        held = _laid_out(reader, stamp, channel)
+        joined = _joined(held.stretches)
+        extents = [(item.start_ns, item.end_ns) for item in joined]
+        judged = failed(reader, channel, range(len(reader.frame_spans)), extents, require)
+        gaps, flags = (tuple(items) for items in quality.sorted_out(judged.failed, require))
+        return replace(
+            held,
+            stretches=tuple(replace(item, gaps=gaps, flags=flags) for item in joined),
+            checks=judged.names,
+        )
 
 
 def read(path: str, channel: str, start_ns: int, end_ns: int) -> tuple[FloatArray, int]:
@@ -60,21 +108,20 @@ def read(path: str, channel: str, start_ns: int, end_ns: int) -> tuple[FloatArra
     """
     stamp = decoded.stamp(path)
     with _opened(path) as reader:
-        spans = sorted(enumerate(reader.frame_spans), key=lambda item: item[1].start)
         frames = [
-            _frame(reader, stamp, channel, number)
-            for number, span in spans
-            if gps.from_seconds(span.start) < end_ns and gps.from_seconds(span.end) > start_ns
+            decoded.within(_frame(reader, stamp, channel, int(item.key)), item.first, item.last)
+            for item in _laid_out(reader, stamp, channel).stretches
+            if item.start_ns < end_ns and item.end_ns > start_ns
         ]
     return decoded.joined(path, channel, frames, start_ns, end_ns)
 
 
 @contextmanager
-def _opened(path: str, check: bool = False) -> Iterator[gwframe.FrameReader]:
+def _opened(path: str, check: bool = False) -> Iterator[_Opened]:
     try:
         check = check and os.path.getsize(path) <= _LARGEST_CHECKED
-        with gwframe.FrameReader(path, validate_checksum=check) as reader:
-            yield reader
+        with _known(path) as where, gwframe.FrameReader(where, validate_checksum=check) as reader:
+            yield _Opened(path, reader, where)
     except DataError:
         raise
     except UNREADABLE as error:
@@ -83,7 +130,100 @@ def _opened(path: str, check: bool = False) -> Iterator[gwframe.FrameReader]:
         ) from error
 
 
-def _frame(reader: gwframe.FrameReader, stamp: Hashable, channel: str, number: int) -> decoded.Part:
+@contextmanager
+def _known(path: str) -> Iterator[str]:
+    """Give a path that the library can open: it knows none that is not UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        with open(path, "rb") as file:
+            yield f"/dev/fd/{file.fileno()}"
+    else:
+        yield path
+
+
+def _frame(reader: _Opened, stamp: Hashable, channel: str, number: int) -> decoded.Part:
     """Give one frame of a channel, which can only be decompressed as a whole."""
     key = (stamp, channel, number)
     return decoded.KEPT.part(key, lambda: decompressed(reader, channel, number))
+
+
+@dataclass(frozen=True)
+class _Same:
+    """What is asked for, and equal where that is; with what answers, which makes no difference."""
+
+    key: Hashable
+    ask: Callable[[], Held]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+def _laid_out(reader: _Opened, stamp: Hashable, channel: str) -> Held:
+    """Give the frames of a channel that are read, in order of time; remembered for a file."""
+    return _remembered(_Same((stamp, channel), lambda: _lay_out(reader, stamp, channel)))
+
+
+@lru_cache(maxsize=32)
+def _remembered(asked: _Same) -> Held:
+    return asked.ask()
+
+
+def _lay_out(reader: _Opened, stamp: Hashable, channel: str) -> Held:
+    spans = reader.frame_spans
+    path = reader.filename
+    frames: list[Stretch] = []
+    errors: list[DataError] = []
+    for number, spacing in _spacings(reader, stamp, channel):
+        try:
+            rate = rate_of(path, spacing)
+            first = index_of(path, spans[number].start, rate)
+        except DataError as error:
+            errors.append(error)
+        else:
+            length = round(spans[number].duration * rate)
+            frames.append(Stretch(channel, first, length, rate, str(number)))
+    if not frames:
+        gone = DataError(f"{path}: no longer holds {channel}; run again with the files at rest")
+        raise next(iter(errors), gone)
+    held = settled(path, frames)
+    return replace(held, errors=(*errors, *held.errors))
+
+
+def _spacings(reader: _Opened, stamp: Hashable, channel: str) -> Iterator[tuple[int, float]]:
+    """Give the spacing [s] in each frame that holds a channel."""
+    numbers = range(len(reader.frame_spans))
+    if len(numbers) == 1:
+        yield 0, 1 / _frame(reader, stamp, channel, 0).sample_rate
+        return
+    # Of many, none is decompressed for its rate: that is a twentieth of the time.
+    stream, name = _core.IFrameFStream(reader.where), reader.own(channel)
+    toc = stream.get_toc()
+    if name in list(toc.get_proc()):
+        ask = stream.read_fr_proc_data
+    elif name in list(toc.get_adc()):
+        ask = stream.read_fr_adc_data
+    else:
+        ask = stream.read_fr_sim_data
+    for number in numbers:
+        try:
+            vector = ask(number, name).get_data_vector(0)
+        except ValueError as error:
+            if not is_lacking(error):
+                raise
+            continue
+        yield number, vector.get_dim(0).dx if vector.get_n_dim() else 0.0
+
+
+def _joined(frames: Sequence[Stretch]) -> list[Stretch]:
+    """Join frames that touch."""
+    found: list[Stretch] = []
+    for frame in frames:
+        if found and found[-1].last == frame.first:
+            found[-1] = replace(found[-1], length=found[-1].length + frame.length)
+        else:
+            found.append(frame)
+    return found

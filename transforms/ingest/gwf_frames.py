@@ -3,7 +3,7 @@
 The same for frames in files and in messages: both give a `Reader`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -12,14 +12,14 @@ from gwframe._core import VerifyException  # its readers raise it, nothing else 
 from gwframe.types import GPSSpan
 
 from transforms.elements import Interval
-from transforms.ingest import decoded, quality
+from transforms.ingest import decoded, masks
 from transforms.ingest.series import DataError, index_of, rate_of
+from transforms.kinds import LetterKind
 
 MAGIC = b"IGWD"
 UNREADABLE = (VerifyException, RuntimeError, ValueError, OSError, IndexError)
 """What reading a truncated or damaged frame raises."""
-FASTEST_STATE = 256
-"""State vectors and masks are slower than this [Hz]; faster ones are other things."""
+FASTEST_STATE = masks.FASTEST
 
 
 class Reader(Protocol):
@@ -58,49 +58,72 @@ def decompressed(reader: Reader, channel: str, number: int) -> decoded.Part:
             f"{path}: {len(data.array)} samples of {channel} at {data.start} s where the frame"
             f" promises {span.duration} s at {span.start} s; fetch it again"
         )
+    if data.array.ndim != 1 or data.array.dtype.kind not in "fiu":
+        raise DataError(
+            f"{path}: {channel} is no row of real numbers; leave it out", LetterKind.CHANNEL
+        )
     samples = data.array if data.mask is None else np.where(data.mask, np.nan, data.array)
     first = index_of(path, span.start, rate)
     return decoded.Part(first, rate, samples.astype(np.float64, copy=False))
 
 
-def failed(reader: Reader, channel: str, numbers: Iterable[int]) -> list[Interval]:
+def failed(
+    reader: Reader,
+    channel: str,
+    numbers: Iterable[int],
+    extents: Sequence[tuple[int, int]],
+    require: Sequence[str],
+) -> masks.Judged:
     """Give where, in some of the frames, the channels beside the strain say that it is not good.
 
+    Args:
+        reader: The frames.
+        channel: The strain.
+        numbers: Of the frames.
+        extents: Where there is strain in them, [start, end) [GPS ns].
+        require: Bits without which it is not analysed.
+
     Raises:
-        DataError: A mask has no sample rate, or lies off the GPS grid.
+        DataError: A mask has no sample rate, lies off the GPS grid, or does not name its bits.
     """
-    ifo = channel.partition(":")[0]
     numbers = list(numbers)
     found: list[Interval] = []
+    names: list[str] = []
     for name in reader.channels:
-        if not name.startswith(f"{ifo}:"):
+        role = masks.role(channel, name)
+        if role is None:
             continue
-        if quality.STATE_CHANNEL in name:
-            for values, first, rate in _slow(reader, name, numbers):
-                found += quality.not_ready(values, first, rate)
-        elif name == channel.replace("STRAIN", "DQMASK") != channel:
-            found += _unset(reader, name, numbers, quality.DQ_NAMES)
-        elif name == channel.replace("STRAIN", "INJMASK") != channel:
-            found += _unset(reader, name, numbers, quality.INJECTION_NAMES)
-    return found
+        parts, units = _slow(reader, name, numbers)
+        if not parts:
+            continue
+        bits: dict[int, str] = {}
+        if role is not masks.Role.STATE:
+            said = next((said for unit in units if (said := masks.bits_in(unit))), {})
+            bits = masks.bits_known(reader.filename, role, name, said, require)
+        judged = masks.judged(role, parts, bits, extents, require)
+        found += judged.failed
+        names += judged.names
+    return masks.Judged(failed=tuple(found), names=tuple(names))
 
 
-def _unset(
-    reader: Reader, name: str, numbers: Iterable[int], bits: Sequence[str]
-) -> list[Interval]:
-    return [
-        item
-        for values, first, rate in _slow(reader, name, numbers)
-        for item in quality.unset_bits(values, bits, first, rate)
-    ]
+def is_lacking(error: ValueError) -> bool:
+    """Tell whether a reader complains that one of the frames has no such channel."""
+    return "does not exist in frame" in str(error)
 
 
-def _slow(
-    reader: Reader, name: str, numbers: Iterable[int]
-) -> Iterator[tuple[quality.Values, int, int]]:
-    """Give values, first index and rate [Hz] of a mask, frame by frame."""
+def _slow(reader: Reader, name: str, numbers: Iterable[int]) -> tuple[list[masks.Part], list[str]]:
+    """Give the values of a mask and its units, frame by frame; of none that lacks it."""
+    parts, units = [], []
     for number in numbers:
-        data = reader.read(name, number, allow_invalid=True)
+        try:
+            data = reader.read(name, number, allow_invalid=True)
+        except ValueError as error:
+            if not is_lacking(error):
+                raise
+            continue
         rate = rate_of(reader.filename, data.dt)
-        if rate <= FASTEST_STATE:
-            yield data.array, index_of(reader.filename, data.start, rate), rate
+        if rate <= masks.FASTEST and masks.is_mask(data.array):
+            first = index_of(reader.filename, data.start, rate)
+            parts.append(masks.Part(values=data.array, first=first, rate=rate))
+            units.append(str(data.unit))
+    return parts, units

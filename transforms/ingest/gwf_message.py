@@ -66,10 +66,12 @@ def decode(payload: bytes, source: str, config: IngestConfig) -> list[Frame]:
 
 def _frame(message: Message, channel: str, number: int, require: Sequence[str]) -> Frame:
     """Give one frame of a channel, its state first: where that says no, strain may be missing."""
-    bad = failed(message, channel, [number])
-    gaps, flags = quality.sorted_out(bad, (*require, quality.STATE_VECTOR))
+    span = message.frame_spans[number]
+    ends = gps.from_seconds(span.start), gps.from_seconds(span.end)
+    bad = failed(message, channel, [number], [ends], require).failed
+    gaps, flags = quality.sorted_out(bad, require)
     part = decompressed(message, channel, number)
-    length = round(message.frame_spans[number].duration * part.sample_rate)
+    length = round(span.duration * part.sample_rate)
     start_ns, end_ns = (
         gps.to_ns(index, part.sample_rate) for index in (part.first, part.first + length)
     )

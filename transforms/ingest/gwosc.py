@@ -1,63 +1,140 @@
 """HDF5 as GWOSC publishes it: strain, data-quality mask and injection mask."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import h5py
 
-from transforms.elements import Interval
-from transforms.ingest import filename, quality
+from transforms.ingest import attributes, filename, masks
 from transforms.ingest.series import DataError, Stretch, index_of, rate_of
+from transforms.kinds import LetterKind
 
 _STRAIN = "strain/Strain"
 _MASKS = (
-    ("quality/simple/DQmask", "quality/simple/DQShortnames"),
-    ("quality/injections/Injmask", "quality/injections/InjShortnames"),
+    (masks.Role.QUALITY, "quality/simple/DQmask", "quality/simple/DQShortnames"),
+    (masks.Role.INJECTIONS, "quality/injections/Injmask", "quality/injections/InjShortnames"),
 )
 
 
 def recognises(file: h5py.File) -> bool:
     """Tell whether a file has this layout."""
-    return isinstance(file.get(_STRAIN), h5py.Dataset)
+    return isinstance(file.get(_STRAIN), h5py.Dataset) and (
+        "Xspacing" in file[_STRAIN].attrs or "meta" in file
+    )
 
 
-def contents(file: h5py.File, path: str, require: Sequence[str]) -> list[Stretch]:
-    """Give the one channel of a file.
+def channels(file: h5py.File, path: str) -> list[str]:
+    """Give the name of the one channel of a file.
 
     Raises:
-        DataError: The file holds less than it promises.
+        DataError: It has no sample rate.
     """
-    strain = file[_STRAIN]
-    rate = rate_of(path, float(strain.attrs.get("Xspacing", 0)))
-    start = strain.attrs.get("Xstart")
-    first = index_of(path, filename.gps_start(path) if start is None else start, rate)
+    return [_channel(file, path, _rate(file, path))]
+
+
+def stretches(file: h5py.File, path: str, channel: str) -> tuple[list[Stretch], list[DataError]]:
+    """Give what the file holds of its one channel.
+
+    Raises:
+        DataError: The file holds less than it promises, or not where it is.
+    """
+    strain, rate = file[_STRAIN], _rate(file, path)
+    if strain.ndim != 1 or strain.dtype.kind not in "fiu":
+        raise DataError(
+            f"{path}: {strain.name} is no row of real numbers; fetch it again",
+            LetterKind.METADATA,
+        )
+    if _channel(file, path, rate) != channel:
+        return [], []
+    first = index_of(path, _start(path, strain, None), rate)
     _check_length(path, strain)
-    failed = [item for mask, names in _MASKS for item in _failed(file, path, mask, names)]
-    gaps, flags = quality.sorted_out(failed, require)
-    channel = _channel(file, path, rate)
-    return [Stretch(channel, first, len(strain), rate, _STRAIN, tuple(gaps), tuple(flags))]
+    return [Stretch(channel, first, len(strain), rate, _STRAIN)], []
+
+
+def quality(
+    file: h5py.File,
+    path: str,
+    _channel_name: str,
+    extents: Sequence[tuple[int, int]],
+    require: Sequence[str],
+) -> list[masks.Judged]:
+    """Give what the masks say.
+
+    Raises:
+        DataError: A mask cannot be read, or does not name its bits.
+    """
+    return [
+        _judged(file, path, each, extents, require)
+        for each in _MASKS
+        if isinstance(file.get(each[1]), h5py.Dataset)
+    ]
+
+
+def _judged(
+    file: h5py.File,
+    path: str,
+    mask: tuple[masks.Role, str, str],
+    extents: Sequence[tuple[int, int]],
+    require: Sequence[str],
+) -> masks.Judged:
+    role, where, names = mask
+    values = file[where]
+    rate = rate_of(path, _seconds(path, values, "Xspacing") if "Xspacing" in values.attrs else 1.0)
+    first = index_of(path, _start(path, values, file[_STRAIN]), rate)
+    _check_length(path, values)
+    bits = masks.bits_known(path, role, values.name, _bits(file, names), require)
+    part = masks.Part.of(path, values, first, rate)
+    return masks.judged(role, [part], bits, extents, require)
+
+
+def _bits(file: h5py.File, names: str) -> dict[int, str]:
+    listed = file.get(names)
+    if not isinstance(listed, h5py.Dataset) or listed.ndim != 1 or listed.dtype.kind not in "OS":
+        return {}
+    return masks.bits_of(
+        name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+        for name in listed[:]
+    )
+
+
+def _rate(file: h5py.File, path: str) -> int:
+    strain = file[_STRAIN]
+    if "Xspacing" not in strain.attrs:
+        return rate_of(path, 0.0)
+    return rate_of(path, _seconds(path, strain, "Xspacing"))
+
+
+def _seconds(path: str, values: h5py.Dataset, name: str) -> float:
+    return attributes.seconds(path, values, name, attributes.text(values, "Xunits"))
+
+
+def _start(path: str, values: h5py.Dataset, other: h5py.Dataset | None) -> float:
+    """Give where a data set starts [s], or else another, or else the file by its name."""
+    for item in (values, other):
+        if item is not None and "Xstart" in item.attrs:
+            return _seconds(path, item, "Xstart")
+    return float(filename.gps_start(path))
 
 
 def _channel(file: h5py.File, path: str, rate: int) -> str:
     """Name the channel after its detector and rate, so that files of a kind go together."""
-    detector = file.get("meta/Detector")
-    ifo = detector[()].decode() if detector is not None else filename.interferometer(path)
+    ifo = _detector(file) or filename.interferometer(path)
     return f"{ifo}:GWOSC-{rate // 1024}KHZ_STRAIN" if rate >= 1024 else f"{ifo}:GWOSC_STRAIN"
 
 
-def _failed(file: h5py.File, path: str, mask: str, names: str) -> list[Interval]:
-    if mask not in file or names not in file:
-        return []
-    values = file[mask]
-    rate = rate_of(path, float(values.attrs.get("Xspacing", 1)))
-    start = values.attrs.get("Xstart", file[_STRAIN].attrs.get("Xstart"))
-    first = index_of(path, filename.gps_start(path) if start is None else start, rate)
-    _check_length(path, values)
-    return quality.unset_bits(values[:], [name.decode() for name in file[names][:]], first, rate)
+def _detector(file: h5py.File) -> str:
+    """Give the detector that the file names; empty where it does not."""
+    item = file.get("meta/Detector")
+    if not isinstance(item, h5py.Dataset) or item.size != 1 or item.dtype.kind not in "OS":
+        return ""
+    value = item[()] if item.ndim == 0 else item[:].reshape(-1)[0]
+    name = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return name if filename.is_interferometer(name) else ""
 
 
-def _check_length(path: str, values: Any) -> None:
-    promised = int(values.attrs.get("Npoints", len(values)))
+def _check_length(path: str, values: h5py.Dataset) -> None:
+    if "Npoints" not in values.attrs:
+        return
+    promised = attributes.count(path, values, "Npoints")
     if len(values) < promised:
         raise DataError(
             f"{path}: {len(values)} samples in {values.name} where {promised} are promised;"

@@ -1,22 +1,39 @@
 """HDF5 files: which layout one has, and its samples, without reading the whole."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from types import ModuleType
 
 import h5py
 import numpy as np
 
 from transforms import gps
 from transforms.elements import FloatArray
-from transforms.ingest import dataset_hdf5, decoded, gwosc
-from transforms.ingest.series import DataError, Stretch, line
+from transforms.ingest import dataset_hdf5, decoded, gwosc, quality
+from transforms.ingest.series import DataError, Held, Stretch, line, settled
 from transforms.kinds import LetterKind
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 _LAYOUTS = (gwosc, dataset_hdf5)
 _PIECE = 1 << 17
 """Samples decompressed together: 1 MiB, so that little is in vain where few are wanted."""
+_FIRST_BLOCK = 512
+"""Least size of what may lie before HDF5; it is that times a power of two [bytes]."""
+
+
+def is_behind_block(path: str) -> bool:
+    """Tell whether HDF5 begins behind something else, as in files of MATLAB."""
+    with open(path, "rb") as file:
+        size = file.seek(0, 2)
+        at = _FIRST_BLOCK
+        while at < size:
+            file.seek(at)
+            if file.read(len(MAGIC)) == MAGIC:
+                return True
+            at *= 2
+    return False
 
 
 def channels(path: str) -> list[str]:
@@ -26,17 +43,28 @@ def channels(path: str) -> list[str]:
         DataError: The file cannot be read, or has no layout that is known.
     """
     with _opened(path) as file:
-        return [stretch.channel for stretch in _contents(file, path, ())]
+        names: list[str] = _layout(file, path).channels(file, path)
+        return names
 
 
-def stretches(path: str, channel: str, require: Sequence[str]) -> list[Stretch]:
+def stretches(path: str, channel: str, require: Sequence[str]) -> Held:
     """Give what a file holds of a channel, with its data quality.
 
     Raises:
         DataError: The file cannot be read, or promises more than it holds.
     """
     with _opened(path) as file:
-        return [_found(file, path, channel, require)]
+        layout = _layout(file, path)
+        held = _held(layout, file, path, channel)
+        extents = [(item.start_ns, item.end_ns) for item in held.stretches]
+        judged = layout.quality(file, path, channel, extents, require)
+        failed = [item for each in judged for item in each.failed]
+        gaps, flags = (tuple(items) for items in quality.sorted_out(failed, require))
+        return replace(
+            held,
+            stretches=tuple(replace(item, gaps=gaps, flags=flags) for item in held.stretches),
+            checks=tuple(name for each in judged for name in each.names),
+        )
 
 
 def read(path: str, channel: str, start_ns: int, end_ns: int) -> tuple[FloatArray, int]:
@@ -47,15 +75,27 @@ def read(path: str, channel: str, start_ns: int, end_ns: int) -> tuple[FloatArra
     """
     stamp = decoded.stamp(path)
     with _opened(path) as file:
-        stretch = _found(file, path, channel, ())
-        begin = gps.to_index(start_ns, stretch.sample_rate) - stretch.first
-        end = gps.to_index(end_ns, stretch.sample_rate) - stretch.first
-        size = _piece_size(file[stretch.key])
         pieces = [
-            decoded.KEPT.part((stamp, channel, at), partial(_piece, file, stretch, at, size))
-            for at in range(max(0, begin - begin % size), min(end, stretch.length), size)
+            piece
+            for stretch in _held(_layout(file, path), file, path, channel).stretches
+            for piece in _pieces(file, stamp, stretch, start_ns, end_ns)
         ]
     return decoded.joined(path, channel, pieces, start_ns, end_ns)
+
+
+def _pieces(
+    file: h5py.File, stamp: Hashable, stretch: Stretch, start_ns: int, end_ns: int
+) -> Iterator[decoded.Part]:
+    """Give what a stretch holds of [start, end), in pieces that are kept."""
+    rate = stretch.sample_rate
+    origin = stretch.first - stretch.skip
+    begin = max(gps.to_index(start_ns, rate), stretch.first) - origin
+    end = min(gps.to_index(end_ns, rate), stretch.last) - origin
+    size = _piece_size(file[stretch.key])
+    for at in range(begin - begin % size, end, size):
+        key = stamp, stretch.channel, stretch.key, at
+        part = decoded.KEPT.part(key, partial(_piece, file, stretch, at, size))
+        yield decoded.within(part, stretch.first, stretch.last)
 
 
 def _piece_size(strain: h5py.Dataset) -> int:
@@ -66,7 +106,7 @@ def _piece_size(strain: h5py.Dataset) -> int:
 
 def _piece(file: h5py.File, stretch: Stretch, first: int, size: int) -> decoded.Part:
     samples = np.asarray(file[stretch.key][first : first + size], np.float64)
-    return decoded.Part(stretch.first + first, stretch.sample_rate, samples)
+    return decoded.Part(stretch.first - stretch.skip + first, stretch.sample_rate, samples)
 
 
 @contextmanager
@@ -81,11 +121,10 @@ def _opened(path: str) -> Iterator[h5py.File]:
         ) from error
 
 
-def _contents(file: h5py.File, path: str, require: Sequence[str]) -> list[Stretch]:
+def _layout(file: h5py.File, path: str) -> ModuleType:
     for layout in _LAYOUTS:
         if layout.recognises(file):
-            contents: list[Stretch] = layout.contents(file, path, require)
-            return contents
+            return layout
     names = ", ".join(list(file)[:5]) or "nothing"
     raise DataError(
         f"{path}: no sample rate: it holds {names}, but no strain in the layout of GWOSC, gwpy"
@@ -94,8 +133,24 @@ def _contents(file: h5py.File, path: str, require: Sequence[str]) -> list[Stretc
     )
 
 
-def _found(file: h5py.File, path: str, channel: str, require: Sequence[str]) -> Stretch:
-    for stretch in _contents(file, path, require):
-        if stretch.channel == channel:
-            return stretch
-    raise DataError(f"{path}: no longer holds {channel}; run again with the files at rest")
+def _held(layout: ModuleType, file: h5py.File, path: str, channel: str) -> Held:
+    """Give where a channel is in a file, without its data quality."""
+    found, errors = layout.stretches(file, path, channel)
+    if not found and errors:
+        raise errors[0]
+    if not found:
+        raise DataError(f"{path}: no longer holds {channel}; run again with the files at rest")
+    for item in found:
+        _check_written(file[item.key], path)
+    held = settled(path, found)
+    return replace(held, errors=(*errors, *held.errors))
+
+
+def _check_written(strain: h5py.Dataset, path: str) -> None:
+    """See that samples were written: a file of 2 kB may promise any number of them."""
+    elsewhere = strain.is_virtual or strain.external is not None
+    if strain.size and not elsewhere and not strain.id.get_storage_size():
+        raise DataError(
+            f"{path}: {len(strain)} samples are promised in {strain.name} and none was written;"
+            " fetch it again"
+        )

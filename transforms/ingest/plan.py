@@ -15,7 +15,12 @@ from transforms import gps
 from transforms.elements import BlockPlan, DeadLetter, Interval, Piece, Segment, Span
 from transforms.ingest import quality, resample
 from transforms.ingest.intervals import clipped, merged, tiled
+from transforms.ingest.series import DataError, letter_of, printable
 from transforms.kinds import LetterKind, SegmentKind
+
+_FIRST, _LAST = -(1 << 64), 1 << 64
+_SPARE = 2 * gps.NANOSECONDS
+"""For edges of resampling, and runs of equal samples."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,68 @@ class Reach:
     future_ns: int
     warm_up_ns: int
     """Data at the start of a segment that a block there must hold, as far as there is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Within:
+    """What is answered for: the times in [start, end)."""
+
+    start_ns: int | None = None
+    """None: from the first sample on."""
+    end_ns: int | None = None
+    """None: to the last."""
+    context_ns: int = 0
+    """How much more is searched on either side, for what lies across the ends."""
+
+    @property
+    def searched(self) -> tuple[int, int] | None:
+        """Return the stretch that is searched, in whole seconds; None: all."""
+        if self.start_ns is None and self.end_ns is None:
+            return None
+        second = gps.NANOSECONDS
+        begin = _FIRST if self.start_ns is None else self.start_ns - self.context_ns
+        end = _LAST if self.end_ns is None else self.end_ns + self.context_ns
+        return begin // second * second, -(-end // second) * second
+
+    def known(self, reach: Reach, minimum_ns: int) -> tuple[int, int] | None:
+        """Return the stretch of which every sample counts for the result; None: all.
+
+        Beyond what a block may hold, and what tells whether a segment is too short.
+        """
+        if self.searched is None:
+            return None
+        more = reach.past_ns + reach.future_ns + reach.warm_up_ns + minimum_ns + _SPARE
+        return self.searched[0] - more, self.searched[1] + more
+
+    def touches(self, start_ns: int, end_ns: int) -> bool:
+        """Tell whether anything of [start, end) is answered for."""
+        return (self.start_ns is None or end_ns > self.start_ns) and (
+            self.end_ns is None or start_ns < self.end_ns
+        )
+
+    def holds(self, time_ns: int) -> bool:
+        """Tell whether a time is answered for."""
+        return (self.start_ns is None or time_ns >= self.start_ns) and (
+            self.end_ns is None or time_ns < self.end_ns
+        )
+
+    def clipped(self, segments: Iterable[Segment]) -> Iterator[Segment]:
+        """Return what of segments is answered for."""
+        for item in segments:
+            start = item.start_ns if self.start_ns is None else max(item.start_ns, self.start_ns)
+            end = item.end_ns if self.end_ns is None else min(item.end_ns, self.end_ns)
+            if start < end:
+                yield replace(item, start_ns=start, end_ns=end)
+
+    def text(self) -> str:
+        """Return the range in words."""
+        parts = [] if self.start_ns is None else [f"from {gps.seconds_text(self.start_ns)} on"]
+        if self.end_ns is not None:
+            parts.append(f"before {gps.seconds_text(self.end_ns)}")
+        return " and ".join(parts)
+
+
+EVERYTHING = Within()
 
 
 @dataclass(frozen=True)
@@ -43,51 +110,60 @@ def plan(
     reach: Reach,
     minimum_ns: int,
     block_ns: int,
-    start_ns: int | None = None,
-    end_ns: int | None = None,
+    within: Within = EVERYTHING,
 ) -> Plan:
     """Plan the blocks of one channel.
+
+    A range asked for restricts what is answered for, and not what is known: segments are
+    judged on all data, so ranges that adjoin give what one run over both gives.
 
     Args:
         spans: What the files hold of the channel, in any order.
         reach: What a block needs around the stretch it answers for.
         minimum_ns: Shortest contiguous good data that is analysed [ns].
         block_ns: Grid on which segments are cut into blocks [ns of GPS time].
-        start_ns: Analyse nothing before; None: from the first sample.
-        end_ns: Analyse nothing from here on; None: to the last sample.
+        within: What is answered for.
     """
-    wanted = list(_cut(spans, start_ns, end_ns))
-    kept, letters = settle(wanted)
+    kept, letters = settle(spans, within)
     if not kept:
         return Plan((), (), letters)
     good, bad = _segments(kept, minimum_ns)
+    if not any(within.touches(span.gps_start_ns, span.gps_end_ns) for span in kept):
+        return Plan((), tuple(within.clipped(bad)), (*letters, _outside(kept, within)))
     flags = merged(item for span in kept for item in _own(span, span.flags))
     blocks = tuple(
-        block for segment in good for block in _blocks(kept, flags, segment, reach, block_ns)
+        block
+        for segment in good
+        for block in _blocks(kept, flags, segment, reach, block_ns, within.searched)
     )
-    return Plan(blocks, tuple(bad), letters)
+    return Plan(blocks, tuple(within.clipped(bad)), letters)
 
 
-def settle(spans: Iterable[Span]) -> tuple[list[Span], tuple[DeadLetter, ...]]:
-    """Choose what is read of one channel: one rate, and every time once, in its order."""
-    agreed, odd = _agreed(list(spans))
-    kept, covered = _without_overlap(agreed)
+def settle(
+    spans: Iterable[Span], within: Within = EVERYTHING
+) -> tuple[list[Span], tuple[DeadLetter, ...]]:
+    """Choose what is read of one channel: one rate, and every time once, in its order.
+
+    What is not read is told where it lies within what is answered for.
+    """
+    agreed, odd = _agreed(list(spans), within)
+    kept, covered = _without_overlap(agreed, within)
     return kept, tuple(sorted((*odd, *covered), key=lambda one: (one.source, one.reason)))
 
 
-def _cut(spans: Iterable[Span], start_ns: int | None, end_ns: int | None) -> Iterator[Span]:
-    """Cut spans to the range asked for, inwards to whole samples."""
-    for span in spans:
-        begin, end = span.gps_start_ns, span.gps_end_ns
-        if start_ns is not None and start_ns > begin:
-            begin = _grid_after(start_ns, span.sample_rate)
-        if end_ns is not None and end_ns < end:
-            end = _grid_before(end_ns, span.sample_rate)
-        if begin < end:
-            yield replace(span, gps_start_ns=begin, gps_end_ns=end)
+def _outside(kept: Sequence[Span], within: Within) -> DeadLetter:
+    """Say that a channel has nothing in the range asked for, and what it has."""
+    start_ns, end_ns = kept[0].gps_start_ns, kept[-1].gps_end_ns
+    inside = ", with a gap there" if within.touches(start_ns, end_ns) else ""
+    reason = (
+        f"{kept[0].channel}: nothing {within.text()}; the files hold"
+        f" {gps.seconds_text(start_ns)} to {gps.seconds_text(end_ns)}{inside};"
+        " change --start or --end"
+    )
+    return DeadLetter(printable(kept[0].path), reason, kind=LetterKind.NOTE)
 
 
-def _agreed(spans: Sequence[Span]) -> tuple[list[Span], list[DeadLetter]]:
+def _agreed(spans: Sequence[Span], within: Within) -> tuple[list[Span], list[DeadLetter]]:
     """Keep the spans of the rate that most of the time has; the earlier, if two have it."""
     duration: Counter[int] = Counter()
     first: dict[int, int] = {}
@@ -103,14 +179,14 @@ def _agreed(spans: Sequence[Span]) -> tuple[list[Span], list[DeadLetter]]:
         rate = span.file_rate or span.sample_rate
         if rate == best:
             kept.append(span)
-        else:
+        elif within.touches(span.gps_start_ns, span.gps_end_ns):
             text = f"{span.channel} has {rate} Hz here and {best} Hz elsewhere"
             reason = f"{span.path}: {text}; analyse it on its own"
-            letters.append(DeadLetter(span.path, reason, kind=LetterKind.RATE))
+            letters.append(letter_of(span.path, DataError(reason, LetterKind.RATE)))
     return kept, letters
 
 
-def _without_overlap(spans: Iterable[Span]) -> tuple[list[Span], list[DeadLetter]]:
+def _without_overlap(spans: Iterable[Span], within: Within) -> tuple[list[Span], list[DeadLetter]]:
     """Read every time once: from the span that starts first, then the longer one."""
     kept: list[Span] = []
     letters: list[DeadLetter] = []
@@ -120,12 +196,17 @@ def _without_overlap(spans: Iterable[Span]) -> tuple[list[Span], list[DeadLetter
             kept.append(span)
             continue
         end = min(span.gps_end_ns, covered)
-        stretch = f"{span.channel} {gps.seconds_text(span.gps_start_ns)} to {gps.seconds_text(end)}"
-        reason = f"{stretch} is already covered by {kept[-1].path}, not read again"
-        letters.append(DeadLetter(span.path, f"{span.path}: {reason}", kind=LetterKind.COVERED))
+        if within.touches(span.gps_start_ns, end):
+            letters.append(_covered(span, end, kept[-1].path))
         if span.gps_end_ns > covered:
             kept.append(replace(span, gps_start_ns=covered))
     return kept, letters
+
+
+def _covered(span: Span, end_ns: int, by: str) -> DeadLetter:
+    stretch = f"{span.channel} {gps.seconds_text(span.gps_start_ns)} to {gps.seconds_text(end_ns)}"
+    reason = f"{span.path}: {stretch} is already covered by {by}, not read again"
+    return letter_of(span.path, DataError(reason, LetterKind.COVERED))
 
 
 def _segments(spans: Sequence[Span], minimum_ns: int) -> tuple[list[Segment], list[Segment]]:
@@ -195,14 +276,17 @@ def _blocks(
     segment: Segment,
     reach: Reach,
     block_ns: int,
+    searched: tuple[int, int] | None,
 ) -> Iterator[BlockPlan]:
     rate = spans[0].sample_rate
     margin = resample.margin_ns(rate) if spans[0].file_rate else 0
-    for number in range(segment.start_ns // block_ns, -(-segment.end_ns // block_ns)):
-        analyse = (
-            max(segment.start_ns, number * block_ns),
-            min(segment.end_ns, (number + 1) * block_ns),
-        )
+    first_ns, last_ns = segment.start_ns, segment.end_ns
+    if searched is not None:
+        first_ns, last_ns = max(first_ns, searched[0]), min(last_ns, searched[1])
+    if first_ns >= last_ns:
+        return
+    for number in range(first_ns // block_ns, -(-last_ns // block_ns)):
+        analyse = max(first_ns, number * block_ns), min(last_ns, (number + 1) * block_ns)
         begin, end = _needed(segment, analyse, reach, rate)
         yield BlockPlan(
             segment.ifo,

@@ -82,10 +82,10 @@ def gather(
     config = IngestConfig(channels=tuple(channels), require=())
     found: dict[str, list[Span]] = defaultdict(list)
     for path in paths:
-        try:
-            for span in formats.describe(path, config):
-                found[span.channel].append(span)
-        except DataError as error:
+        held = formats.look(path, config)
+        for span in held.spans:
+            found[span.channel].append(span)
+        for error in held.errors:
             complain(str(error))
     settled: dict[str, list[Span]] = {}
     for channel, spans in sorted(found.items()):

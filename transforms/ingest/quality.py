@@ -1,6 +1,6 @@
 """Which samples may not be analysed, and which are flagged: from masks and from the strain."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +14,8 @@ NOT_FINITE = SegmentKind.NOT_FINITE.value
 STATE_VECTOR = SegmentKind.STATE_VECTOR.value
 STATE_CHANNEL = "STATE_VECTOR"
 """What the name of a state vector's channel contains."""
+UNKNOWN = "data quality unknown"
+"""Why strain is not analysed where a mask whose bits are required has no value."""
 CONSTANT = SegmentKind.CONSTANT.value
 SHORTEST_CONSTANT = 16
 """Fewest equal samples in a row that are called constant."""
@@ -26,24 +28,43 @@ INJECTION_NAMES = (
     "NO_CW_HW_INJ",
     "NO_STOCH_HW_INJ",
 )
-"""GWOSC's bits in order, for frames, which do not name them (gwosc.org/archive/dataset)."""
+"""GWOSC's bits in order since O1, for masks that do not name them (gwosc.org/archive/dataset)."""
+OLDER_NAMES = (
+    *(f"CBC{band}_CAT{number}" for band in ("HIGH", "LOW") for number in range(1, 5)),
+    "BURST_CAT2E",
+    "CW_CAT1",
+    "STOCH_CAT1",
+)
+"""Names of other bits in the masks of S5 and S6."""
+DOCUMENTED_NAMES = (*DQ_NAMES, *INJECTION_NAMES, *OLDER_NAMES)
+"""Names of bits in any of GWOSC's masks."""
 
 Values = FloatArray | np.ndarray
 
 
-def unset_bits(mask: Values, names: Sequence[str], first: int, rate: int) -> list[Interval]:
+def integers(values: Values) -> np.ndarray:
+    """Return the values of a mask as integers; what is not finite has no bit set."""
+    values = np.asarray(values)
+    if values.dtype.kind == "f":
+        values = np.where(np.abs(values) < 2.0**62, values, 0)
+    return values.astype(np.int64)
+
+
+def unset_bits(
+    mask: Values, names: Mapping[int, str] | Sequence[str], first: int, rate: int
+) -> list[Interval]:
     """Give where each bit of a mask is 0.
 
     Args:
         mask: Integers, shape [time].
-        names: What the bits say, from the lowest.
+        names: What the bits say, by their number, or from the lowest.
         first: Index of the first value on the mask's GPS grid.
         rate: The mask's sample rate [Hz].
     """
-    bits = np.asarray(mask).astype(np.int64)
+    bits = integers(mask)
     return [
         Interval(gps.to_ns(first + int(begin), rate), gps.to_ns(first + int(end), rate), name)
-        for bit, name in enumerate(names)
+        for bit, name in (names.items() if isinstance(names, Mapping) else enumerate(names))
         for begin, end in runs((bits >> bit) & 1 == 0)
     ]
 
@@ -51,10 +72,13 @@ def unset_bits(mask: Values, names: Sequence[str], first: int, rate: int) -> lis
 def sorted_out(
     failed: Iterable[Interval], require: Sequence[str]
 ) -> tuple[list[Interval], list[Interval]]:
-    """Split failed checks into gaps (required) and flags; ``NO_X`` failed means flag ``X``."""
+    """Split failed checks into gaps (required) and flags; ``NO_X`` failed means flag ``X``.
+
+    Where a state vector fails, or nothing tells whether what is required holds, is a gap.
+    """
     gaps, flags = [], []
     for item in failed:
-        if item.name in require:
+        if item.name in (STATE_VECTOR, UNKNOWN) or item.name in require:
             gaps.append(item)
         else:
             flags.append(replace(item, name=item.name.removeprefix("NO_")))
@@ -63,7 +87,7 @@ def sorted_out(
 
 def not_ready(state: Values, first: int, rate: int) -> list[Interval]:
     """Give where a state vector is not analysis ready: bits 0 and 1 not both set."""
-    ready = np.asarray(state).astype(np.int64) & 3 == 3
+    ready = integers(state) & 3 == 3
     return [
         Interval(
             gps.to_ns(first + int(begin), rate),

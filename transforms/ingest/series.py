@@ -1,16 +1,43 @@
 """What every file format gives: stretches of one channel on the GPS sample grid."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import isfinite
 
 import numpy as np
 
 from transforms import gps
-from transforms.elements import Interval
+from transforms.elements import DeadLetter, Interval
 from transforms.kinds import LetterKind
 
 GRID_TOLERANCE = 1e-3
 """How far a sample may lie from the GPS grid [samples]."""
+FASTEST = 1 << 20
+"""Highest sample rate [Hz]."""
+LATEST = 9_200_000_000
+"""Last GPS time [s], in the year 2271: 64 bits hold no more nanoseconds."""
+_LONGEST_REASON = 2000
+"""Characters of a reason that are kept: a file may name a thousand channels."""
+
+
+def printable(text: str) -> str:
+    """Return text as any terminal and file can hold it, in one line.
+
+    What stands for a byte that is no UTF-8, and what controls a terminal, is written as
+    Python writes it.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python holds a byte of a path that is not UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode()
 
 
 class DataError(ValueError):
@@ -18,8 +45,16 @@ class DataError(ValueError):
 
     def __init__(self, reason: str, kind: LetterKind = LetterKind.DAMAGED) -> None:
         """Say what is wrong, for people and for programs."""
-        super().__init__(reason)
+        text = printable(reason)
+        if len(text) > _LONGEST_REASON:
+            text = text[: _LONGEST_REASON - 3] + "..."
+        super().__init__(text)
         self.kind = kind
+
+
+def letter_of(path: str, error: DataError, checksum: str = "") -> DeadLetter:
+    """Return the dead letter of a file, or of what of it cannot be used."""
+    return DeadLetter(printable(path), str(error), checksum, error.kind)
 
 
 @dataclass(frozen=True)
@@ -37,6 +72,13 @@ class Stretch:
     """Where in the file the samples are, if its name does not say."""
     gaps: tuple[Interval, ...] = ()
     flags: tuple[Interval, ...] = ()
+    skip: int = 0
+    """How many samples of the same place in the file come before."""
+
+    @property
+    def last(self) -> int:
+        """Return the index after the last sample."""
+        return self.first + self.length
 
     @property
     def start_ns(self) -> int:
@@ -46,20 +88,92 @@ class Stretch:
     @property
     def end_ns(self) -> int:
         """Give the GPS time after the last sample [ns]."""
-        return gps.to_ns(self.first + self.length, self.sample_rate)
+        return gps.to_ns(self.last, self.sample_rate)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """What a file holds of one channel."""
+
+    stretches: tuple[Stretch, ...]
+    """In order of time, every time once, of one rate."""
+    errors: tuple[DataError, ...] = ()
+    """What of it cannot be used."""
+    checks: tuple[str, ...] = ()
+    """Names of the bits of the masks beside it."""
+
+
+def settled(path: str, stretches: Iterable[Stretch]) -> Held:
+    """Choose what is read of one channel of one file, as a plan chooses among files.
+
+    Of several rates that which most of the time has, or has first; every time from the
+    stretch that starts first, then from the longer one.
+
+    Raises:
+        DataError: All of them are empty.
+    """
+    given = list(stretches)
+    if len(given) == 1 and given[0].length:
+        return Held(stretches=tuple(given))
+    agreed, errors = _of_one_rate(path, [item for item in given if item.length])
+    if not agreed:
+        raise DataError(f"{path}: no finite sample of {given[0].channel}; leave the file out")
+    kept: list[Stretch] = []
+    for item in sorted(agreed, key=lambda item: (item.first, -item.length, item.key)):
+        covered = kept[-1].last if kept else item.first
+        if item.first >= covered:
+            kept.append(item)
+            continue
+        until = gps.to_ns(min(item.last, covered), item.sample_rate)
+        times = f"{gps.seconds_text(item.start_ns)} to {gps.seconds_text(until)}"
+        errors.append(
+            DataError(
+                f"{path}: {item.channel} {times} is there more than once, not read again",
+                LetterKind.COVERED,
+            )
+        )
+        more = covered - item.first
+        if item.last > covered:
+            kept.append(
+                replace(item, first=covered, length=item.length - more, skip=item.skip + more)
+            )
+    return Held(stretches=tuple(kept), errors=tuple(errors))
+
+
+def _of_one_rate(path: str, stretches: Sequence[Stretch]) -> tuple[list[Stretch], list[DataError]]:
+    duration: Counter[int] = Counter()
+    first: dict[int, int] = {}
+    for item in stretches:
+        duration[item.sample_rate] += item.end_ns - item.start_ns
+        first[item.sample_rate] = min(first.get(item.sample_rate, item.start_ns), item.start_ns)
+    if len(duration) < 2:
+        return list(stretches), []
+    best = min(duration, key=lambda rate: (-duration[rate], first[rate], rate))
+    errors = [
+        DataError(
+            f"{path}: {item.channel} has {item.sample_rate} Hz from"
+            f" {gps.seconds_text(item.start_ns)} on and {best} Hz elsewhere; write that part"
+            " into a file of its own and analyse it alone",
+            LetterKind.RATE,
+        )
+        for item in stretches
+        if item.sample_rate != best
+    ]
+    return [item for item in stretches if item.sample_rate == best], errors
 
 
 def rate_of(path: str, spacing: float) -> int:
     """Give the sample rate [Hz] for a spacing [s].
 
     Raises:
-        DataError: There is no spacing, or the rate is not an integer.
+        DataError: There is no spacing, or the rate is not an integer of 1 to 2^20 Hz.
     """
-    rate = round(1 / spacing) if spacing > 0 else 0
-    if rate < 1 or abs(rate * spacing - 1) > 1e-6:
+    possible = isfinite(spacing) and spacing >= 0.5 / FASTEST
+    rate = round(1 / spacing) if possible else 0
+    if not 1 <= rate <= FASTEST or abs(rate * spacing - 1) > 1e-6:
         raise DataError(
             f"{path}: no sample rate: a spacing of {spacing} s is no integer number of samples"
-            " per second; write the file again with its sample rate",
+            f" per second from 1 to {FASTEST}; write the file again with its sample rate",
             LetterKind.RATE,
         )
     return rate
@@ -69,12 +183,21 @@ def index_of(path: str, start: float, rate: int) -> int:
     """Give the index on the GPS grid of a sample at GPS ``start`` [s].
 
     Raises:
-        DataError: The sample lies off the grid.
+        DataError: The time cannot be, or the sample lies off the grid.
     """
-    exact = Fraction(float(start)) * rate
+    start = float(start)
+    if not 0 <= start <= LATEST:
+        raise DataError(
+            f"{path}: its start, {start!r} s, is no GPS time of 0 to {LATEST} s;"
+            " write the file again with its start in seconds",
+            LetterKind.METADATA,
+        )
+    if start.is_integer():
+        return int(start) * rate
+    exact = Fraction(start) * rate
     index = round(exact)
     # A float near 1e9 s resolves 0.1 us, which no longer is small against a sample.
-    tolerance = GRID_TOLERANCE + rate * float(np.spacing(float(start)))
+    tolerance = GRID_TOLERANCE + rate * float(np.spacing(start))
     if abs(exact - index) > tolerance:
         raise DataError(
             f"{path}: its samples do not lie on the GPS grid: {start!r} s is"
