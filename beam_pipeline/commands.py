@@ -3,18 +3,22 @@
 import argparse
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from beam_pipeline import progress
-from beam_pipeline.config import ConfigError, PipelineConfig, load_config
+from beam_pipeline import failure, inputs, progress, streams
+from beam_pipeline.config import PipelineConfig, load_config
 from beam_pipeline.doctor import examine
-from beam_pipeline.exits import DATA_PROBLEM, DONE, USAGE, UserError
+from beam_pipeline.exits import DATA_PROBLEM, DONE, USAGE, DataProblem, UserError
 from beam_pipeline.graph import ArchiveJob, output_folder, run_archive
-from beam_pipeline.options import OptionError, beam_options
+from beam_pipeline.options import beam_options, in_process, see_runner
+from beam_pipeline.streams import one_line
+from beam_pipeline.surroundings import quiet_threads
 from models.artefact import ArtefactError
-from transforms.gps import from_seconds, to_seconds
+from transforms import times
+from transforms.gps import to_seconds
 from transforms.kinds import LetterKind, SegmentKind
 from transforms.sink import folder, writers
 from transforms.sink.folder import OutputError
@@ -33,37 +37,88 @@ _TABLE = (
 )
 
 
-def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
+def run(options: argparse.Namespace) -> int:
     """Analyse files of strain."""
-    config = _config(options)
-    job = ArchiveJob(tuple(options.files), options.output, *_span(options))
+    if options.rows < 0:
+        raise UserError(f"--rows {options.rows}: give 0 or more")
+    config = configuration(options)
+    files = tuple(_files(options.files))
+    job = ArchiveJob(files, output_of(options.output, config), *_span(options))
     try:
-        beam_options(rest)
+        beam_options(options.beam)
+        see_runner(options.beam)
         with output_folder(job, config) as held:
-            with progress.shown():
-                run_archive(job, config, rest, held)
+            with progress.shown(), _one_line(options):
+                run_archive(job, config, options.beam, held)
             # Still held: what is told is this run's.
             return _summary(job.output, _drawn(job.output), options.rows)
-    except (OptionError, OutputError, ArtefactError) as error:
+    except (OutputError, ArtefactError) as error:
         raise UserError(error) from error
 
 
-def replay(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+def replay(options: argparse.Namespace) -> int:
     """Send files to Kafka as a detector would."""
     # Only now: no other command needs a client of Kafka.
     from beam_pipeline.replay import command
 
+    options.files = _files(options.files)
     return command.replay(options, *_span(options))
 
 
-def _config(options: argparse.Namespace) -> PipelineConfig:
+def configuration(options: argparse.Namespace) -> PipelineConfig:
+    """Return the science asked for.
+
+    Raises:
+        UserError: It cannot be used.
+    """
     try:
         config = load_config(options.config) if options.config else PipelineConfig()
-    except ConfigError as error:
+        if options.channel:
+            config = replace(config, ingest=replace(config.ingest, channels=tuple(options.channel)))
+    except ValueError as error:
         raise UserError(error) from error
-    if options.channel:
-        config = replace(config, ingest=replace(config.ingest, channels=tuple(options.channel)))
     return config
+
+
+def output_of(given: str, config: PipelineConfig) -> str:
+    """Return a folder of results: of each science its own, where the name says so.
+
+    Raises:
+        UserError: Its name is not text, which Parquet's library demands.
+    """
+    try:
+        given.encode("utf-8")
+    except UnicodeEncodeError:
+        raise UserError(f"--output {given}: not UTF-8; choose another name") from None
+    return given.replace("{config}", config.id)
+
+
+@contextmanager
+def _one_line(options: argparse.Namespace) -> Iterator[None]:
+    """Tell in one line of a job that data, storage or another runner ended.
+
+    A fault of this software, in this process, stays what it is.
+    """
+    local = in_process(options.beam)
+    try:
+        with quiet_threads(verbose=local or options.verbose):
+            yield
+    except (UserError, OutputError, ArtefactError, BrokenPipeError):
+        raise
+    except Exception as error:
+        found = failure.of(error)
+        if not found.of_surroundings and local:
+            raise
+        more = "" if options.verbose else " (--verbose tells more)"
+        raise DataProblem(f"the run has failed: {found}{more}") from error
+
+
+def _files(words: Sequence[str]) -> list[str]:
+    named = inputs.expand(words)
+    again = len(words) - len(named)
+    if again > 0 and not any(word.startswith("@") for word in words):
+        streams.complain(f"{again} of the files named stand there twice: each is read once")
+    return named
 
 
 def _span(options: argparse.Namespace) -> tuple[int | None, int | None]:
@@ -74,47 +129,42 @@ def _span(options: argparse.Namespace) -> tuple[int | None, int | None]:
 
 
 def _time(option: str, text: str | None) -> int | None:
-    """Read a time as people write it: GPS seconds, or a date in UTC."""
-    if text is None:
-        return None
     try:
-        return from_seconds(float(text))
-    except ValueError:
-        pass
-    from gwpy.time import to_gps
-
-    try:
-        return int(to_gps(text).ns())
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{option} {text}: neither GPS seconds nor a date") from error
+        return None if text is None else times.parse(text)
+    except ValueError as error:
+        raise UserError(f"{option} {error}") from error
 
 
 def _summary(output: str, page: Path, rows: int) -> int:
-    """Print what was found and what went wrong; give the exit code."""
+    """Print what was found and what went wrong; return the exit code."""
     triggers = writers.read_triggers(output).to_pylist()
     segments = writers.read_segments(output)
     letters = writers.read_dead_letters(output)
     loudest = sorted(triggers, key=lambda t: (-t["snr"], t["id"]))[:rows]
     if loudest:
-        _print_table([[form.format(**t) for _, form in _TABLE] for t in loudest])
+        _print_table([[one_line(form.format(**t)) for _, form in _TABLE] for t in loudest])
     for channel, seconds in sorted(livetime(segments).items()):
         found = sum(t["channel"] == channel for t in triggers)
-        sys.stdout.write(f"{channel}: {seconds:.3f} s analysed, {found} triggers\n")
+        _say(f"{channel}: {seconds:.3f} s analysed, {found} triggers")
     for segment in segments:
         if segment.kind is SegmentKind.TOO_SHORT:
             start = to_seconds(segment.start_ns)
-            sys.stderr.write(f"wavefier: {segment.channel} at {start:.3f}: {segment.reason}\n")
+            streams.complain(f"{segment.channel} at {start:.3f}: {segment.reason}")
     unsearchable = (s for s in segments if s.kind is SegmentKind.UNSEARCHABLE)
     for line in dict.fromkeys(f"{s.channel}: {s.reason}" for s in unsearchable):
-        sys.stderr.write(f"wavefier: {line}\n")
+        streams.complain(line)
     for letter in letters:
-        sys.stderr.write(f"wavefier: {letter.reason}\n")
-    sys.stdout.write(f"report: {page}\n")
+        streams.complain(letter.reason)
+    _say(f"report: {page}")
     nothing = not any(segment.analysed for segment in segments)
     if nothing:
-        sys.stderr.write("wavefier: nothing was analysed\n")
+        streams.complain("nothing was analysed")
     faults = any(letter.kind is not LetterKind.NOTE for letter in letters)
     return DATA_PROBLEM if faults or nothing else DONE
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{one_line(text)}\n")
 
 
 def _print_table(rows: list[list[str]]) -> None:
@@ -125,15 +175,17 @@ def _print_table(rows: list[list[str]]) -> None:
         sys.stdout.write("  ".join(cells).rstrip() + "\n")
 
 
-def report(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+def report(options: argparse.Namespace) -> int:
     """Write the page of a finished run again."""
     try:
         # Only now: what draws is imported in half a second.
         from transforms.sink.report import write_report
 
-        sys.stdout.write(f"report: {write_report(options.output)}\n")
+        _say(f"report: {write_report(options.output)}")
     except OutputError as error:
         raise UserError(error) from error
+    except OSError as error:
+        raise UserError(f"{options.output}: cannot be used ({error.strerror or error})") from error
     return DONE
 
 
@@ -142,7 +194,12 @@ def _drawn(output: str) -> Path:
     command = [sys.executable, "-m", "transforms.sink.report", output]
     # In a session of its own: Ctrl-C is for this process, which then ends the other.
     done = subprocess.run(
-        command, stderr=subprocess.PIPE, text=True, start_new_session=True, check=False
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="backslashreplace",
+        start_new_session=True,
+        check=False,
     )
     if done.returncode == USAGE:
         raise UserError(done.stderr.strip())
@@ -151,25 +208,28 @@ def _drawn(output: str) -> Path:
     return Path(output) / folder.REPORT
 
 
-def live(options: argparse.Namespace, rest: Sequence[str]) -> int:
+def live(options: argparse.Namespace) -> int:
     """Analyse topics of frames until it is told to stop."""
     # Only now: nobody else needs a Kafka client.
     from beam_pipeline.live_command import run_live
 
-    return run_live(options, rest, _config(options))
+    config = configuration(options)
+    if options.output:
+        options.output = output_of(options.output, config)
+    return run_live(options, options.beam, config)
 
 
-def doctor(_options: argparse.Namespace, _rest: Sequence[str]) -> int:
+def doctor(_options: argparse.Namespace) -> int:
     """Say what is installed, reachable and missing."""
     findings = list(examine())
     width = max(len(finding.what) for finding in findings)
     for finding in findings:
         mark = "ok     " if finding.good else "MISSING" if finding.needed else "absent "
-        sys.stdout.write(f"{mark} {finding.what.ljust(width)}  {finding.found}\n")
+        _say(f"{mark} {finding.what.ljust(width)}  {finding.found}")
     return DONE if all(f.good or not f.needed for f in findings) else DATA_PROBLEM
 
 
-def train(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+def train(options: argparse.Namespace) -> int:
     """Make a model from simulated transients."""
     # Only now: no other command needs what simulates and draws.
     from beam_pipeline import model_commands
@@ -177,7 +237,7 @@ def train(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     return model_commands.train(options)
 
 
-def evaluate(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+def evaluate(options: argparse.Namespace) -> int:
     """Say how good a model is."""
     from beam_pipeline import model_commands
 

@@ -7,3 +7,7 @@ INTERRUPTED, TERMINATED = 130, 143
 
 class UserError(ValueError):
     """A mistake in the call; the message is one line that says what to do."""
+
+
+class DataProblem(Exception):
+    """Data, storage or a runner ended the work; the message is one line."""

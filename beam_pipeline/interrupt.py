@@ -1,6 +1,6 @@
 """Ctrl-C, and a supervisor's SIGTERM: one line and no traceback, whatever is running."""
 
-import logging
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+INTERRUPTED = "interrupted; what was written is whole"
 
 
 class Interrupted(Exception):
@@ -30,6 +31,8 @@ def stoppable() -> Iterator[None]:
     asked: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
+        import logging
+
         asked.append(number)
         logging.disable(logging.CRITICAL)
         raise KeyboardInterrupt
@@ -37,12 +40,34 @@ def stoppable() -> Iterator[None]:
     try:
         with _handled(stop):
             yield
-    except (KeyboardInterrupt, RuntimeError) as error:
+    except BaseException as error:
         if asked:
             raise Interrupted(asked[0]) from error
         raise
     finally:
-        logging.disable(logging.NOTSET)
+        if asked:
+            import logging
+
+            logging.disable(logging.NOTSET)
+
+
+@contextmanager
+def beginning() -> Iterator[None]:
+    """Let a signal end the process at once, with the line of any other end.
+
+    Nothing has begun yet, and libraries that are just imported catch or wrap what is raised
+    in them.
+    """
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        from beam_pipeline import streams, temporary
+
+        streams.complain(INTERRUPTED)
+        temporary.remove()
+        os._exit(128 + number)
+
+    with _handled(stop):
+        yield
 
 
 @contextmanager

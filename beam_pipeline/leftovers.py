@@ -1,8 +1,9 @@
 """What Flink's jobs leave in Kubernetes: ``python -m beam_pipeline.leftovers --of NAME``.
 
 Flink keeps who leads, and where the newest checkpoint lies, in ConfigMaps that carry the id of
-their cluster; on a volume each cluster has a folder. Here, each job is a cluster of its own,
-``NAME-`` and ten hexadecimal digits: a hash of what it does. A job that comes back after another,
+their cluster; on a volume each cluster has a folder, below that of its namespace: releases of
+one name in two namespaces may share a volume. Here, each job is a cluster of its own, ``NAME-``
+and ten hexadecimal digits: a hash of what it does. A job that comes back after another,
 as in a roll back, would go on with the checkpoint of its former life; so what is not of the
 present job goes before it begins.
 """
@@ -23,6 +24,8 @@ from typing import Any
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds its token, its namespace and whom to trust."""
 _SELECTOR = "configmap-type%3Dhigh-availability"
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+"""Names of namespaces; one becomes part of a path here."""
 _GONE = 404
 _TIMEOUT_S = 10.0
 
@@ -42,12 +45,14 @@ class ConfigMaps:
         """
         try:
             self._token = (account / "token").read_text().strip()
-            namespace = (account / "namespace").read_text().strip()
+            self.namespace = (account / "namespace").read_text().strip()
             context = ssl.create_default_context(cafile=str(account / "ca.crt"))
         except OSError as error:
             raise ApiError(f"no service account in {account}: mount its token there") from error
+        if not _LABEL.fullmatch(self.namespace):
+            raise ApiError(f"{account / 'namespace'} holds no namespace: {self.namespace!r}")
         where = f"[{host}]" if ":" in host else host
-        self._base = f"https://{where}:{port}/api/v1/namespaces/{namespace}/configmaps"
+        self._base = f"https://{where}:{port}/api/v1/namespaces/{self.namespace}/configmaps"
         handlers = urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         self._open = urllib.request.build_opener(*handlers).open
 
@@ -98,7 +103,8 @@ def forget(maps: ConfigMaps, name: str, present: str, folder: Path | None) -> li
         maps: ConfigMaps.
         name: What the ids of all its jobs begin with.
         present: The id of the job that stays; empty: none.
-        folder: Of a volume with a folder for each job; None: there is none.
+        folder: Holds a folder for each job of the namespace; made by the first of them. None:
+            there is no volume.
 
     Returns:
         Names of what was deleted.
@@ -111,11 +117,11 @@ def forget(maps: ConfigMaps, name: str, present: str, folder: Path | None) -> li
     names = sorted(one for one, cluster in of.items() if cluster in gone)
     for one in names:
         maps.delete(one)
-    there = [path.name for path in folder.iterdir() if path.is_dir()] if folder else []
-    for one in former(there, name, present):
-        assert folder is not None
-        shutil.rmtree(folder / one)
-        names.append(str(folder / one))
+    if folder is not None and folder.is_dir():
+        there = [path.name for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
+        for one in former(there, name, present):
+            shutil.rmtree(folder / one)
+            names.append(str(folder / one))
     return names
 
 
@@ -124,15 +130,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--of", required=True, metavar="NAME", help="the jobs' common name")
     parser.add_argument("--but", default="", metavar="ID", help="this one stays")
-    parser.add_argument("--folder", type=Path, metavar="DIR", help="with a folder for each job")
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="holds NAMESPACE/ID of each job")
     given = parser.parse_args(arguments)
     try:
         host = os.environ.get("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc")
         port = os.environ.get("KUBERNETES_SERVICE_PORT", "443")
-        for name in forget(ConfigMaps(ACCOUNT, host, port), given.of, given.but, given.folder):
+        maps = ConfigMaps(ACCOUNT, host, port)
+        folder = given.folder / maps.namespace if given.folder else None
+        for name in forget(maps, given.of, given.but, folder):
             sys.stdout.write(f"forgotten: {name}\n")
     except ApiError as error:
         sys.stderr.write(f"error: {error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"error: {error.filename}: cannot be removed ({error.strerror})\n")
         return 1
     return 0
 

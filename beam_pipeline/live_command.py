@@ -1,7 +1,7 @@
 """``wavefier live``: a job without end, from Kafka to Kafka and to files."""
 
 import argparse
-import sys
+import math
 import tempfile
 import time
 from collections.abc import Sequence
@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from beam_pipeline import failure, streams
 from beam_pipeline.application import POOL, write_application
 from beam_pipeline.config import PipelineConfig
-from beam_pipeline.exits import DONE, UserError
+from beam_pipeline.exits import DONE, DataProblem, UserError
 from beam_pipeline.flink_rest import FlinkCluster
 from beam_pipeline.interrupt import whole
+from beam_pipeline.job_server import typed
 from beam_pipeline.live import LiveJob, build_live
 from beam_pipeline.live_options import live_options, stream_options
-from beam_pipeline.options import OptionError
+from beam_pipeline.options import OptionError, checked
+from beam_pipeline.surroundings import quiet_threads
 from beam_pipeline.workers import pool
 from models.artefact import ArtefactError
 from transforms.broker import (
@@ -37,6 +40,7 @@ MISTAKES = (BrokerError, OutputError, OptionError, ArtefactError, ReachError)
 PATIENCE_S = 120.0
 """How long a cluster may not know the job before it is taken to be lost [s]."""
 _POLL_S = 1.0
+_MORE = "--verbose, and the workers' logs in --logs, tell more"
 
 
 def run_live(options: argparse.Namespace, rest: Sequence[str], config: PipelineConfig) -> int:
@@ -46,15 +50,18 @@ def run_live(options: argparse.Namespace, rest: Sequence[str], config: PipelineC
         UserError: The broker, a topic, the folder or an option cannot be used.
     """
     observed = _observed(options)
+    _check(options)
     try:
+        typed_options = checked(rest)
         kafka = KafkaConfig(options.brokers, options.kafka_config or "")
         topics = tuple(options.topic)
         job = LiveJob(
             kafka, topics, options.group, options.start, options.publish, options.output or ""
         )
+        typed_name = typed(typed_options).get("job_name")
+        name = typed_name or f"wavefier-live-{options.group}"
+        given = [*([] if typed_name else [f"--job_name={name}"]), *typed_options]
         _see_topics(job, options.make_topics, options.patience)
-        name = f"wavefier-live-{options.group}"
-        given = [f"--job_name={name}", *rest]
         if options.application:
             beam_options = [*stream_options(POOL, given), *given]
             write_application(options.application, job, config, beam_options)
@@ -63,10 +70,31 @@ def run_live(options: argparse.Namespace, rest: Sequence[str], config: PipelineC
             logs = options.logs or Path(stack.enter_context(tempfile.TemporaryDirectory()))
             workers = stack.enter_context(pool(logs, observed.environment()))
             beam_options = live_options(options.flink_master, workers, given)
+            stack.enter_context(quiet_threads(options.verbose))
             _run(job, config, beam_options, _Watched(options.flink_master, name))
     except MISTAKES as error:
         raise UserError(error) from error
+    except OSError as error:
+        where = error.filename or options.application or options.logs or options.output
+        raise UserError(f"{where}: cannot be used ({error.strerror or error})") from error
     return DONE
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse what contradicts itself, or would be passed over."""
+    if not 0 <= options.patience < math.inf:
+        raise UserError(f"--patience {options.patience:g}: give seconds, 0 or more")
+    for option, values in (("--topic", options.topic), ("--channel", options.channel)):
+        again = next((one for one in values if values.count(one) > 1), None)
+        if again is not None:
+            raise UserError(f"{option} {again} is given twice: keep one")
+    if options.application:
+        alone = ("flink_master", "logs", "metrics")
+        named = [name for name in alone if getattr(options, name)]
+        named += [name for name in ("runner", "job_endpoint") if name in typed(options.beam)]
+        if named:
+            left = " and --".join(named)
+            raise UserError(f"--application writes a file, and runs nothing: leave out --{left}")
 
 
 def _see_topics(job: LiveJob, make: bool, patience_s: float) -> None:
@@ -80,7 +108,7 @@ def _see_topics(job: LiveJob, make: bool, patience_s: float) -> None:
         except BrokerAwayError as error:
             if time.monotonic() > end:
                 raise
-            sys.stderr.write(f"wavefier: {error}; waiting for it\n")
+            streams.complain(f"{error}; waiting for it")
             time.sleep(_POLL_S)
 
 
@@ -115,8 +143,7 @@ class _Watched:
                 ended = FlinkCluster(self.master).cancel(self.name)
         finally:  # a second signal waits for nobody
             if not ended:
-                where = f"{self.name} is left on {self.master}: cancel it there"
-                sys.stderr.write(f"wavefier: {where}\n")
+                streams.complain(f"{self.name} is left on {self.master}: cancel it there")
 
 
 def _run(job: LiveJob, config: PipelineConfig, options: Sequence[str], watched: _Watched) -> None:
@@ -129,14 +156,16 @@ def _run(job: LiveJob, config: PipelineConfig, options: Sequence[str], watched: 
     try:
         with whole():  # what is half handed over could not be cancelled
             result = pipeline.run()
-        sys.stderr.write(f"wavefier: live from {', '.join(job.topics)}; Ctrl-C ends it\n")
+        streams.complain(f"live from {', '.join(job.topics)}; Ctrl-C ends it")
         try:
             outcome = str(result.wait_until_finish())
         except RuntimeError as error:
-            outcome = str(error)
+            outcome = str(failure.of(error))
         outcome = watched.until_it_ends(outcome)
-    except BaseException:  # most of all a signal: without its workers the job restarts for ever
+    except BaseException as error:  # most of all a signal: else the job restarts for ever
         if result is not None:
             watched.cancel(result)
-        raise
-    raise RuntimeError(f"the job has ended: {outcome}")
+        if isinstance(error, MISTAKES) or not isinstance(error, Exception):
+            raise
+        raise DataProblem(f"the job does not run: {failure.of(error)}; {_MORE}") from error
+    raise DataProblem(f"the job has ended: {outcome}; {_MORE}")

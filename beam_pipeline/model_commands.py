@@ -46,9 +46,9 @@ def configuration(options: argparse.Namespace) -> TrainConfig:
     """Read the training's configuration, with the seed asked for."""
     try:
         config = settings.read(options.config)
-    except OSError as error:
-        raise UserError(f"{options.config}: {error.strerror}; name a YAML file") from error
-    return config if options.seed is None else replace(config, seed=options.seed)
+        return config if options.seed is None else replace(config, seed=options.seed)
+    except ValueError as error:
+        raise UserError(error) from error
 
 
 def processes(options: argparse.Namespace) -> int:

@@ -47,8 +47,9 @@ def note(planned: float, done: float) -> None:
 
 
 @contextmanager
-def shown(stream: TextIO = sys.stderr) -> Iterator[None]:
+def shown(stream: TextIO | None = None) -> Iterator[None]:
     """Show what the graph notes while the context lasts."""
+    stream = stream or sys.stderr
     terminal = stream.isatty()
     watcher = _Bar(stream) if terminal else _Lines(stream)
     _watchers.append(watcher)

@@ -22,6 +22,12 @@ def gather() -> str:
     return folder
 
 
+def remove() -> None:
+    """Remove the folder now, where there is one."""
+    if gather.cache_info().currsize:
+        _remove(gather(), os.getpid())
+
+
 def _remove(folder: str, owner: int) -> None:
     if os.getpid() == owner:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,10 +1,14 @@
 """The configuration: what is read is what was meant, and a typo is refused by name."""
 
+import math
 from dataclasses import fields, replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from beam_pipeline.config import ConfigError, PipelineConfig, load_config, parse_config
+from transforms import settings
 from transforms.classify.config import ClassifyConfig
 
 
@@ -49,6 +53,117 @@ def test_a_file_that_is_not_yaml_is_said(tmp_path):
     with pytest.raises(ConfigError, match=r"bad\.yaml: not YAML") as refused:
         load_config(path)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("detect: {threshold: 9}\ndetect: {gap_seconds: 0.2}", r"detect stands twice \(line 2\)"),
+        ("detect: {threshold: 9, threshold: 8}", "threshold stands twice"),
+        ("detect: {threshold: .nan}", "detect.threshold must be a finite number"),
+        ("detect: {threshold: .inf}", "detect.threshold must be a finite number"),
+        ("detect: {threshold: '5.5'}", "detect.threshold must be of type float"),
+        ("detect: {threshold: [5.5]}", "detect.threshold must be of type float"),
+        ("detect: {threshold: 1:30}", "detect.threshold must be of type float"),
+        ("detect: {threshold: yes}", "detect.threshold must be of type float"),
+        (f"detect: {{threshold: {'9' * 350}}}", "detect.threshold must be a finite number"),
+        (f"detect: {{threshold: {'9' * 9000}}}", "too large a number"),
+        ("sink: {loudest: 20.0}", "sink.loudest must be of type int"),
+        ("sink: {loudest: true}", "sink.loudest must be of type int"),
+        ("detect: {treshold: 9}", r"did you mean detect\.threshold\? known: low_frequency"),
+        ("dtect: {}", r"did you mean detect\?"),
+        ("1: 2", "unknown key 1"),
+        ("null: 2", "unknown key None"),
+        ("? [a, b]\n: 1", "not YAML"),
+        ("detect:", "detect must hold keys and values"),
+        ("- detect", "the file must hold keys and values"),
+        ("5", "the file must hold keys and values"),
+        ("false", "the file must hold keys and values"),
+        ("---\na: 1\n---\nb: 2", "not YAML"),
+        ("!!python/object/apply:os.system [id]", "not YAML"),
+        ("ingest: {channels: [H1:X, 5]}", "ingest.channels must be a list of str"),
+        ("ingest: {channels: [H1:X, H1:X]}", "channels: H1:X stands twice"),
+        ("ingest: {channels: ['']}", "channels: '' is no name"),
+        ('ingest: {require: [DATA, "A\\nB"]}', "require: .* is no name"),
+        ("ingest: {block_seconds: 1000000000}", "block_seconds must lie in 1 to"),
+        ("ingest: {resample_rate: 1048576}", "resample_rate must be a power of two of 256 to"),
+        ("ingest: {wait_seconds: 1e999}", "ingest.wait_seconds must be a finite number"),
+        ("ingest: {quiet_seconds: 1e9}", "quiet_seconds must be more than 0, and at most"),
+        ("a: &a [*a]", "a value holds itself"),
+        ("[" * 5000, "nested too deeply|not YAML"),
+        ("\x00", "not YAML"),
+        (
+            "a: &a [1,1,1,1,1,1,1,1,1,1]\n"
+            + "".join(f"{n}: &{n} [{','.join([f'*{m}'] * 10)}]\n" for m, n in ["ab", "bc", "cd"])
+            + "e: [*d, *d]",
+            "holds more than 10000 values",
+        ),
+    ],
+)
+def test_a_document_is_read_strictly(text, said, tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=said) as refused:
+        load_config(path)
+    assert str(refused.value).startswith(f"{path}: ")
+    assert len(str(refused.value).splitlines()) == 1
+    assert len(str(refused.value)) < 1000
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfed\0", b"a: caf\xe9", b"#" * (2 << 20), None])
+def test_a_file_that_is_no_text_is_one_line(content, tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"bad\.yaml: ") as refused:
+        load_config(path)
+    assert "\n" not in str(refused.value)
+
+
+def test_numbers_are_those_of_yaml_1_2_and_aliases_may_stand(tmp_path):
+    path = tmp_path / "good.yaml"
+    path.write_text(
+        "detect: &d {threshold: 1e1, gap_seconds: 5e-2}\nsink: {loudest: 010}\n"
+        "ingest: {channels: &c [H1:X], require: *c}\n"
+    )
+    config = load_config(path)
+    assert (config.detect.threshold, config.detect.gap_seconds) == (10.0, 0.05)
+    assert config.sink.loudest == 10
+    assert config.ingest.channels == config.ingest.require == ("H1:X",)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=5,
+)
+KEYS = {
+    stage.name: sorted(vars(getattr(PipelineConfig(), stage.name)))
+    for stage in fields(PipelineConfig)
+}
+SECTIONS = st.fixed_dictionaries(
+    {},
+    optional={name: st.dictionaries(st.sampled_from(keys), VALUES) for name, keys in KEYS.items()},
+)
+
+
+@given(st.one_of(SECTIONS, VALUES))
+def test_any_document_is_a_configuration_or_one_line(tree):
+    try:
+        config = parse_config(tree)
+    except ConfigError as error:
+        assert len(str(error).splitlines()) == 1  # noqa: PT017
+        return
+    numbers = [v for each in vars(config).values() for v in vars(each).values()]
+    assert all(math.isfinite(v) for v in numbers if isinstance(v, float))
+    assert parse_config(settings.parse(config.to_yaml())) == config
+
+
+@given(st.text())
+def test_any_text_is_yaml_or_one_line(text):
+    try:
+        settings.parse(text)
+    except settings.SettingsError as error:
+        assert len(str(error).splitlines()) == 1  # noqa: PT017
 
 
 def test_the_id_changes_with_the_science_and_with_nothing_else():

@@ -212,6 +212,40 @@ def test_a_former_jobs_leftovers_go_and_the_others_stay(account, api, tmp_path):
     found.delete("gone-already")
 
 
+def test_of_a_shared_volume_only_the_own_namespace_is_touched(
+    account, api, tmp_path, monkeypatch, capsys
+):
+    port, _ = api
+    monkeypatch.setattr(leftovers, "ACCOUNT", account)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(port))
+    names = ("gw-0123456789", "gw-abcdef0123")
+    kept = [tmp_path / "other" / name for name in names] + [tmp_path / name for name in names]
+    kept.append(tmp_path / "gw" / "gw-abcdef0123")
+    gone = tmp_path / "gw" / "gw-0123456789"
+    linked = tmp_path / "gw" / "gw-9999999999"
+    for folder in (*kept, gone):
+        (folder / "checkpoints").mkdir(parents=True)
+    linked.symlink_to(tmp_path / "other")
+    words = ["--of", "gw", "--but", "gw-abcdef0123", "--folder", str(tmp_path)]
+    assert leftovers.main(words) == 0
+    assert str(gone) in capsys.readouterr().out
+    assert not gone.exists()
+    assert linked.is_symlink()
+    assert all((folder / "checkpoints").is_dir() for folder in kept)
+    # Of a new namespace, there is no folder yet.
+    assert leftovers.main([*words[:-1], str(tmp_path / "other")]) == 0
+
+
+@pytest.mark.parametrize("namespace", ["", "..", "a/b", "/", "A", "a" * 64])
+def test_a_namespace_that_cannot_be_is_no_part_of_a_path(namespace, account, tmp_path):
+    for name in ("ca.crt", "token"):
+        (tmp_path / name).write_bytes((account / name).read_bytes())
+    (tmp_path / "namespace").write_text(namespace)
+    with pytest.raises(ApiError, match="holds no namespace"):
+        ConfigMaps(tmp_path, "127.0.0.1", "1")
+
+
 def test_the_command_says_what_it_forgot(account, api, monkeypatch, capsys):
     port, maps = api
     monkeypatch.setattr(leftovers, "ACCOUNT", account)

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,6 +18,8 @@ import numpy as np
 import pytest
 from gwpy.astro import sensemon_range
 from gwpy.frequencyseries import FrequencySeries
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import values as library
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -39,6 +42,7 @@ from transforms.ingest.config import IngestConfig
 from transforms.ingest.decoder import Decoder
 from transforms.ingest.encoder import encode
 from transforms.kinds import LetterKind, SegmentKind, gap_kind
+from transforms.observe import endpoint
 from transforms.observe import record as recording
 from transforms.observe.catalogue import CATALOGUE, COUNTER, HISTOGRAM, PREFIX, STAGES
 from transforms.observe.config import ObserveConfig
@@ -304,7 +308,10 @@ def test_the_range_scales_with_the_noise_and_leaves_out_what_is_no_number():
     assert inspiral_range(asd[:40], 0.25) == 0
 
 
-@pytest.mark.parametrize("address", ["9400", "host:", ":9400", "host:port", "host:99999"])
+@pytest.mark.parametrize(
+    "address",
+    ["9400", "host:", ":9400", "host:port", "host:99999", "host:0", "host:\u00b2", "[]:1", "a b:1"],
+)
 def test_an_address_that_cannot_be_is_refused(address):
     with pytest.raises(ValueError, match="HOST:PORT"):
         ObserveConfig(address)
@@ -317,6 +324,50 @@ def test_workers_are_told_by_their_environment(tmp_path):
     assert ObserveConfig.from_environment({}) == ObserveConfig()
     with pytest.raises(ValueError, match="WAVEFIER_LOG=xml: must be"):
         ObserveConfig.from_environment({"WAVEFIER_LOG": "xml"})
+
+
+@given(st.text(), st.text(), st.text())
+def test_any_environment_is_taken_or_refused_in_one_line(address, folder, log):
+    given_ = {"WAVEFIER_METRICS": address, "WAVEFIER_METRICS_FOLDER": folder, "WAVEFIER_LOG": log}
+    try:
+        config = ObserveConfig.from_environment(given_)
+    except ValueError:
+        return
+    assert config.log in ("text", "json")
+    assert not address or 0 < config.place[1] < 65536
+
+
+def test_the_folder_of_counts_is_this_users_alone(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    config = ObserveConfig("127.0.0.1:9400")
+    made = config.made()
+    assert made.stat().st_mode & 0o777 == 0o700
+    assert config.made() == made
+    made.chmod(0o777)
+    with pytest.raises(ValueError, match="not this user's alone"):
+        config.made()
+    made.rmdir()
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    made.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ValueError, match="not this user's alone"):
+        config.made()
+    # A folder that was named is whoever's: a volume of a pod is root's.
+    named = replace(config, folder=str(tmp_path / "shared"))
+    named.made().chmod(0o777)
+    assert named.made() == tmp_path / "shared"
+    with pytest.raises(ValueError, match="cannot be used"):
+        replace(config, folder="/dev/null/x").made()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "[::]", "localhost"])
+def test_the_endpoint_is_there_for_both_kinds_of_addresses(host, tmp_path):
+    if host.startswith("[") and not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    (port,) = free_ports(1)
+    endpoint.serve(ObserveConfig(f"{host}:{port}", str(tmp_path)))
+    asked = {"[::]": ["127.0.0.1", "[::1]"]}.get(host, [host])
+    for one in asked:
+        assert get(f"http://{one}:{port}/healthz") == '{"workers": 0}\n'
 
 
 WORKER = """

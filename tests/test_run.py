@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from beam_pipeline import cli, commands, exits, progress
+from beam_pipeline import cli, commands, config, exits, progress
 from transforms.detect.wdf import denoised, window_start_ns
 from transforms.sink import writers
 
@@ -200,7 +200,7 @@ def test_bad_files_are_one_line_each_and_the_rest_is_analysed(tmp_path, data, ca
     said = capsys.readouterr().err.splitlines()
     for file in files:
         assert len([line for line in said if str(file) in line]) == 1, file
-    assert len([line for line in said if "already covered" in line]) == 1
+    assert len([line for line in said if "named stand there twice" in line]) == 1
     assert len(said) == len(files) + 1
     assert loudest(tmp_path / "out", "H1")["snr"] >= 10
 
@@ -329,6 +329,52 @@ def test_a_signal_is_one_line_and_leaves_whole_files(number, code, tmp_path, dat
     assert line == "wavefier: interrupted; what was written is whole"
     assert not list(tmp_path.rglob("*.part"))
     assert run(tmp_path / "out", files[0]) == cli.DONE
+
+
+def test_files_stand_before_and_behind_options_whatever_they_are_called(tmp_path, data, capsys):
+    h1, l1 = sorted(data.glob("*_LOSC_4_V2-1126259446-32.hdf5"))
+    strange = tmp_path / os.fsdecode(b"caf\xe9 #1.hdf5")
+    strange.write_bytes(l1.read_bytes())
+    words = [f"file://localhost{h1}", "--runner", "DirectRunner", strange]
+    assert (
+        cli.main(["run", *map(str, words), "--output", str(tmp_path / "out"), *FLAGS]) == cli.DONE
+    )
+    assert {t["ifo"] for t in triggers(tmp_path / "out")} == {"H1", "L1"}
+    assert capsys.readouterr().err == ""
+
+
+def test_another_science_has_another_folder_where_the_output_says_so(tmp_path, data, capsys):
+    (file,) = data.glob("H-H1_LOSC*")
+    (tmp_path / "other.yaml").write_text("detect: {threshold: 5.6}\n")
+    output = tmp_path / "live-{config}"
+    for more in ([], ["--config", str(tmp_path / "other.yaml")], []):
+        assert run(output, file, *more) == cli.DONE
+    ids = {config.PipelineConfig().id, config.load_config(tmp_path / "other.yaml").id}
+    assert {path.name for path in tmp_path.glob("live-*")} == {f"live-{one}" for one in ids}
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(OSError(28, "No space left on device"), cli.DATA_PROBLEM), (TypeError("a bug"), None)],
+)
+def test_storage_that_fails_is_one_line_and_a_bug_is_not(error, code, tmp_path, data, capsys):
+    (file,) = data.glob("H-H1_LOSC*")
+
+    def fail(*_):
+        raise error
+
+    # In the middle of the graph, where Beam wraps and logs what it meets.
+    progress._watchers.append(fail)
+    try:
+        if code is None:
+            with pytest.raises(Exception, match="a bug"):
+                run(tmp_path / "out", file)
+            return
+        assert run(tmp_path / "out", file) == code
+    finally:
+        progress._watchers.remove(fail)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("wavefier: the run has failed: [Errno 28] No space left on device")
 
 
 def test_a_report_that_cannot_be_drawn_is_one_line(tmp_path):

@@ -66,6 +66,44 @@ def test_what_is_half_done_is_done_before_a_signal_counts():
     assert done == ["whole"]
 
 
+SLOW = """
+import sys, time, signal, os
+class Slow:
+    def find_spec(self, name, *_):
+        if name == sys.argv[1]:
+            print("there", flush=True)
+            try:
+                time.sleep(60)
+            except BaseException:  # as some libraries do
+                raise ImportError("no such library") from None
+sys.meta_path.insert(0, Slow())
+from beam_pipeline import cli
+sys.exit(cli.main(["run", "a.h5", "--output", sys.argv[2], "--runner=DirectRunner"]))
+"""
+
+
+@pytest.mark.parametrize("library", ["argparse", "erfa", "apache_beam", "h5py", "pyarrow"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_libraries_are_imported_is_one_line(library, number, code, tmp_path):
+    given = tmp_path / "temporary"
+    given.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW, library, tmp_path / "out"],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(given)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "there\n"
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert said == "wavefier: interrupted; what was written is whole\n"
+    assert process.returncode == code
+    assert not list(given.iterdir())
+    assert not (tmp_path / "out").exists()
+
+
 class Jobs(BaseHTTPRequestHandler):
     def do_GET(self):
         answer = b'{"jobs": [{"jid": "1", "name": "job", "state": "RUNNING", "start-time": 1}]}'

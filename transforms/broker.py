@@ -38,7 +38,10 @@ LOSSLESS = {
 }
 """Of a producer that loses nothing."""
 
-_ADDRESS = re.compile(r"([^\s:,/]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
+_ADDRESS = re.compile(r"([^\s:,/\[\]]+|\[[0-9a-fA-F:]+\]):([0-9]{1,5})")
+_LARGEST_PORT = 65_535
+_LARGEST_PROPERTIES = 1 << 20
+"""[bytes]"""
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 
 
@@ -61,7 +64,7 @@ class KafkaConfig:
     every worker must see it under this path. Empty: an open connection."""
 
     def __post_init__(self) -> None:
-        wrong = [one for one in self.brokers.split(",") if not _ADDRESS.fullmatch(one.strip())]
+        wrong = [one for one in self.brokers.split(",") if not _is_address(one.strip())]
         if wrong:
             raise BrokerError(f"brokers: {wrong[0]!r} is not HOST:PORT")
 
@@ -75,13 +78,22 @@ class KafkaConfig:
         return {"bootstrap.servers": self.brokers.replace(" ", ""), **settings}
 
 
+def _is_address(text: str) -> bool:
+    match = _ADDRESS.fullmatch(text)
+    return match is not None and 0 < int(match[2]) <= _LARGEST_PORT
+
+
 def _read_properties(path: str) -> dict[str, str]:
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        with Path(path).open("rb") as file:
+            content = file.read(_LARGEST_PROPERTIES + 1)
+        lines = content.decode("utf-8").splitlines()
     except OSError as error:
         raise BrokerError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise BrokerError(f"{path}: not UTF-8 text") from error
+    if len(content) > _LARGEST_PROPERTIES:
+        raise BrokerError(f"{path}: no file of key=value lines: too large")
     settings: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):

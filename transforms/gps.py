@@ -5,9 +5,15 @@ sample has the same index however the data were cut. Nanoseconds are rounded, in
 are exact.
 """
 
+import re
+
 NANOSECONDS = 1_000_000_000
+LATEST_NS = 10**10 * NANOSECONDS
+"""Times after this one are no times of data (the year 2296)."""
 GPS_EPOCH_UNIX = 315_964_800
 """Unix time of GPS zero [s] (1980-01-06T00:00:00 UTC)."""
+
+_SECONDS = re.compile(r"0*([0-9]{1,18})(?:\.([0-9]{0,9})0*)?")
 
 
 def to_index(gps_ns: int, sample_rate: int) -> int:
@@ -23,6 +29,18 @@ def to_ns(index: int, sample_rate: int) -> int:
 def from_seconds(gps: float) -> int:
     """Give integer nanoseconds for GPS seconds as people write them."""
     return round(gps * NANOSECONDS)
+
+
+def parse_seconds(text: str) -> int | None:
+    """Return the nanoseconds of decimal GPS seconds, exactly; None where a text is none.
+
+    No more than nine decimals are read: nothing is finer than a nanosecond.
+    """
+    match = _SECONDS.fullmatch(text)
+    if not match:
+        return None
+    whole, decimals = match[1], (match[2] or "").ljust(9, "0")
+    return int(whole) * NANOSECONDS + int(decimals)
 
 
 def to_seconds(gps_ns: int) -> float:

@@ -121,6 +121,8 @@ def _cut(options: argparse.Namespace, start_ns: int | None, end_ns: int | None) 
         raise UserError(f"--speed {options.speed:g}: play at 0 (as fast as can be) or faster")
     if options.now and options.speed != 1:
         raise UserError("--now plays in real time: leave --speed out, or give --shift")
+    if abs(options.shift) * NANOSECONDS > gps.LATEST_NS:
+        raise UserError(f"--shift {options.shift}: shift by 10000000000 s at most")
     try:
         return Cut(
             gps.from_seconds(options.frame_seconds),

@@ -19,7 +19,9 @@ KINDS = {
 }
 _LONGEST_FLIP = 16
 """Most bytes in a row that are flipped."""
-_TIME = re.compile(r"(?:(?P<ifo>[A-Z][0-9]):)?(?P<gps>[0-9]+(?:\.[0-9]+)?)")
+_LONGEST_DELAY = 1e9
+"""[s]"""
+_TIME = re.compile(r"(?:(?P<ifo>[A-Z][0-9]):)?(?P<gps>[0-9]{1,10}(?:\.[0-9]+)?)")
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def parse(kind: str, text: str) -> Fault:
         which, _, seconds = text.rpartition(":")
         delay = _number(seconds)
         # No probability: the line below says so.
-        which, delay_ns = (which, from_seconds(delay)) if delay >= 0 else ("", 0)
+        possible = 0 <= delay <= _LONGEST_DELAY
+        which, delay_ns = (which, from_seconds(delay)) if possible else ("", 0)
     if 0 <= _number(which) <= 1:
         return Fault(kind, _number(which), delay_ns=delay_ns)
     matches = [_TIME.fullmatch(item) for item in which.split(",")]

@@ -6,10 +6,13 @@ from pathlib import Path
 from beam_pipeline.replay.faults import DELAY, KINDS
 from transforms.ingest.config import FORMATS
 
+FILE_HELP = "GWF or HDF5 (GWOSC, gwpy, PyCBC), as a path or a file:// URL; or @LIST of such"
+TIME_HELP = "[GPS seconds, or UTC as in 2015-09-14T09:50:45]"
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add them to a parser."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="GWF or HDF5 (GWOSC, gwpy, PyCBC)")
+    parser.add_argument("files", nargs="+", metavar="FILE", help=FILE_HELP)
     parser.add_argument("--brokers", required=True, metavar="HOST:PORT", help="Kafka, one or more")
     parser.add_argument(
         "--topic",
@@ -36,8 +39,8 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="play this channel, where a file holds several; may be repeated",
     )
-    parser.add_argument("--start", metavar="TIME", help="play from here on [GPS seconds or UTC]")
-    parser.add_argument("--end", metavar="TIME", help="play up to here [GPS seconds or UTC]")
+    parser.add_argument("--start", metavar="TIME", help=f"play from here on {TIME_HELP}")
+    parser.add_argument("--end", metavar="TIME", help=f"play up to here {TIME_HELP}")
     parser.add_argument(
         "--frame-seconds", type=float, default=1.0, metavar="S", help="of a frame (default: 1)"
     )

@@ -18,7 +18,7 @@ from models.training.settings import TrainConfig
 from transforms.detect.config import DetectConfig
 from transforms.detect.searchable import unsearchable
 from transforms.elements import Trigger
-from transforms.gps import from_seconds, to_seconds
+from transforms.gps import LATEST_NS, from_seconds, to_seconds
 from transforms.ingest.series import DataError
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.fir import WhiteningFilter
@@ -116,15 +116,24 @@ def table(folder: Path) -> list[Row]:
     if len(tables) != 1:
         names = ", ".join(path.name for path in tables) or "none"
         raise EventError(f"{folder} must hold one CSV with {','.join(COLUMNS)}; it holds {names}")
-    with tables[0].open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, skipinitialspace=True)
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
-        if missing:
-            raise EventError(f"{tables[0]} lacks the columns {', '.join(missing)}: add them")
-        rows = [_row(tables[0], reader.line_num, line) for line in reader]
+    try:
+        rows = _rows(tables[0])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise EventError(f"{tables[0]} is no CSV in UTF-8 ({error}): write it anew") from error
+    except OSError as error:
+        raise EventError(f"{tables[0]} cannot be read ({error.strerror})") from error
     if not rows:
         raise EventError(f"{tables[0]} has no line: list the events in it")
     return rows
+
+
+def _rows(path: Path) -> list[Row]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, skipinitialspace=True)
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
+        if missing:
+            raise EventError(f"{path} lacks the columns {', '.join(missing)}: add them")
+        return [_row(path, reader.line_num, line) for line in reader]
 
 
 def _row(path: Path, number: int, line: dict[str, str | None]) -> Row:
@@ -134,7 +143,7 @@ def _row(path: Path, number: int, line: dict[str, str | None]) -> Row:
         time = float(text)
     except ValueError:
         time = np.nan
-    if not np.isfinite(time):
+    if not 0 <= time <= to_seconds(LATEST_NS):
         raise EventError(f"{place}: time {text!r} is no number: give GPS seconds")
     if not (file and ifo and label):
         raise EventError(f"{place}: file, ifo and label must not be empty")

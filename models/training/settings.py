@@ -6,9 +6,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-import yaml
-
 from models.simulation.simulate import SimulationConfig
+from transforms.settings import finite, load, parse, refuse_not_finite, shown
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,11 @@ class TrainConfig:
     """Of AdamW, at the start."""
 
     def __post_init__(self) -> None:
-        if not self.name or "/" in self.name:
+        if not self.name.isprintable() or not self.name or "/" in self.name:
             raise ValueError("name must be a word without '/'")
         if self.seed < 0:
             raise ValueError("seed must not be negative")
+        refuse_not_finite(self)
         if self.threshold < 4:
             raise ValueError("threshold must be at least 4")
         for key in ("epochs", "patience", "batch_size", "learning_rate"):
@@ -53,11 +53,17 @@ def read(path: Path | None = None) -> TrainConfig:
         path: The YAML file; without one, the one that made the packaged model.
 
     Raises:
-        ValueError: A key is unknown or missing, or a value impossible; it is named.
+        ValueError: It cannot be read, a key is unknown, missing or stands twice, or a value
+            is impossible; it is named.
     """
-    packaged = resources.files("models.training") / "train.yaml"
-    text = path.read_text("utf-8") if path else packaged.read_text("utf-8")
-    return from_mapping(yaml.safe_load(text))
+    if path is None:
+        packaged = resources.files("models.training") / "train.yaml"
+        return from_mapping(parse(packaged.read_text("utf-8")))
+    tree = load(path)
+    try:
+        return from_mapping(tree)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def from_mapping(values: Any) -> TrainConfig:
@@ -75,7 +81,7 @@ def _build(target: Any, values: Any, prefix: str) -> Any:
     if not isinstance(values, Mapping):
         raise ValueError(f"{prefix.rstrip('.') or 'the file'} must hold keys and values")
     kinds = get_type_hints(target)
-    unknown = [f"{prefix}{key}" for key in values if key not in kinds]
+    unknown = [shown(f"{prefix}{key}") for key in values if key not in kinds]
     if unknown:
         raise ValueError(f"unknown keys: {', '.join(unknown)}")
     needed = [field.name for field in fields(target) if field.default is MISSING]
@@ -94,9 +100,9 @@ def _convert(kind: Any, value: Any, key: str) -> Any:
         return _build(kind, value, f"{key}.")
     if get_origin(kind) is tuple:
         if not isinstance(value, list):
-            raise ValueError(f"{key} must be a list, not {value!r}")
+            raise ValueError(f"{key} must be a list, not {shown(repr(value))}")
         return tuple(_convert(get_args(kind)[0], item, key) for item in value)
     accepted = (int, float) if kind is float else (kind,)
     if isinstance(value, bool) or not isinstance(value, accepted):
-        raise ValueError(f"{key} must be a {kind.__name__}, not {value!r}")
-    return kind(value)
+        raise ValueError(f"{key} must be a {kind.__name__}, not {shown(value)}")
+    return finite(value, key) if kind is float else value

@@ -2,6 +2,14 @@
 
 from dataclasses import dataclass
 
+from transforms.settings import refuse_not_finite
+
+LONGEST_BLOCK = 16_384
+"""[s]; at 16384 Hz, its samples fill 2 GB."""
+HIGHEST_RATE = 65_536
+"""[Hz]"""
+LONGEST_QUIET = 86_400
+"""[s]"""
 FORMATS = ("lldd", "gwf", "row")
 """Of live messages (docs/live.md)."""
 
@@ -24,11 +32,25 @@ class IngestConfig:
     """Live: a channel of which nothing came for so long is taken to have ended [s]."""
 
     def __post_init__(self) -> None:
-        if self.block_seconds < 1:
-            raise ValueError("block_seconds must be at least 1")
-        if self.resample_rate < 256 or self.resample_rate & (self.resample_rate - 1):
-            raise ValueError("resample_rate must be a power of two of at least 256 Hz")
+        _check_names("channels", self.channels)
+        _check_names("require", self.require)
+        refuse_not_finite(self)
+        if not 1 <= self.block_seconds <= LONGEST_BLOCK:
+            raise ValueError(f"block_seconds must lie in 1 to {LONGEST_BLOCK}")
+        if not 256 <= self.resample_rate <= HIGHEST_RATE or self.resample_rate & (
+            self.resample_rate - 1
+        ):
+            raise ValueError("resample_rate must be a power of two of 256 to 65536 Hz")
         if not 0 <= self.wait_seconds <= 60:
             raise ValueError("wait_seconds must lie in 0 to 60")
-        if self.quiet_seconds <= 0:
-            raise ValueError("quiet_seconds must be more than 0")
+        if not 0 < self.quiet_seconds <= LONGEST_QUIET:
+            raise ValueError(f"quiet_seconds must be more than 0, and at most {LONGEST_QUIET}")
+
+
+def _check_names(key: str, names: tuple[str, ...]) -> None:
+    """Refuse names that cannot be, and those that stand twice."""
+    for name in names:
+        if not name or not name.isprintable() or name != name.strip():
+            raise ValueError(f"{key}: {name!r} is no name")
+        if names.count(name) > 1:
+            raise ValueError(f"{key}: {name} stands twice: keep one")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from transforms.elements import Frame
 from transforms.gps import NANOSECONDS
+from transforms.settings import refuse_not_finite
 
 _LONGEST_SILENCE_S = 3.0
 """Two answers of the broker further apart say nothing about the time between them [s]."""
@@ -27,6 +28,7 @@ class Pace:
     """What was handed over so long ago is committed to the consumer group [s]."""
 
     def __post_init__(self) -> None:
+        refuse_not_finite(self)
         if min(self.quiet_seconds, self.idle_seconds, self.commit_seconds) <= 0:
             raise ValueError("quiet_seconds, idle_seconds and commit_seconds must be more than 0")
 

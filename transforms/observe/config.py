@@ -1,6 +1,8 @@
 """Where a process shows its metrics, and how it writes its log."""
 
 import os
+import re
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,8 +26,8 @@ class ObserveConfig:
     address: str = ""
     """HOST:PORT of the endpoint, shared by all processes of a machine or pod; empty: none."""
     folder: str = ""
-    """Folder where these processes keep their counts; empty: one for each port, among the
-    temporary files."""
+    """Folder where these processes keep their counts; empty: one for each user and port, among
+    the temporary files, which nobody else may read."""
     log: str = TEXT
     """How lines of the log are written: ``text`` or ``json``."""
 
@@ -34,9 +36,10 @@ class ObserveConfig:
             raise ValueError(f"{LOG}={self.log}: must be {TEXT} or {JSON}")
         if not self.address:
             return
-        host, _, port = self.address.rpartition(":")
-        if not host or not port.isdigit() or not 0 < int(port) <= LARGEST_PORT:
+        if not is_address(self.address):
             raise ValueError(f"metrics at {self.address}: must be HOST:PORT, as in 127.0.0.1:9400")
+        if "\0" in self.folder:
+            raise ValueError(f"{FOLDER}={self.folder!r}: cannot be the name of a folder")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -63,4 +66,37 @@ class ObserveConfig:
         """Give the folder of counts."""
         if self.folder:
             return Path(self.folder)
-        return Path(tempfile.gettempdir()) / f"wavefier-metrics-{self.place[1]}"
+        # Whose: the folder of temporary files may be everybody's.
+        name = f"wavefier-metrics-{os.geteuid()}-{self.place[1]}"
+        return Path(tempfile.gettempdir()) / name
+
+    def made(self) -> Path:
+        """Make the folder of counts, or see that it is ours, and return it.
+
+        Raises:
+            ValueError: It cannot be made, or somebody else's stands there; one line.
+        """
+        folder = self.counts
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            found = folder.lstat()
+        except OSError as error:
+            raise ValueError(f"{FOLDER}={folder}: cannot be used ({error.strerror})") from error
+        if not self.folder and not (
+            stat.S_ISDIR(found.st_mode)
+            and found.st_uid == os.geteuid()
+            and not found.st_mode & 0o077
+        ):
+            raise ValueError(
+                f"{folder} is not this user's alone: name another folder in {FOLDER}, or remove it"
+            )
+        return folder
+
+
+def is_address(text: str) -> bool:
+    """Tell whether a text is HOST:PORT; an address of IPv6 may stand between brackets."""
+    host, _, port = text.rpartition(":")
+    digits = port.isascii() and port.isdigit() and len(port) <= 5
+    if not digits or not 0 < int(port) <= LARGEST_PORT:
+        return False
+    return bool(host.strip("[]")) and host.isprintable() and not re.search(r"[\s/]", host)

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import re
+import socket
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,7 +37,7 @@ def _serve(config: ObserveConfig) -> None:
     told = False
     while True:
         try:
-            server = _Server(config.place, _Handler)
+            server = _Server(config.place)
         except OSError as error:
             # Mostly another worker's; whatever else it is, the job must not end for it.
             if not told:
@@ -52,6 +53,18 @@ def _serve(config: ObserveConfig) -> None:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     folder = Path()
+
+    def __init__(self, place: tuple[str, int]) -> None:
+        """Listen; ``::`` takes IPv4 too."""
+        kinds = socket.getaddrinfo(*place, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        self.address_family = kinds[0][0]
+        super().__init__(place, _Handler)
+
+    def server_bind(self) -> None:
+        """Bind, for both kinds of addresses where there are both."""
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
 
 
 class _Handler(BaseHTTPRequestHandler):

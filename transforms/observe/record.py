@@ -70,7 +70,7 @@ def _begin() -> "Recorder | None":
         return None
     from transforms.observe import endpoint
 
-    made = Recorder(config.counts)
+    made = Recorder(config.made())
     endpoint.serve(config)
     return made
 

@@ -12,7 +12,8 @@ from transforms.gps import NANOSECONDS, to_seconds
 
 _GPS_EPOCH = date(1980, 1, 6).toordinal()
 _UNIX_EPOCH = date(1970, 1, 1).toordinal()
-_DAY = 86_400
+DAY = 86_400
+"""Seconds of a day without a leap second."""
 _TAI_GPS = 19
 """TAI is ahead of GPS by this [s]."""
 
@@ -36,8 +37,8 @@ def gps_now() -> float:
 
 def from_unix(unix_ns: int) -> int:
     """Give the GPS time [ns] of a Unix time [ns]."""
-    days, rest = divmod(unix_ns, _DAY * NANOSECONDS)
-    return _midnight(_UNIX_EPOCH + days) * NANOSECONDS + rest
+    days, rest = divmod(unix_ns, DAY * NANOSECONDS)
+    return utc_midnight(_UNIX_EPOCH + days) * NANOSECONDS + rest
 
 
 def utc_text(gps: float) -> str:
@@ -45,7 +46,7 @@ def utc_text(gps: float) -> str:
     milliseconds = round(gps * 1000)
     day = utc_day(milliseconds * (NANOSECONDS // 1000))
     seconds, rest = divmod(milliseconds - day.gps_start * 1000, 1000)
-    minutes = min(seconds // 60, _DAY // 60 - 1)  # a leap second is the last minute's 61st
+    minutes = min(seconds // 60, DAY // 60 - 1)  # a leap second is the last minute's 61st
     clock = f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds - minutes * 60:02d}"
     return f"{day.date} {clock}.{rest:03d}"
 
@@ -53,17 +54,17 @@ def utc_text(gps: float) -> str:
 def utc_day(gps_ns: int) -> Day:
     """Give the day of UTC in which a GPS time [ns] lies."""
     gps = gps_ns // NANOSECONDS
-    ordinal = _GPS_EPOCH + gps // _DAY
-    if gps < _midnight(ordinal):  # UTC lags behind GPS by the leap seconds since 1980
+    ordinal = _GPS_EPOCH + gps // DAY
+    if gps < utc_midnight(ordinal):  # UTC lags behind GPS by the leap seconds since 1980
         ordinal -= 1
-    start = _midnight(ordinal)
-    return Day(date.fromordinal(ordinal).isoformat(), start, _midnight(ordinal + 1) - start)
+    start = utc_midnight(ordinal)
+    return Day(date.fromordinal(ordinal).isoformat(), start, utc_midnight(ordinal + 1) - start)
 
 
-def _midnight(ordinal: int) -> int:
+def utc_midnight(ordinal: int) -> int:
     """Give the GPS time at which a day of UTC begins [s]."""
     days, leaps = _leap_seconds()
-    return (ordinal - _GPS_EPOCH) * _DAY + leaps[max(bisect_right(days, ordinal) - 1, 0)]
+    return (ordinal - _GPS_EPOCH) * DAY + leaps[max(bisect_right(days, ordinal) - 1, 0)]
 
 
 @cache
