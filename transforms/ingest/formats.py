@@ -9,7 +9,7 @@ import re
 import stat
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -59,6 +59,7 @@ def look(path: str, config: IngestConfig) -> Found:
     """
     try:
         with _guarded(path):
+            _refuse_pipe(path)
             source = _recognised(path)
             names = source.channels(path)
         wanted = chosen(path, names, config.channels)
@@ -177,11 +178,16 @@ def read(path: str, channel: str, start_ns: int, end_ns: int, sample_rate: int) 
     return resample.resample(samples, first, rate, sample_rate, span)
 
 
-def _recognised(path: str) -> Format:
-    try:
-        if stat.S_ISFIFO(os.stat(path).st_mode):  # to open it would wait for ever
+def _refuse_pipe(path: str) -> None:
+    """See that a path is no pipe: to open one waits for whoever writes into it."""
+    with suppress(OSError):
+        if stat.S_ISFIFO(os.stat(path).st_mode):
             why = "is a pipe, which cannot be read twice; write it into a file"
             raise DataError(f"{path}: {why}", LetterKind.ACCESS)
+
+
+def _recognised(path: str) -> Format:
+    try:
         with open(path, "rb") as file:
             head = file.read(8)
     except FileNotFoundError:

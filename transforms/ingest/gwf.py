@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -19,14 +19,26 @@ _LARGEST_CHECKED = 256 << 20
 """Largest file whose checksum is verified [bytes]: that takes the whole of it in memory."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Opened:
-    """A file that is open: a `gwf_frames.Reader` whose paths and names are ours."""
+    """A file, opened when it must be: a `gwf_frames.Reader` whose paths and names are ours."""
 
     filename: str
-    frames: gwframe.FrameReader
-    where: str
-    """What the library opens."""
+    check: bool
+    """Whether its checksum is verified."""
+    until: ExitStack
+    """What closes it."""
+
+    @cached_property
+    def where(self) -> str:
+        """Give what the library opens."""
+        return self.until.enter_context(_known(self.filename))
+
+    @cached_property
+    def frames(self) -> gwframe.FrameReader:
+        """Open the file."""
+        check = self.check and os.path.getsize(self.filename) <= _LARGEST_CHECKED
+        return self.until.enter_context(gwframe.FrameReader(self.where, validate_checksum=check))
 
     @property
     def channels(self) -> list[str]:
@@ -119,9 +131,8 @@ def read(path: str, channel: str, start_ns: int, end_ns: int) -> tuple[FloatArra
 @contextmanager
 def _opened(path: str, check: bool = False) -> Iterator[_Opened]:
     try:
-        check = check and os.path.getsize(path) <= _LARGEST_CHECKED
-        with _known(path) as where, gwframe.FrameReader(where, validate_checksum=check) as reader:
-            yield _Opened(path, reader, where)
+        with ExitStack() as until:
+            yield _Opened(path, check, until)
     except DataError:
         raise
     except UNREADABLE as error:
