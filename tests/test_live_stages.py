@@ -3,11 +3,14 @@
 from dataclasses import replace
 
 import apache_beam as beam
+import h5py
+import numpy as np
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing import test_stream
 from apache_beam.testing.util import assert_that
 
+from beam_pipeline import cli
 from beam_pipeline.config import PipelineConfig
 from beam_pipeline.live import AnalyseLive, stitching
 from beam_pipeline.options import IN_PROCESS
@@ -18,7 +21,9 @@ from transforms.detect.sessions import Sessions
 from transforms.elements import Block, Frame, Trigger
 from transforms.gps import NANOSECONDS
 from transforms.ingest import live
+from transforms.ingest.config import IngestConfig
 from transforms.ingest.live import StitchFrames
+from transforms.sink import writers
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import whiten
 
@@ -114,6 +119,61 @@ def test_live_final_triggers_are_the_archive_s(strain, monkeypatch, held):
             assert plain == trigger
 
     run(interleaved(strain), check)
+
+
+@pytest.fixture(scope="module")
+def loud(strain):
+    """Make H1 loud without a pause, from one update of the spectrum nearly to the next."""
+    noisy, rng = strain[CHANNELS[0]].copy(), np.random.default_rng(5)
+    for click in range(20 * RATE, 50 * RATE, RATE // 16):
+        noisy[click + int(rng.integers(RATE // 32))] += rng.choice([-2e-21, 2e-21])
+    return {CHANNELS[0]: noisy, CHANNELS[1]: strain[CHANNELS[1]]}
+
+
+def test_a_channel_that_is_loud_for_long_gives_the_archive_s_triggers_and_harms_none(loud):
+    expected = wanted(loud)
+    long_ones = [t for t in expected.values() if t.duration > 10]
+    assert len(long_ones) >= 2
+    assert all(t.duration < 32 for t in expected.values())
+    closing = (START + SECONDS - 4) * NANOSECONDS
+
+    def check(grouped):
+        (told,) = [list(values) for _, values in grouped]
+        final = {t.id: t for t in told if t.status == "final"}
+        assert len(final) == sum(t.status == "final" for t in told)
+        assert {n for n, t in expected.items() if t.end_ns < closing} <= set(final)
+        for name, trigger in final.items():
+            bare = replace(trigger, label="", score=0.0, probabilities=(), model="", arrived_ns=0)
+            assert bare == replace(expected[name], score=0.0)
+        before = {}
+        for trigger in told:
+            if trigger.status == "withdrawn" and trigger.id in before:
+                last = before[trigger.id]
+                assert trigger == replace(last, status="withdrawn", arrived_ns=trigger.arrived_ns)
+            before[trigger.id] = trigger
+
+    run(interleaved(loud), check)
+
+
+def test_a_channel_that_is_loud_for_long_gives_the_same_in_any_blocks(loud, tmp_path):
+    path = tmp_path / f"H-H1_LOUD-{START}-{SECONDS}.h5"
+    with h5py.File(path, "w") as file:
+        series = file.create_dataset("H1:LOUD", data=loud[CHANNELS[0]])
+        series.attrs.update(x0=float(START), dx=1 / RATE, channel="H1:LOUD")
+    tables = []
+    for block_seconds in (7, 512):
+        config, output = tmp_path / "config.yaml", tmp_path / str(block_seconds)
+        config.write_text(
+            replace(SCIENCE, ingest=IngestConfig(block_seconds=block_seconds)).to_yaml()
+        )
+        arguments = ["run", "--config", config, "--output", output, path]
+        assert cli.main(list(map(str, arguments))) == cli.DONE
+        rows = writers.read_triggers(output).to_pylist()
+        for row in rows:
+            del row["emitted_at"], row["latency"]
+        tables.append(sorted(rows, key=lambda row: row["id"]))
+    assert tables[0] == tables[1]
+    assert sum(row["duration"] > 10 for row in tables[0]) >= 2
 
 
 def test_what_lies_before_a_gap_is_final_though_nothing_is_analysed_after_it(strain):

@@ -15,7 +15,8 @@ def check_values(config: Any) -> None:
     """
     for name, kind in get_type_hints(type(config)).items():
         value = getattr(config, name)
-        if type(value) is not kind and not (kind is float and type(value) is int):
+        accepted = (float, int) if kind is float else kind
+        if not isinstance(value, accepted) or isinstance(value, bool) is not (kind is bool):
             raise ValueError(f"{name} must be of type {kind.__name__}, not {value!r}")
         if kind is float and not _is_finite(value):
             raise ValueError(f"{name} must be a finite number, not {value!r}")
