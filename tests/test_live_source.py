@@ -1,6 +1,7 @@
 """Frames from a real broker, in a process and on a real Flink cluster, both killed in part."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -33,6 +34,7 @@ from transforms.ingest.progress import Pace, Positions
 from transforms.ingest.reader import Reader
 from transforms.ingest.rewind import Rewind, read_note
 from transforms.ingest.source import Source
+from transforms.seldom import Seldom
 
 S = gps.NANOSECONDS
 START = 1_000_000_007
@@ -240,7 +242,7 @@ def test_a_channel_that_falls_silent_says_so_once_and_holds_nobody_back(log, rea
 
 def committed(topic, source):
     reader = readers.client.consumer(
-        source.kafka.client_settings(), source.group, readers.client.Seldom()
+        source.kafka.client_settings(), source.group, Seldom(logging.getLogger(__name__))
     )
     try:
         place = confluent_kafka.TopicPartition(topic.name, 0)
@@ -278,7 +280,7 @@ def test_a_committed_offset_of_unknown_time_and_a_log_that_is_too_short(log, rea
     for second in range(20):
         topic.send(messages("H1:X", second))
     other = readers.client.consumer(
-        source.kafka.client_settings(), source.group, readers.client.Seldom()
+        source.kafka.client_settings(), source.group, Seldom(logging.getLogger(__name__))
     )
     place = confluent_kafka.TopicPartition(topic.name, 0, 15)
     other.commit(offsets=[place], asynchronous=False)

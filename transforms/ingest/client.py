@@ -1,18 +1,16 @@
 """A Kafka consumer as the source needs it: settings, topics, and errors that are only told."""
 
 import logging
-import time
 from collections.abc import Iterable, Mapping, Sequence
 
 import confluent_kafka as kafka
 
 from transforms.broker import RECONNECT
+from transforms.seldom import Seldom
 
 _LOG = logging.getLogger(__name__)
 ASK_S = 2.0
 """How long a question to the broker may take [s]."""
-_REPEAT_S = 30.0
-"""An error that goes on is told so often [s]."""
 _DEFAULTS = {
     "log_level": 2,
     **RECONNECT,
@@ -22,20 +20,6 @@ _DEFAULTS = {
     "queued.max.messages.kbytes": 16384,
     "fetch.queue.backoff.ms": 50,
 }
-
-
-class Seldom:
-    """Tells of errors: each kind at once, then not more often than every 30 s."""
-
-    def __init__(self) -> None:
-        self._told: dict[str, float] = {}
-
-    def tell(self, kind: str, text: object) -> None:
-        """Log a warning, unless one of its kind was logged a short while ago."""
-        now = time.monotonic()
-        if now - self._told.get(kind, -_REPEAT_S) >= _REPEAT_S:
-            self._told[kind] = now
-            _LOG.warning("%s (told every %d s at most)", text, _REPEAT_S)
 
 
 def consumer(settings: Mapping[str, str], group: str, errors: Seldom) -> kafka.Consumer:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from transforms.elements import Frame
 from transforms.gps import NANOSECONDS
 
+REMEMBERED_NS = 86_400 * NANOSECONDS
+"""A channel that has ended is remembered for so long in data time [ns]."""
 _LONGEST_SILENCE_S = 3.0
 """Two answers of the broker further apart say nothing about the time between them [s]."""
 

@@ -1,6 +1,5 @@
 """Reads frames from Kafka, one consumer for each process; it goes on from any positions."""
 
-import hashlib
 import logging
 import threading
 import time
@@ -11,13 +10,14 @@ from dataclasses import dataclass
 import confluent_kafka as kafka
 
 from transforms.elements import DeadLetter, Frame
-from transforms.gps import GPS_EPOCH_UNIX, NANOSECONDS
 from transforms.ingest import client
+from transforms.ingest.crashes import Marks
+from transforms.ingest.guarded import guarded
 from transforms.ingest.progress import Positions, Progress
 from transforms.ingest.rewind import write_note
 from transforms.ingest.source import Decoder, Source
 from transforms.ingest.start import begin
-from transforms.kinds import LetterKind
+from transforms.seldom import Seldom
 
 _LOG = logging.getLogger(__name__)
 _WAIT_S = 0.5
@@ -29,8 +29,6 @@ _ASK_S = 0.3
 """How long a silent partition may take to say that it has nothing [s]."""
 _MOST_MESSAGES, _MOST_BYTES = 256, 16 << 20
 """Handed over at once, a message more or less: what waits behind stays with the broker."""
-_LARGEST_LEAD_NS = 120 * NANOSECONDS
-"""No frame ends later than that after now [ns]; the leap seconds since 1980 are part of it."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +52,10 @@ class Reader:
     """One consumer of all partitions; safe to be called from several threads."""
 
     def __init__(self, source: Source) -> None:
-        self._source = source
+        self._marks = Marks(source.key)
+        self._source = guarded(source, self._marks)
         self._lock = threading.Lock()
-        self._errors = client.Seldom()
+        self._errors = Seldom(_LOG)
         self._consumer = client.consumer(source.kafka.client_settings(), source.group, self._errors)
         self._decoders: dict[str, Decoder] = {}
         self._given: Positions | None = None
@@ -91,9 +90,11 @@ class Reader:
         """Leave the broker."""
         with self._lock:
             self._consumer.close()
+            self._marks.close()
 
     def _begin(self, start: Positions) -> None:
         """Go to some positions, or where the group was left if there are none."""
+        self._marks.look()
         found = client.partitions(self._consumer, self._source.topics)
         for topic in set(self._source.topics) - {name.rpartition("/")[0] for name in found}:
             self._errors.tell(f"topic {topic}", f"topic {topic} is not there: it is not read")
@@ -155,11 +156,10 @@ class Reader:
         decoder = self._decoders[name]
         good: list[Frame] = []
         for item in decoder.feed(payload, f"{name}/{offset}", arrived_ns):
-            wrong = _wrong(item, payload) if isinstance(item, Frame) else item
-            if isinstance(item, Frame) and wrong is None:
+            if isinstance(item, Frame):
                 good.append(item)
-            elif wrong is not None:
-                letters.append(wrong)
+            else:
+                letters.append(item)
         pending = decoder.pending
         needed = offset + 1 if pending is None else int(pending.rpartition("/")[2])
         frames += self._progress.hand_over(name, offset, good, needed, time.monotonic())
@@ -223,17 +223,6 @@ class Reader:
             self._errors.tell("commit", f"offsets were not committed: {error.args[0].str()}")
             return
         self._committed.update((f"{one.topic}/{one.partition}", one.offset) for one in places)
-
-
-def _wrong(frame: Frame, payload: bytes) -> DeadLetter | None:
-    """Refuse a time that no detector can have: it would make all others late."""
-    lead_ns = frame.gps_end_ns + GPS_EPOCH_UNIX * NANOSECONDS - time.time_ns()
-    if frame.gps_start_ns >= 0 and lead_ns <= _LARGEST_LEAD_NS:
-        return None
-    start = f"GPS {frame.gps_start_ns // NANOSECONDS}"
-    reason = f"{frame.source}: {frame.channel} at {start} is not of this time: set its clock"
-    checksum = hashlib.sha256(payload).hexdigest()
-    return DeadLetter(frame.source, reason, checksum, LetterKind.CLOCK)
 
 
 _readers: dict[str, tuple[Reader, int]] = {}
