@@ -58,7 +58,6 @@ ENDS = {
 @pytest.fixture
 def reader(tmp_path):
     """Run a reader from some offset on, in a process of its own."""
-
     started = []
 
     def run(how, begin, *stop):

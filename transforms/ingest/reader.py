@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,10 +13,11 @@ from transforms.elements import DeadLetter, Frame
 from transforms.ingest import client
 from transforms.ingest.crashes import Marks
 from transforms.ingest.guarded import guarded
-from transforms.ingest.progress import Positions, Progress
+from transforms.ingest.progress import MOST_CHANNELS, Positions, Progress
 from transforms.ingest.rewind import write_note
 from transforms.ingest.source import Decoder, Source
 from transforms.ingest.start import begin
+from transforms.kinds import LetterKind
 from transforms.seldom import Seldom
 
 _LOG = logging.getLogger(__name__)
@@ -25,8 +26,6 @@ _WAIT_S = 0.5
 _LINGER_S = 0.02
 """How long a first message waits for those of other detectors [s]: a round of the runner, which
 they would have to wait for, takes 0.1 s."""
-_ASK_S = 0.3
-"""How long a silent partition may take to say that it has nothing [s]."""
 _MOST_MESSAGES, _MOST_BYTES = 256, 16 << 20
 """Handed over at once, a message more or less: what waits behind stays with the broker."""
 
@@ -57,7 +56,9 @@ class Reader:
         self._lock = threading.Lock()
         self._errors = Seldom(_LOG)
         self._consumer = client.consumer(source.kafka.client_settings(), source.group, self._errors)
+        self._ends = client.Ends(source.kafka.client_settings())
         self._decoders: dict[str, Decoder] = {}
+        self._refused: OrderedDict[str, None] = OrderedDict()
         self._given: Positions | None = None
         self._progress = Progress(Positions(), source.pace, 0.0)
         self._snapshots: deque[tuple[float, Positions]] = deque()
@@ -117,6 +118,7 @@ class Reader:
         frames: list[Frame] = []
         letters: list[DeadLetter] = []
         count = size = 0
+        self._question(time.monotonic())
         message = self._consumer.poll(_WAIT_S)
         end = time.monotonic() + _LINGER_S
         while message is not None:
@@ -134,9 +136,10 @@ class Reader:
             _, last = self._consumer.get_watermark_offsets(client.at(name), cached=True)
             if last >= 0:
                 progress.extend(name, last)
-        self._question(now)
+        self._listen()
         frames += progress.quiet(time.time_ns())
         watermark_ns = progress.watermark_ns(now)
+        progress.forget()
         return Batch(progress.positions, frames, letters, watermark_ns, count, size, progress.lag)
 
     def _take(
@@ -156,13 +159,28 @@ class Reader:
         decoder = self._decoders[name]
         good: list[Frame] = []
         for item in decoder.feed(payload, f"{name}/{offset}", arrived_ns):
-            if isinstance(item, Frame):
+            if not isinstance(item, Frame):
+                letters.append(item)
+            elif self._progress.admits(item.channel):
                 good.append(item)
             else:
-                letters.append(item)
+                letters += self._refuse(item)
         pending = decoder.pending
         needed = offset + 1 if pending is None else int(pending.rpartition("/")[2])
         frames += self._progress.hand_over(name, offset, good, needed, time.monotonic())
+
+    def _refuse(self, frame: Frame) -> list[DeadLetter]:
+        """Say of a channel, once, that there are too many."""
+        told = frame.channel in self._refused
+        self._refused[frame.channel] = None
+        self._refused.move_to_end(frame.channel)
+        while len(self._refused) > MOST_CHANNELS:
+            self._refused.popitem(last=False)
+        if told:
+            return []
+        text = f"{frame.channel} is not read: {MOST_CHANNELS} other channels are"
+        reason = f"{frame.source}: {text}; name those wanted with --channel (told once)"
+        return [DeadLetter(frame.source, reason, kind=LetterKind.CHANNEL)]
 
     def _recover(self, message: kafka.Message) -> None:
         """Tell of an error, and go on at the beginning of a log whose part was deleted."""
@@ -186,17 +204,20 @@ class Reader:
 
     def _question(self, now: float) -> None:
         """Ask silent partitions whether there is nothing, or nobody to bring it."""
-        if now - self._last_question < self._source.pace.tick_seconds:
-            return
-        self._last_question = now
-        for name in self._progress.unheard(now):
-            try:
-                _, end = client.limits(self._consumer, name, _ASK_S)
-            except kafka.KafkaException:
-                self._progress.lose(name)
+        if now - self._last_question >= self._source.pace.tick_seconds:
+            self._last_question = now
+            self._ends.ask(self._progress.unheard(now), now)
+
+    def _listen(self) -> None:
+        """Take what silent partitions have answered."""
+        for name, asked, end in self._ends.answers():
+            if name not in self._progress.read:
                 continue
-            self._progress.extend(name, end)
-            self._progress.hear(name, time.monotonic())
+            if end is None:
+                self._progress.lose(name)
+            else:
+                self._progress.extend(name, end)
+                self._progress.hear(name, asked)
 
     def _commit(self, given: Positions, now: float) -> None:
         """Commit what was handed over a while ago, without waiting for the broker."""
