@@ -1,4 +1,4 @@
-"""File names after LIGO-T050017: ``S-DESCRIPTION-GPS-DURATION.ext``."""
+"""File names after LIGO-T050017: ``S-DESCRIPTION-GPS-DURATION.ext``; and names of channels."""
 
 import re
 from dataclasses import dataclass
@@ -7,8 +7,14 @@ from pathlib import PurePath
 from transforms.ingest.series import DataError
 from transforms.kinds import LetterKind
 
-_NAME = re.compile(r"(?P<site>[A-Z]+)-(?P<text>[A-Za-z0-9_+#]+)-(?P<gps>\d+)-(?P<duration>\d+)\.")
-_CHANNEL = re.compile(r"(?P<ifo>[A-Z][0-9]):.+")
+_NAME = re.compile(
+    r"(?P<site>[A-Z]+)-(?P<text>[A-Za-z0-9_+#]+)-(?P<gps>[0-9]+)-(?P<duration>[0-9]+)\."
+)
+_IFO = re.compile(r"[A-Z][0-9]")
+# Names become parts of paths, queries and pages: nothing that means something there.
+_CHANNEL = re.compile(r"(?P<ifo>[A-Z][0-9]):[^\x00-\x20\x7f-\U0010ffff/\\\"'<>`{}]{1,250}")
+_DETECTORS = frozenset(("G1", "H1", "H2", "I1", "K1", "L1", "T1", "V1"))
+"""Known in names that follow no convention, where R1 and V2 are versions."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +34,42 @@ def parse(path: str) -> FileName | None:
         return None
     site, text = match["site"], match["text"]
     ifo = text[:2] if len(site) == 1 and re.match(rf"{site}[0-9]", text) else ""
-    return FileName(ifo, int(match["gps"]), int(match["duration"]))
+    # Longer numbers are no times, and Python refuses to read very long ones.
+    start, duration = (int(match[name][:20]) for name in ("gps", "duration"))
+    return FileName(ifo, start, duration)
 
 
 def is_channel(name: str) -> bool:
-    """Tell whether a name is a whole channel name, such as H1:GDS-CALIB_STRAIN."""
+    """Tell whether a name is a whole channel name, such as H1:GDS-CALIB_STRAIN.
+
+    After the detector, up to 250 characters of ASCII that print, but no space, slash,
+    backslash, quote, backtick, angle bracket or brace.
+    """
     return _CHANNEL.fullmatch(name) is not None
+
+
+def is_interferometer(name: str) -> bool:
+    """Tell whether a name is that of an interferometer, such as H1."""
+    return _IFO.fullmatch(name) is not None
+
+
+def completed(name: str, ifo: str) -> str:
+    """Return a channel's whole name: that in the file, with its detector before it.
+
+    A name that cannot be used even so is returned as it is.
+    """
+    whole = f"{ifo}:{name}"
+    return whole if ifo and not is_channel(name) and is_channel(whole) else name
+
+
+def detector(path: str) -> str:
+    """Return the interferometer that a file's name tells; empty where it does not."""
+    name = parse(path)
+    if name is not None:
+        return name.ifo
+    words = set(re.split(r"[^A-Za-z0-9]+", PurePath(path).name))
+    known = words & _DETECTORS
+    return known.pop() if len(known) == 1 else ""
 
 
 def interferometer(path: str, channel: str = "") -> str:
@@ -45,14 +81,14 @@ def interferometer(path: str, channel: str = "") -> str:
     match = _CHANNEL.fullmatch(channel)
     if match:
         return match["ifo"]
-    name = parse(path)
-    if name is None or not name.ifo:
+    ifo = detector(path)
+    if not ifo:
         raise DataError(
             f"{path}: no interferometer in the file or its name;"
             " rename it like H-H1_STRAIN-1126259446-32.hdf5",
             LetterKind.CHANNEL,
         )
-    return name.ifo
+    return ifo
 
 
 def gps_start(path: str) -> int:
