@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import confluent_kafka as kafka
 from confluent_kafka.admin import AdminClient, OffsetSpec
@@ -111,7 +111,7 @@ class Ends:
         """Say how the broker is reached; nobody is asked yet."""
         self._settings = settings
         self._admin: AdminClient | None = None
-        self._asked: dict[str, tuple[float, Future]] = {}
+        self._asked: dict[str, tuple[float, Future[Any]]] = {}
 
     def ask(self, partitions: Iterable[str], now: float) -> None:
         """Ask about partitions, but for those whose last answer has not come."""

@@ -4,7 +4,8 @@ A decoder written in C++ may end its process, and whoever starts the process aga
 same message. So the place of a message (topic, partition and offset) stands in a file while it
 is decoded. The file is mapped into memory: to write it costs no call of the system, and it
 outlives the process. A process locks its file for as long as it lives. A file that nobody locks
-is that of a dead process, and what stands in it is counted against the message.
+is that of a dead process, and what stands in it is counted against the message. A process that
+decodes one message without end ends itself, so that this counts too.
 """
 
 import fcntl
@@ -19,6 +20,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 
 _LOG = logging.getLogger(__name__)
 FOLDER = "WAVEFIER_CRASH_FOLDER"
@@ -29,6 +31,10 @@ _REMEMBERED_S = 86_400
 """Deaths are forgotten after a day [s]: a topic that is made anew has the same offsets."""
 _MOST_PLACES = 64
 """Messages of which deaths are remembered."""
+_HUNG_S = 60.0
+"""Nothing takes so long to decode [s]: it takes milliseconds."""
+_LOOKS = 12
+"""How often that is looked at meanwhile: a machine that stood still is no hung process."""
 _SIZE = 512
 """Of a mark [bytes]: a topic's name has at most 249."""
 
@@ -42,13 +48,15 @@ def default_folder() -> Path:
 class Marks:
     """This process's mark, and the deaths of others; without a folder, it marks nothing."""
 
-    def __init__(self, key: str, folder: Path | None = None) -> None:
+    def __init__(self, key: str, folder: Path | None = None, hung_s: float = _HUNG_S) -> None:
         """Begin to mark.
 
         Args:
             key: What is read: only processes with the same one look at each other's marks.
             folder: Where marks stand; None: as the environment says.
+            hung_s: A message that takes longer is decoded without end [s].
         """
+        self._number, self._place, self._closed = 0, "", Event()
         self._map: mmap.mmap | None = None
         self._file: int | None = None
         self._deaths: Mapping[str, int] = {}
@@ -63,6 +71,8 @@ class Marks:
             # Whoever cannot count crashes reads all the same.
             _LOG.warning("crashes are not counted: %s; set %s to a folder", error, FOLDER)
         self.look()
+        # Without marks too: a reader that hangs holds everybody up, one that ends begins again.
+        Thread(target=self._watch, args=(hung_s / _LOOKS,), daemon=True).start()
 
     def look(self) -> None:
         """Count what processes have died of since."""
@@ -80,17 +90,20 @@ class Marks:
 
     def begin(self, place: str) -> None:
         """Mark a message that is decoded now."""
+        self._number, self._place = self._number + 1, place
         if self._map is not None:
             text = place.encode()[: _SIZE - 2]
             self._map[: len(text) + 1] = text + b"\0"
 
     def end(self) -> None:
         """Say that no message is decoded."""
+        self._place = ""
         if self._map is not None:
             self._map[0] = 0
 
     def close(self) -> None:
         """Leave no mark."""
+        self._closed.set()
         if self._map is None or self._file is None:
             return
         made, file, self._map, self._file = self._map, self._file, None, None
@@ -107,6 +120,17 @@ class Marks:
             yield
         finally:
             os.close(file)
+
+    def _watch(self, seconds: float) -> None:
+        """End the process when it decodes one message without end."""
+        before, looks = 0, 0
+        while not self._closed.wait(seconds):
+            place, number = self._place, self._number
+            looks = looks + 1 if place and number == before else 0
+            before = number
+            if looks >= _LOOKS:
+                _LOG.critical("%s is decoded without end: this process ends", place)
+                os._exit(1)
 
     def _begin(self) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC

@@ -49,7 +49,7 @@ class Guarded:
     def feed(self, payload: bytes, source: str, arrived_ns: int) -> list[Frame | DeadLetter]:
         """Take a message, and return what it completes."""
         if self._marks.deaths(source) >= MOST_DEATHS:
-            text = f"reading it ended the process {MOST_DEATHS} times; look at it with `gwframe`"
+            text = f"reading it ended the process {MOST_DEATHS} times; look at who sends it"
             return [_letter(source, text, payload, LetterKind.CRASHED)]
         self._marks.begin(source)
         try:

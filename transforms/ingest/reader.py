@@ -178,7 +178,7 @@ class Reader:
             self._refused.popitem(last=False)
         if told:
             return []
-        text = f"{frame.channel} is not read: {MOST_CHANNELS} other channels are"
+        text = f"{frame.channel} is not read: as many as {MOST_CHANNELS} others are"
         reason = f"{frame.source}: {text}; name those wanted with --channel (told once)"
         return [DeadLetter(frame.source, reason, kind=LetterKind.CHANNEL)]
 
