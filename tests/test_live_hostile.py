@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from transforms import gps
 from transforms.elements import Block, DeadLetter, Frame, Interval, Segment
-from transforms.ingest import lldd, row
+from transforms.ingest import gwf_structure, lldd, row
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.crashes import Marks
 from transforms.ingest.decoder import Decoder
@@ -212,6 +212,21 @@ def test_frames_with_bytes_changed_are_dead_letters(marks, changes, cut):
         stitchers, letters = analysed([message], marks)
         assert bool(letters) == (message != GWF)
         assert bool(stitchers) == (message == GWF)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, len(GWF) - 5), st.integers(0, 255)), min_size=1, max_size=3),
+)
+def test_frames_damaged_on_purpose_whose_checksum_fits_are_dead_letters(marks, changes):
+    payload = bytearray(GWF)
+    for place, value in changes:
+        payload[place] = value
+    same = payload == GWF
+    payload[-4:] = gwf_structure.cksum(bytes(payload[:-4])).to_bytes(4, "little")
+    stitchers, letters = analysed([bytes(payload)], marks)
+    inside = any(place >= 40 for place, value in changes if GWF[place] != value)
+    assert letters if inside else letters or stitchers
+    assert not (same and letters)
 
 
 numbers = st.one_of(st.integers(0, 10**18), st.integers(0, 4), st.sampled_from([1000, 300]))
