@@ -451,7 +451,8 @@ def test_forty_silent_partitions_of_a_dead_broker_hold_nobody_up(broker, log, re
     got = reading(topic.source(pace=BRISK)).until(lambda got: len(got.frames) == 40)
     # While the broker lives, all of them say that they have nothing more.
     got.until(lambda got: len([frame for frame in got.frames if not frame.data]) == 40)
-    fresh = reading(topic.source(pace=BRISK)).until(lambda got: len(got.frames) == 40)
+    begin = Positions({f"{topic.name}/{number}": 0 for number in range(40)})
+    fresh = reading(topic.source(pace=BRISK), begin).until(lambda got: len(got.frames) == 40)
     broker.kill()
     try:
         begun, rounds = time.monotonic(), 6
