@@ -7,12 +7,13 @@ import stat
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from transforms.elements import DeadLetter, Frame
+from transforms.elements import DeadLetter, Frame, Interval
 from transforms.gps import NANOSECONDS as S
 from transforms.ingest import crashes
 from transforms.ingest.crashes import Marks
@@ -247,3 +248,23 @@ def test_a_frame_that_live_cannot_hold_is_a_dead_letter(tmp_path, start_ns, seco
     frame = Frame("H1", "H1:X", 16, start_ns, data, source="t/0/1")
     (item,) = Guarded(Gives(frame), Marks("source", tmp_path)).feed(b"x", "t/0/1", 0)
     assert item == frame if kind is None else item.kind is kind
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"channel": "H1:../x"}, LetterKind.CHANNEL),
+        ({"ifo": "L1"}, LetterKind.CHANNEL),
+        ({"ifo": "..", "channel": "..:X"}, LetterKind.CHANNEL),
+        ({"gaps": (Interval(0, S, "a/b"),)}, LetterKind.METADATA),
+        ({"flags": (Interval(0, S, "<b>\n" * 100),)}, LetterKind.METADATA),
+        ({"flags": (Interval(0, S, ""),)}, LetterKind.METADATA),
+    ],
+)
+def test_names_of_any_format_are_checked_at_the_one_door(tmp_path, fields, kind):
+    frame = Frame("H1", "H1:X", 16, START * S, bytes(128), source="t/0/1")
+    bad = replace(frame, **fields)
+    (letter,) = Guarded(Gives(bad), Marks("source", tmp_path)).feed(b"x", "t/0/1", 0)
+    assert letter.kind is kind
+    assert letter.reason.isprintable()
+    assert len(letter.reason) < 200

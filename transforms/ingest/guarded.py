@@ -9,6 +9,8 @@ from functools import partial
 from transforms.elements import DeadLetter, Frame
 from transforms.gps import GPS_EPOCH_UNIX, NANOSECONDS, seconds_text
 from transforms.ingest.crashes import MOST_DEATHS, Marks
+from transforms.ingest.filename import is_channel
+from transforms.ingest.names import is_check, shown
 from transforms.ingest.series import line
 from transforms.ingest.source import Decoder, Source
 from transforms.kinds import LetterKind
@@ -78,6 +80,13 @@ def _wrong(frame: Frame, payload: bytes) -> DeadLetter | None:
     if length_ns > LONGEST_FRAME_S * NANOSECONDS:
         most = f"live takes at most {LONGEST_FRAME_S} s; send shorter frames"
         text = f"{frame.channel} comes in a frame of {seconds_text(length_ns)} s: {most}"
+        return _letter(frame.source, text, payload, LetterKind.METADATA)
+    if not is_channel(frame.channel) or frame.channel.partition(":")[0] != frame.ifo:
+        text = f"{shown(frame.channel)} is no channel of {shown(frame.ifo)}: name it like H1:STRAIN"
+        return _letter(frame.source, text, payload, LetterKind.CHANNEL)
+    odd = next((one.name for one in (*frame.gaps, *frame.flags) if not is_check(one.name)), None)
+    if odd is not None:
+        text = f"{shown(odd)} is no name of a gap or flag: name it like BURST_CAT2"
         return _letter(frame.source, text, payload, LetterKind.METADATA)
     return None
 

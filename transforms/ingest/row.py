@@ -4,7 +4,6 @@ All numbers are little endian (docs/live.md has the layout byte by byte): a fixe
 names and intervals, the samples, and the CRC-32 of all that.
 """
 
-import re
 import struct
 import zlib
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import numpy as np
 from transforms import gps
 from transforms.elements import Frame, Interval
 from transforms.ingest import filename
+from transforms.ingest.names import is_check, shown
 from transforms.ingest.series import GRID_TOLERANCE, DataError
 from transforms.kinds import LetterKind
 
@@ -31,8 +31,6 @@ _INTERVAL = struct.Struct("<qq")
 _CRC = struct.Struct("<I")
 _DTYPES = {4: "<f4", 8: "<f8"}
 _AGAIN = "send it again"
-# Names of gaps and flags become reasons, columns and labels, several of them between commas.
-_INTERVAL_NAME = re.compile(r"(?! )[^\x00-\x1f\x7f-\U0010ffff,/\\\"'<>`{}]{1,128}(?<! )")
 
 
 def encode(frame: Frame, single: bool = False) -> bytes:
@@ -82,7 +80,7 @@ def decode(payload: bytes, source: str) -> Frame:
         )
     if not filename.is_channel(channel) or channel.partition(":")[0] != ifo:
         raise DataError(
-            f"{source}: {_shown(channel)} is no channel of {_shown(ifo)};"
+            f"{source}: {shown(channel)} is no channel of {shown(ifo)};"
             " send it like H1:GDS-CALIB_STRAIN",
             LetterKind.CHANNEL,
         )
@@ -118,7 +116,7 @@ def _check_intervals(source: str, intervals: Sequence[Interval]) -> None:
         DataError: There are too many, one has no extent, or a name cannot be used.
     """
     names = {item.name for item in intervals}
-    odd = next((name for name in names if not _INTERVAL_NAME.fullmatch(name)), None)
+    odd = next((name for name in names if not is_check(name)), None)
     if any(item.start_ns >= item.end_ns for item in intervals):
         text = "a gap or flag ends before it starts; send start and end"
     elif len(intervals) > MOST_INTERVALS or len(names) > MOST_NAMES:
@@ -127,15 +125,10 @@ def _check_intervals(source: str, intervals: Sequence[Interval]) -> None:
             f" {MOST_INTERVALS} of {MOST_NAMES}, or shorter frames"
         )
     elif odd is not None:
-        text = f"{_shown(odd)} is no name of a gap or flag; send it like BURST_CAT2"
+        text = f"{shown(odd)} is no name of a gap or flag; send it like BURST_CAT2"
     else:
         return
     raise DataError(f"{source}: {text}", LetterKind.METADATA)
-
-
-def _shown(name: str) -> str:
-    """Quote a name that came with data, cut short."""
-    return repr(name if len(name) <= 60 else f"{name[:57]}...")
 
 
 def _on_grid(source: str, start_ns: int, rate: int) -> int:
