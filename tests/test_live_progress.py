@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 
+import confluent_kafka as kafka
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from transforms.elements import Frame
 from transforms.ingest import client
 from transforms.ingest.kafka import PositionsCoder, PositionsTracker
 from transforms.ingest.progress import MOST_CHANNELS, Channel, Pace, Positions, Progress
+from transforms.ingest.reader import arrival_ns
 from transforms.ingest.rewind import Rewind, Sample, find, read_note, write_note
 from transforms.ingest.source import Source
 
@@ -232,6 +234,24 @@ def test_an_answer_that_was_overtaken_says_nothing():
     assert not progress.quiet(0)
     progress.hear("a/0", 45.0)
     assert len(progress.quiet(0)) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "milliseconds", "believed"),
+    [
+        (kafka.TIMESTAMP_CREATE_TIME, 1_700_000_000_000, True),
+        (kafka.TIMESTAMP_LOG_APPEND_TIME, 1_700_000_001_000, True),
+        (kafka.TIMESTAMP_NOT_AVAILABLE, 1_700_000_000_000, False),
+        (kafka.TIMESTAMP_CREATE_TIME, 0, False),
+        (kafka.TIMESTAMP_CREATE_TIME, -1, False),
+        (kafka.TIMESTAMP_CREATE_TIME, 1_700_000_600_000, False),
+        (kafka.TIMESTAMP_CREATE_TIME, 2**63 - 1, False),
+    ],
+)
+def test_a_time_of_arrival_that_cannot_be_is_now(kind, milliseconds, believed):
+    now_ns = 1_700_000_000_500_000_000
+    said_ns = milliseconds * 1_000_000
+    assert arrival_ns(kind, milliseconds, now_ns) == (said_ns if believed else now_ns)
 
 
 def test_who_is_asked_does_not_hold_up_who_asks():

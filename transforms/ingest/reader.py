@@ -28,6 +28,8 @@ _LINGER_S = 0.02
 they would have to wait for, takes 0.1 s."""
 _MOST_MESSAGES, _MOST_BYTES = 256, 16 << 20
 """Handed over at once, a message more or less: what waits behind stays with the broker."""
+_LARGEST_SKEW_NS = 60_000_000_000
+"""A message that says that it came later than that after now is not believed [ns]."""
 
 
 @dataclass(frozen=True)
@@ -151,9 +153,7 @@ class Reader:
     ) -> None:
         """Decode a message, and add what it gave."""
         name, offset = f"{message.topic()}/{message.partition()}", message.offset()
-        kind, milliseconds = message.timestamp()
-        known = kind != kafka.TIMESTAMP_NOT_AVAILABLE and milliseconds > 0
-        arrived_ns = milliseconds * 1_000_000 if known else time.time_ns()
+        arrived_ns = arrival_ns(*message.timestamp(), time.time_ns())
         if name not in self._decoders:
             self._decoders[name] = self._source.decoder()
         decoder = self._decoders[name]
@@ -244,6 +244,19 @@ class Reader:
             self._errors.tell("commit", f"offsets were not committed: {error.args[0].str()}")
             return
         self._committed.update((f"{one.topic}/{one.partition}", one.offset) for one in places)
+
+
+def arrival_ns(kind: int, milliseconds: int, now_ns: int) -> int:
+    """Return when a message was on its topic [Unix ns]: now, where it does not say what can be.
+
+    Args:
+        kind: Of the time, as the client names it.
+        milliseconds: As the message says [Unix ms]; its sender may have written it.
+        now_ns: Unix time [ns].
+    """
+    said_ns = milliseconds * 1_000_000
+    known = kind != kafka.TIMESTAMP_NOT_AVAILABLE and 0 < said_ns <= now_ns + _LARGEST_SKEW_NS
+    return said_ns if known else now_ns
 
 
 _readers: dict[str, tuple[Reader, int]] = {}
