@@ -153,7 +153,8 @@ class Reader:
     ) -> None:
         """Decode a message, and add what it gave."""
         name, offset = f"{message.topic()}/{message.partition()}", message.offset()
-        arrived_ns = arrival_ns(*message.timestamp(), time.time_ns())
+        kind, milliseconds = message.timestamp()
+        arrived_ns = arrival_ns(kind, milliseconds, time.time_ns())
         if name not in self._decoders:
             self._decoders[name] = self._source.decoder()
         decoder = self._decoders[name]
