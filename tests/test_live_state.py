@@ -15,6 +15,7 @@ from transforms.gps import to_ns
 from transforms.ingest import live, progress, stitch
 from transforms.ingest.plan import Reach
 from transforms.ingest.stitch import StitchConfig
+from transforms.kinds import LetterKind
 
 CHANNEL = "H1:TEST-STRAIN"
 START = 1_000_000_000
@@ -130,7 +131,7 @@ def quiet(rate=16):
 @pytest.mark.parametrize("phase", [0, 1, 7, 103])
 @pytest.mark.parametrize("length", [1 / 16, 1 / 4, 1, 2, 3, 4, 7, 16, 64, 128, 256, 400])
 def test_what_is_kept_of_a_channel_is_bounded_whatever_its_frames(keyed, length, phase):
-    rate, seconds = 16, 7300 if length >= 1 else 800
+    rate, seconds = 16, 7300 if length >= 1 else 700
     kept = keyed(DEFAULT)
     for frame in cut(noise(rate, seconds), rate, round(length * rate), phase * rate + 3):
         kept.feed(frame)
@@ -144,7 +145,7 @@ def test_what_is_kept_of_a_channel_is_bounded_whatever_its_frames(keyed, length,
 
 @pytest.mark.parametrize("length", [0.25, 1, 3, 4, 7, 64, 128])
 def test_a_restart_anywhere_changes_nothing(keyed, length):
-    rate, seconds = 32, 1000
+    rate, seconds = 32, 1000 if length > 1 else 500
     samples = noise(rate, seconds)
     samples[300 * rate : 302 * rate] = np.nan
     plain_, broken = keyed(DEFAULT), keyed(DEFAULT, "restarted")
@@ -157,7 +158,7 @@ def test_a_restart_anywhere_changes_nothing(keyed, length):
     assert broken.given == plain_.given
 
 
-@pytest.mark.parametrize("rate", [1, 2, 16, 1024])
+@pytest.mark.parametrize("rate", [1, 2, 16, 256])
 def test_the_longest_past_there_is_can_be_made_again(keyed, rate):
     """Equal samples hold analysis back: what it then needs is still there."""
     config = StitchConfig(Reach(208 * S, 4 * S, 64 * S), S, 64 * S, 3 * S)
@@ -252,17 +253,19 @@ def test_a_gap_beyond_its_frame_is_a_gap_of_its_frame_alone(keyed):
     assert lost == [(frames[40].gps_start_ns, frames[40].gps_end_ns)]
 
 
-def test_each_sample_a_gap_and_a_thousand_flags_fill_no_state(keyed):
+def test_each_sample_a_gap_and_a_hundred_flags_fill_no_state(keyed, monkeypatch):
+    monkeypatch.setattr(stitch, "MOST_FLAGS", 1000)
     kept = keyed(DEFAULT)
-    for number, frame in enumerate(cut(noise(64, 400), 64, 64)):
+    for number, frame in enumerate(cut(noise(64, 120), 64, 64)):
         times = [frame.gps_start_ns + i * S // 64 for i in range(65)]
         gaps = tuple(Interval(a, b, "DATA") for a, b in itertools.pairwise(times))[::2]
-        flags = tuple(Interval(times[0], times[1], f"X{number}-{i}") for i in range(1000))
+        flags = tuple(Interval(times[0], times[1], f"X{number}-{i}") for i in range(100))
         kept.feed(replace(frame, gaps=gaps if number % 50 > 25 else (), flags=flags))
-        assert len(kept.head.value) < 80 * (stitch.MOST_FLAGS + 1000)
+        assert len(kept.head.value) < 80 * (stitch.MOST_FLAGS + 100)
     letters = [g for g in kept.given if isinstance(g, DeadLetter)]
     assert letters
-    assert all("has too many flags: more than 4096" in letter.reason for letter in letters)
+    assert all("has too many flags: more than 1000 in 201 s" in one.reason for one in letters)
+    assert {one.kind for one in letters} == {LetterKind.METADATA}
 
 
 def test_short_frames_leave_no_trace_of_their_borders(keyed):
@@ -304,9 +307,8 @@ def test_a_channel_that_has_come_back_is_not_forgotten(keyed):
     assert blocks[-1].analyse_end_ns >= frames[-3].gps_start_ns
 
 
-@pytest.mark.parametrize("count", [1000, 5000])
-def test_channels_that_come_and_go_leave_little(keyed, count):
-    sizes = []
+def test_channels_that_come_and_go_leave_little(keyed):
+    count, sizes = 2000, []
     for number in range(count):
         kept = keyed(SHORT, f"H1:CHANNEL-{number}")
         for frame in cut(noise(16, 3), 16, 16):
