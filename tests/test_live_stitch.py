@@ -218,6 +218,24 @@ def test_a_frame_before_the_first_is_late_and_not_a_repetition(strain):
     assert [type(g) for g in given] == [DeadLetter]
 
 
+def test_gaps_by_the_thousand_are_told_together_and_as_much_is_analysed(strain, tmp_path):
+    """Every other sample of seconds in a row is bad, and a stretch between is good."""
+    broken = strain.copy()
+    for low, high in ((30, 33), (55, 59), (80, 80.4)):
+        broken[int(low * RATE) : int(high * RATE) : 2] = np.nan
+    given = stitch([*frames(broken, [0, 29 * RATE, 90 * RATE, 120 * RATE]), QUIET])
+    assert len(given) < 30
+    assert all(g.start_ns < g.end_ns and g.reason for g in given if isinstance(g, Segment))
+    live, segments = outcome(given)
+    wanted, tiles = outcome(archive(broken, tmp_path))
+    assert live == wanted
+    assert [s for s in segments if s.analysed] == [s for s in tiles if s.analysed]
+    lost = sum(s.end_ns - s.start_ns for s in segments if not s.analysed)
+    assert lost == sum(s.end_ns - s.start_ns for s in tiles if not s.analysed)
+    assert len(tiles) > 3000
+    assert sum(s.reason == "not finite" for s in segments) == 3
+
+
 RATES = (1024, 64)
 
 

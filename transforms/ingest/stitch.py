@@ -23,6 +23,8 @@ FASTEST = 1 << 16
 """Highest sample rate that is taken live [Hz]: 312 s of it are 164 MB."""
 MOST_WAITING = 1024
 """Frames that wait behind a hole, at most."""
+MOST_TILES = 256
+"""Gaps and stretches between them that are told one by one, of those that a frame brings."""
 MOST_FLAGS = 4096
 """Flags over the strain that is kept, at most: those of 201 s that change ten times a second."""
 
@@ -224,6 +226,8 @@ class Stitcher:
         head = self._known
         bad = quality.settled(head.gaps, head.sample_rate)
         tiles = tiled(bad, head.open_ns, head.end_ns) if head.open_ns < head.end_ns else []
+        if len(tiles) > MOST_TILES:
+            tiles = list(_coarse(tiles, self._config.minimum_ns))
         for number, tile in enumerate(tiles):
             last = number == len(tiles) - 1 and not closed
             refused = self._refused(tile)
@@ -319,6 +323,33 @@ def _waited_long_enough(waiting: Sequence[Frame], wait_ns: int) -> bool:
     came_ns = sum(frame.gps_end_ns - frame.gps_start_ns for frame in waiting)
     longest_ns = max(newest_ns - waiting[0].gps_start_ns, came_ns)
     return longest_ns > wait_ns or len(waiting) > MOST_WAITING
+
+
+def _coarse(tiles: Sequence[Interval], minimum_ns: int) -> Iterator[Interval]:
+    """Join gaps with what is too short to be analysed between them, but for either end.
+
+    Nothing more or less is analysed. A detector whose every other sample is bad would hold up
+    all others with thousands of segments a second.
+    """
+    first, *between, last = tiles
+    yield first
+    gaps: list[Interval] = []
+    for tile in between:
+        if tile.name or tile.end_ns - tile.start_ns < minimum_ns:
+            gaps.append(tile)
+            continue
+        yield from _joined(gaps)
+        gaps = []
+        yield tile
+    yield from _joined(gaps)
+    yield last
+
+
+def _joined(gaps: Sequence[Interval]) -> Iterator[Interval]:
+    """Join gaps that follow each other; what has no name between them takes theirs."""
+    if gaps:
+        names = sorted({name for gap in gaps if gap.name for name in gap.name.split(", ")})
+        yield Interval(gaps[0].start_ns, gaps[-1].end_ns, ", ".join(names))
 
 
 def _letter(frame: Frame, complaint: Complaint) -> DeadLetter:
