@@ -1,16 +1,21 @@
 """How far topics were read, and what time it is on them: without Kafka."""
 
+import time
 from dataclasses import replace
 
+import confluent_kafka as kafka
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flink.processes import free_ports
 from transforms import gps
 from transforms.broker import BrokerError, KafkaConfig
 from transforms.elements import Frame
+from transforms.ingest import client
 from transforms.ingest.kafka import PositionsCoder, PositionsTracker
-from transforms.ingest.progress import Channel, Pace, Positions, Progress
+from transforms.ingest.progress import MOST_CHANNELS, Channel, Pace, Positions, Progress
+from transforms.ingest.reader import arrival_ns
 from transforms.ingest.rewind import Rewind, Sample, find, read_note, write_note
 from transforms.ingest.source import Source
 
@@ -146,6 +151,125 @@ def test_reading_begins_at_a_first_part_far_enough_back(low, frames, count, back
     reached = firsts.get(begin, frames * S)
     assert reached <= max(wanted_ns, 0)
     assert (frames * S - reached) // S <= 2 * max(back, 1) + 2
+
+
+@pytest.mark.parametrize("count", [1000, 5000])
+def test_channels_that_come_and_go_leave_nothing_behind(count):
+    """One each ten minutes, for weeks: each says that it has ended, and is forgotten in a day."""
+    analysed = {f"L1:OLD-{number}": START * S for number in range(40)}
+    progress = Progress(Positions({"a/0": 0}, analysed=analysed), Pace(5, 10), 0.0)
+    sizes, now, told = [], 0.0, 0
+    for number in range(count):
+        start_ns = (START + 600 * number) * S
+        frame = Frame("H1", f"H1:CHANNEL-{number}", RATE, start_ns, bytes(8 * RATE))
+        assert progress.admits(frame.channel)
+        progress.hand_over("a/0", number, [frame], number + 1, now)
+        for _ in range(8):
+            now += 1
+            progress.hear("a/0", now)
+        told += len(progress.quiet(0))
+        progress.watermark_ns(now)
+        progress.forget()
+        if number % 50 == 49:
+            sizes.append(len(progress.positions.to_bytes()))
+            assert len(progress.positions.channels) <= 86_400 / 600 + 2
+    assert told == count
+    assert not progress.positions.analysed
+    assert max(sizes) < 12_000
+    assert progress.watermark_ns(now) == (START + 600 * (count - 1) + 1) * S
+
+
+def test_in_silence_the_last_channel_stays_and_time_goes_on():
+    progress = Progress(Positions({"a/0": 0}), Pace(5, 10), 0.0)
+    for number, second in enumerate((0, 3600, 7200)):
+        frame = Frame("H1", f"H1:{number}", RATE, (START + second) * S, bytes(8 * RATE))
+        progress.hand_over("a/0", number, [frame], number + 1, 0.0)
+    for now in range(1, 200_000, 2):
+        progress.hear("a/0", float(now))
+        progress.quiet(0)
+        progress.watermark_ns(float(now))
+        progress.forget()
+    assert list(progress.positions.channels) == ["H1:2"]
+    # All but the time until the first answer, and the idle seconds.
+    beyond_ns = progress.watermark_ns(float(now)) - (START + 7201) * S
+    assert (now - 20) * S < beyond_ns < (now - 10) * S
+    # One that comes back is a channel as before.
+    frame = Frame("H1", "H1:0", RATE, (START + 3) * S, bytes(8 * RATE))
+    assert progress.hand_over("a/0", 3, [frame], 4, now) == [frame]
+
+
+def test_a_channel_that_goes_on_far_behind_the_others_is_not_forgotten():
+    progress = Progress(Positions({"a/0": 0}), Pace(5, 10), 0.0)
+    for number in range(300):
+        ahead = Frame("H1", "H1:X", RATE, (START + 1000 * number) * S, bytes(8 * RATE))
+        behind = replace(ahead, channel="L1:X", gps_start_ns=(START + number) * S)
+        progress.hand_over("a/0", number, [ahead, behind], number + 1, float(number))
+        progress.watermark_ns(float(number))
+        progress.forget()
+    assert set(progress.positions.channels) == {"H1:X", "L1:X"}
+
+
+def test_there_is_a_largest_number_of_channels():
+    progress = Progress(Positions({"a/0": 0}), Pace(), 0.0)
+    for number in range(2000):
+        name = f"H1:{number}"
+        if progress.admits(name):
+            frame = Frame("H1", name, RATE, START * S, bytes(8 * RATE))
+            progress.hand_over("a/0", number, [frame], number + 1, 0.0)
+    assert len(progress.positions.channels) == MOST_CHANNELS
+    assert progress.admits("H1:7")
+    assert not progress.admits("H1:1999")
+    note = write_note(progress.positions.channels, "a/0")
+    assert 3900 < len(note) <= 4000
+
+
+def test_an_answer_that_was_overtaken_says_nothing():
+    progress = Progress(Positions({"a/0": 0}), Pace(5, 10), 0.0)
+    frame = Frame("H1", "H1:X", RATE, START * S, bytes(8 * RATE))
+    for number in range(40):  # asked before each frame, answered behind it
+        progress.hand_over("a/0", number, [frame], number + 1, float(number))
+        progress.hear("a/0", number - 0.9)
+    for now in (41.0, 43.0):
+        progress.hear("a/0", now)
+    assert not progress.quiet(0)
+    progress.hear("a/0", 45.0)
+    assert len(progress.quiet(0)) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "milliseconds", "believed"),
+    [
+        (kafka.TIMESTAMP_CREATE_TIME, 1_700_000_000_000, True),
+        (kafka.TIMESTAMP_LOG_APPEND_TIME, 1_700_000_001_000, True),
+        (kafka.TIMESTAMP_NOT_AVAILABLE, 1_700_000_000_000, False),
+        (kafka.TIMESTAMP_CREATE_TIME, 0, False),
+        (kafka.TIMESTAMP_CREATE_TIME, -1, False),
+        (kafka.TIMESTAMP_CREATE_TIME, 1_700_000_600_000, False),
+        (kafka.TIMESTAMP_CREATE_TIME, 2**63 - 1, False),
+    ],
+)
+def test_a_time_of_arrival_that_cannot_be_is_now(kind, milliseconds, believed):
+    now_ns = 1_700_000_000_500_000_000
+    said_ns = milliseconds * 1_000_000
+    assert arrival_ns(kind, milliseconds, now_ns) == (said_ns if believed else now_ns)
+
+
+def test_who_is_asked_does_not_hold_up_who_asks():
+    """Nobody listens at this address: forty questions are forty answers that nobody knows."""
+    (port,) = free_ports(1)
+    ends = client.Ends({"bootstrap.servers": f"127.0.0.1:{port}"})
+    names = [f"a/{number}" for number in range(40)]
+    begun = time.monotonic()
+    ends.ask(names, 7.0)
+    ends.ask(names, 8.0)
+    assert list(ends.answers()) == []
+    assert time.monotonic() - begun < 3  # one after the other, 0.3 s each, they took 12 s
+    found = []
+    while len(found) < 40:
+        assert time.monotonic() - begun < 60
+        time.sleep(0.05)
+        found += ends.answers()
+    assert sorted(found) == sorted(client.End(name, 7.0, None) for name in names)
 
 
 @given(st.integers(0, 200), st.integers(1, 40))

@@ -14,9 +14,11 @@ from transforms import gps
 from transforms.elements import Frame, Interval
 from transforms.ingest import row
 from transforms.ingest.series import DataError
+from transforms.kinds import LetterKind
 
 S = gps.NANOSECONDS
-names = st.text(st.characters(codec="utf-8"), max_size=30)
+letters = st.characters(codec="ascii", exclude_categories=["Cc"], exclude_characters=",/\\\"'<>`{}")
+names = st.text(letters, min_size=1, max_size=30).filter(lambda name: name == name.strip())
 times = st.integers(-(2**63), 2**62)
 lengths = st.integers(1, 2**62 - 1)
 intervals = st.lists(
@@ -108,11 +110,89 @@ def test_a_row_that_cannot_be_is_refused(fields, reason):
         row.decode(sealed(row.encode(FRAME), **fields), "t/0/1")
 
 
-@pytest.mark.parametrize(("ifo", "channel"), [("L1", "H1:STRAIN"), ("", "STRAIN"), ("H1", "H1:")])
-def test_a_channel_is_of_its_detector(ifo, channel):
+@pytest.mark.parametrize(
+    ("ifo", "channel"),
+    [
+        ("L1", "H1:STRAIN"),
+        ("", "STRAIN"),
+        ("H1", "H1:"),
+        ("H1", "STRAIN"),
+        ("", ":STRAIN"),
+        ("H1:x", "H1:x:STRAIN"),
+        ("H1:x/../../../evil", "H1:x/../../../evil:STRAIN"),
+        ("..", "..:STRAIN"),
+        ("/", "/:STRAIN"),
+        ("h1", "h1:STRAIN"),
+        ("H", "H:STRAIN"),
+        ("H12", "H12:STRAIN"),
+        ("\u0124\u0661", "\u0124\u0661:STRAIN"),
+        ("H\u0661", "H\u0661:STRAIN"),
+        ("H1\n", "H1\n:STRAIN"),
+        ("H1\0", "H1\0:STRAIN"),
+        ("H1", "H1:../../evil"),
+        ("H1", "H1:a/b"),
+        ("H1", "H1:a\\b"),
+        ("H1", "H1:STRAIN\n"),
+        ("H1", "H1:STRAIN\0"),
+        ("H1", "H1:\x1b[2J"),
+        ("H1", "H1:A B"),
+        ("H1", "H1:<script>alert(1)</script>"),
+        ("H1", 'H1:"'),
+        ("H1", "H1:'; DROP TABLE triggers"),
+        ("H1", "H1:\u202eNIARTS"),
+        ("H1", "H1:STRAIN\u2028"),
+        ("H1", "H1:\u00c4"),
+        ("H1", "H1:" + "X" * 300),
+        ("H1" * 20000, "H1:STRAIN"),
+    ],
+    ids=lambda name: repr(name[:20]),
+)
+def test_a_channel_is_of_its_detector_and_no_part_of_a_path_or_page(ifo, channel):
     payload = row.encode(replace(FRAME, ifo=ifo, channel=channel))
-    with pytest.raises(DataError, match="is no channel of"):
+    with pytest.raises(DataError, match="is no channel of") as raised:
         row.decode(payload, "t/0/1")
+    assert raised.value.kind is LetterKind.CHANNEL
+    assert str(raised.value).isprintable()
+    assert len(str(raised.value)) < 300
+
+
+@pytest.mark.parametrize("kind", ["gaps", "flags"])
+@pytest.mark.parametrize(
+    "name",
+    ["", " ", " A", "A ", "A,B", "A/B", "..\\", "<b>", 'A"', "A\nB", "A\0", "\u00c4", "X" * 129,
+     "X" * 60000, "{A}"],
+    ids=lambda name: repr(name[:9]),
+)  # fmt: skip
+def test_a_name_of_a_gap_or_flag_that_cannot_be_used_is_refused(kind, name):
+    bad = Interval(FRAME.gps_start_ns, FRAME.gps_start_ns + S, name)
+    payload = row.encode(replace(FRAME, **{kind: (bad,)}))
+    with pytest.raises(DataError, match="is no name of a gap or flag; send it like") as raised:
+        row.decode(payload, "t/0/1")
+    assert raised.value.kind is LetterKind.METADATA
+    assert str(raised.value).isprintable()
+    assert len(str(raised.value)) < 300
+
+
+@pytest.mark.parametrize("name", ["DATA", "state vector", "H1:DMT-ANALYSIS_READY:1", "a.b (c) #1"])
+def test_names_that_detectors_give_are_taken(name):
+    frame = replace(FRAME, gaps=(Interval(0, S, name),), flags=(Interval(0, S, name),))
+    assert row.decode(row.encode(frame), "t/0/1") == frame
+
+
+@pytest.mark.parametrize("kind", ["gaps", "flags"])
+@pytest.mark.parametrize(("count", "different", "taken"), [
+    (1024, 32, True), (1025, 1, False), (33, 33, False), (1000, 1000, False), (60000, 2, False),
+])  # fmt: skip
+def test_a_row_has_so_many_gaps_and_flags_at_most(kind, count, different, taken):
+    many = tuple(Interval(i, i + 1, f"X{i % different}") for i in range(count))
+    frame = replace(FRAME, gaps=(), flags=())
+    payload = row.encode(replace(frame, **{kind: many}))
+    if taken:
+        assert getattr(row.decode(payload, "t/0/1"), kind) == many
+        return
+    with pytest.raises(DataError, match=f"{count} gaps and flags of {different} names") as raised:
+        row.decode(payload, "t/0/1")
+    assert raised.value.kind is LetterKind.METADATA
 
 
 @pytest.mark.parametrize("kind", ["gaps", "flags"])

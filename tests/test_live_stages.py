@@ -19,7 +19,7 @@ from transforms.detect.cluster import cluster
 from transforms.detect.search import search
 from transforms.detect.sessions import Sessions
 from transforms.elements import Block, Frame, Trigger
-from transforms.gps import NANOSECONDS
+from transforms.gps import GPS_EPOCH_UNIX, NANOSECONDS
 from transforms.ingest import live
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.live import StitchFrames
@@ -216,6 +216,65 @@ def test_a_stopped_detector_holds_nobody_back(strain):
         keyed = given | beam.Map(lambda e: e).with_output_types(tuple[str, Frame])
         stitched = keyed | StitchFrames(stitching(SCIENCE))
         assert_that(stitched.blocks, check)
+
+
+@pytest.mark.parametrize("away", [0, 20])
+def test_a_channel_that_changes_its_rate_gives_the_triggers_of_both(coloured, away):
+    """Before and after are two stretches, whether or not time has passed between."""
+    parts, sent, expected = ((1024, 0), (2048, 30 + away)), [], set()
+    for rate, begin in parts:
+        strain = coloured("aligo_O4high", 30, rate, rate).copy()
+        for second in range(4, 28, 7):
+            strain[second * rate + rate // 2] += 2e-21 * 1024 / rate
+        start = (START + begin) * NANOSECONDS
+        end = start + 30 * NANOSECONDS
+        fields = CHANNELS[0][:2], CHANNELS[0], rate
+        block = Block(*fields, start, strain.tobytes(), start, end, start, end)
+        bank = bank_for(rate, SCIENCE.detect, SCIENCE.whiten.low_frequency)
+        white = whiten(block, SCIENCE.whiten, bank.margin_seconds * NANOSECONDS)
+        groups = Sessions.of(SCIENCE.detect).group(search(white, SCIENCE.detect, bank))
+        expected |= {cluster(g.candidates, SCIENCE.id).id for g in groups}
+        cut = strain.reshape(30, rate)
+        sent += [
+            Frame(*fields, start + s * NANOSECONDS, part.tobytes(), arrived_ns=1)
+            for s, part in enumerate(cut)
+        ]
+    assert len(expected) >= 6
+
+    def check(grouped):
+        (told,) = [list(values) for _, values in grouped]
+        last = {trigger.id: trigger.status for trigger in told}
+        assert {name for name, status in last.items() if status != "withdrawn"} == expected
+        # The last seconds of all are left open.
+        assert sum(status == "final" for status in last.values()) >= len(expected) - 1
+
+    ending = [*sent, replace(sent[-1], data=b"")]
+    run([(frame.channel, frame) for frame in ending], check)
+
+
+def test_a_channel_that_ended_a_day_ago_is_forgotten_and_not_before(strain):
+    """A frame that comes again is a repetition as long as its channel is known."""
+    channel = CHANNELS[0]
+    sent = frames(strain, channel)[:5]
+    ended, again = replace(sent[-1], data=b""), sent[2]
+    seconds = START + 5 + GPS_EPOCH_UNIX
+    stream = test_stream.TestStream().advance_watermark_to(seconds)
+    stream = stream.add_elements([(channel, frame) for frame in [*sent, ended, again]])
+    for hours in (23, 25):
+        stream = stream.advance_watermark_to(seconds + 3600 * hours)
+        stream = stream.add_elements([(channel, again), (channel, ended)])
+    stream = stream.advance_watermark_to_infinity()
+
+    def check(segments):
+        spans = sorted((s.start_ns // NANOSECONDS, s.end_ns // NANOSECONDS) for s in segments)
+        assert spans == [(START, START + 5), (START + 2, START + 3)]
+
+    options = PipelineOptions(["--streaming", "--allow_unsafe_triggers"])
+    with beam.Pipeline(runner="BundleBasedDirectRunner", options=options) as pipeline:
+        given = pipeline | stream
+        keyed = given | beam.Map(lambda e: e).with_output_types(tuple[str, Frame])
+        stitched = keyed | StitchFrames(stitching(SCIENCE))
+        assert_that(stitched.segments, check)
 
 
 def test_a_longer_past_than_the_bags_hold_is_refused():

@@ -20,9 +20,10 @@ from transforms.gps import NANOSECONDS, to_index
 from transforms.ingest import formats
 from transforms.ingest.blocks import read_block
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.head import Head
+from transforms.ingest.head import MOST_LOST, Head
 from transforms.ingest.plan import plan
 from transforms.ingest.stitch import Stitcher
+from transforms.kinds import LetterKind
 from transforms.sink.segments import coalesce
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.stage import analysed
@@ -217,12 +218,135 @@ def test_a_frame_before_the_first_is_late_and_not_a_repetition(strain):
     assert [type(g) for g in given] == [DeadLetter]
 
 
-def test_another_rate_is_a_dead_letter(strain):
-    sent = frames(strain)
-    (letter,) = stitch([sent[0], replace(sent[1], sample_rate=512)])
-    assert "512 Hz" in letter.reason
+def test_gaps_by_the_thousand_are_told_together_and_as_much_is_analysed(strain, tmp_path):
+    """Every other sample of seconds in a row is bad, and a stretch between is good."""
+    broken = strain.copy()
+    for low, high in ((30, 33), (55, 59), (80, 80.4)):
+        broken[int(low * RATE) : int(high * RATE) : 2] = np.nan
+    given = stitch([*frames(broken, [0, 29 * RATE, 90 * RATE, 120 * RATE]), QUIET])
+    assert len(given) < 30
+    assert all(g.start_ns < g.end_ns and g.reason for g in given if isinstance(g, Segment))
+    live, segments = outcome(given)
+    wanted, tiles = outcome(archive(broken, tmp_path))
+    assert live == wanted
+    assert [s for s in segments if s.analysed] == [s for s in tiles if s.analysed]
+    lost = sum(s.end_ns - s.start_ns for s in segments if not s.analysed)
+    assert lost == sum(s.end_ns - s.start_ns for s in tiles if not s.analysed)
+    assert len(tiles) > 3000
+    assert sum(s.reason == "not finite" for s in segments) == 3
+
+
+RATES = (1024, 64)
+
+
+def turned(seconds, first, then, gap):
+    """Give frames that change their rate, with a hole of some seconds between."""
+    made = []
+    for rate, start in ((first, START), (then, START + seconds + gap)):
+        samples = np.random.default_rng(rate).standard_normal(seconds * rate)
+        made.append([replace(f, arrived_ns=0) for f in frames(samples, rate=rate, start=start)])
+    return made
+
+
+@pytest.mark.parametrize("how", ["at once", "after a gap", "after an end", "after both"])
+@pytest.mark.parametrize(("first", "then"), [RATES, RATES[::-1]])
+def test_another_rate_begins_a_new_stretch(first, then, how):
+    gap = 0 if how in ("at once", "after an end") else 30
+    before, after = turned(40, first, then, gap)
+    between = [QUIET] if "end" in how or "both" in how else []
+    given = stitch([*before, *between, *after, QUIET])
+    blocks = [g for g in given if isinstance(g, Block)]
+    assert blocks == [g for part in (before, after) for g in stitch([*part, QUIET])]
+    # Those of the archive: all of each stretch is analysed, each time once.
+    assert {b.sample_rate for b in blocks} == {first, then}
+    (span,) = {(b.segment_start_ns) for b in blocks if b.sample_rate == then}
+    assert span == after[0].gps_start_ns
+    gaps = [(g.start_ns, g.end_ns) for g in given if isinstance(g, Segment)]
+    assert gaps == [(before[-1].gps_end_ns, after[0].gps_start_ns)] * bool(gap)
+    assert len(given) == len(blocks) + len(gaps)
+
+
+def test_a_rate_may_change_again_and_again():
+    parts = [turned(20, rate, rate, 0)[0] for rate in (256, 64, 1024, 16)]
+    sent = [
+        replace(f, gps_start_ns=f.gps_start_ns + 20 * number * NANOSECONDS)
+        for number, part in enumerate(parts)
+        for f in part
+    ]
+    blocks = stitch([*sent, QUIET])
+    assert [b.sample_rate for b in blocks if b.segment_end_ns == b.analyse_end_ns] == [
+        256, 64, 1024, 16
+    ]  # fmt: skip
+    assert all(a.analyse_end_ns == b.analyse_start_ns for a, b in itertools.pairwise(blocks))
+
+
+@given(st.randoms(use_true_random=False))
+@settings(deadline=None)
+def test_a_change_of_rate_is_the_same_in_any_order(random_):
+    before, after = turned(30, 64, 16, 0)
+    sent = [*before, *after]
+    order = sorted(range(1, len(sent)), key=lambda i: i + random_.uniform(0, 2.5))
+    late = Stitcher(replace(STITCHING, wait_ns=4 * NANOSECONDS))
+    given = [g for i in (0, *order) for g in late.feed(sent[i])]
+    given += late.feed(QUIET)
+    plain = stitch([*sent, QUIET])
+    assert not [g for g in given if not isinstance(g, Block)]
+    assert strain_of(given) == strain_of(plain)
+
+
+def test_what_comes_late_at_the_former_rate_is_a_dead_letter_and_repetition_is_none():
+    before, after = turned(30, 64, 16, 0)
+    stitcher = Stitcher(STITCHING)
+    for frame in [*before, *after]:
+        list(stitcher.feed(frame))
+    assert not list(stitcher.feed(before[7]))
+    assert not list(stitcher.feed(after[7]))
+    samples = np.zeros(64)
+    (letter,) = stitcher.feed(frames(samples, rate=64, start=START + 40)[0])
+    assert letter.kind is LetterKind.RATE
+    assert "comes at 64 Hz, where it came at 16 Hz" in letter.reason
+    (letter,) = stitcher.feed(frames(samples[:16], rate=16, start=START + 10)[0])
+    assert "comes at 16 Hz, where it came at 64 Hz" in letter.reason
+
+
+def test_a_rate_whose_samples_lie_otherwise_begins_with_its_first_whole_sample():
+    samples = np.random.default_rng(3).standard_normal(30 * 64 + 1)
+    before = frames(samples, [0, *range(1, 30 * 64 + 2, 64)], rate=64)
+    after = frames(np.ones(40), [*range(0, 41, 8)], rate=1, start=START + 30)
+    given = stitch([*before, *after])
+    (gap,) = [g for g in given if isinstance(g, Segment) and g.reason == "no data"]
+    assert (gap.start_ns, gap.end_ns) == (before[-1].gps_end_ns, (START + 31) * NANOSECONDS)
+
+
+def test_a_rate_that_is_no_power_of_two_is_a_dead_letter(strain):
     letters = stitch(frames(strain[:3000], range(0, 3001, 1000), rate=1000))
     assert ["no power of two" in letter.reason for letter in letters] == [True] * 3
+    assert {letter.kind for letter in letters} == {LetterKind.RATE}
+
+
+def test_what_waits_and_reaches_further_gives_its_new_part(strain):
+    first, lacking, third = frames(strain, [0, 1024, 2048, 3072])
+    longer = frames(strain[2500:4500], [0, 2000], start=START)[0]
+    longer = replace(longer, gps_start_ns=START * NANOSECONDS + 2500 * NANOSECONDS // RATE)
+    stitcher = Stitcher(STITCHING)
+    for frame in (first, third, longer, lacking):
+        list(stitcher.feed(frame))
+    assert stitcher.head.end_ns == longer.gps_end_ns
+    assert stitcher.past.between(*(to_index(START * NANOSECONDS, RATE) + np.array((0, 4500)))) == (
+        strain[:4500].tobytes()
+    )
+
+
+def test_what_is_older_than_the_gaps_remembered_is_late_and_not_lost_without_a_word():
+    sent = frames(np.random.default_rng(1).standard_normal(400 * 16), rate=16)
+    stitcher = Stitcher(replace(STITCHING, wait_ns=0))
+    for frame in sent[1::2]:
+        list(stitcher.feed(frame))
+    assert len(stitcher.head.lost) == MOST_LOST
+    for frame in (sent[0], sent[2], sent[1], sent[-4]):
+        (letter,) = stitcher.feed(frame)
+        assert letter.kind is LetterKind.LATE
+    assert not list(stitcher.feed(sent[-3]))
 
 
 def test_nothing_new_of_a_channel_ends_its_stretch(strain):

@@ -1,18 +1,21 @@
 """A Kafka consumer as the source needs it: settings, topics, and errors that are only told."""
 
 import logging
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, NamedTuple
 
 import confluent_kafka as kafka
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from transforms.broker import RECONNECT
+from transforms.seldom import Seldom
 
 _LOG = logging.getLogger(__name__)
 ASK_S = 2.0
 """How long a question to the broker may take [s]."""
-_REPEAT_S = 30.0
-"""An error that goes on is told so often [s]."""
+_ANSWER_S = 1.0
+"""How long a silent partition may take to say that it has nothing [s]: nobody waits for it."""
 _DEFAULTS = {
     "log_level": 2,
     **RECONNECT,
@@ -22,20 +25,6 @@ _DEFAULTS = {
     "queued.max.messages.kbytes": 16384,
     "fetch.queue.backoff.ms": 50,
 }
-
-
-class Seldom:
-    """Tells of errors: each kind at once, then not more often than every 30 s."""
-
-    def __init__(self) -> None:
-        self._told: dict[str, float] = {}
-
-    def tell(self, kind: str, text: object) -> None:
-        """Log a warning, unless one of its kind was logged a short while ago."""
-        now = time.monotonic()
-        if now - self._told.get(kind, -_REPEAT_S) >= _REPEAT_S:
-            self._told[kind] = now
-            _LOG.warning("%s (told every %d s at most)", text, _REPEAT_S)
 
 
 def consumer(settings: Mapping[str, str], group: str, errors: Seldom) -> kafka.Consumer:
@@ -93,13 +82,52 @@ def at(partition: str, offset: int = kafka.OFFSET_INVALID, note: str = "") -> ka
     return kafka.TopicPartition(topic, int(number), offset, note)
 
 
-def limits(client: kafka.Consumer, partition: str, timeout: float = ASK_S) -> tuple[int, int]:
+def limits(client: kafka.Consumer, partition: str) -> tuple[int, int]:
     """Ask for the first offset of a partition's log, and the one after its last.
 
     Raises:
         kafka.KafkaException: Its broker does not answer.
     """
-    found = client.get_watermark_offsets(at(partition), timeout=timeout)
+    found = client.get_watermark_offsets(at(partition), timeout=ASK_S)
     if found is None:
         raise kafka.KafkaException(kafka.KafkaError(kafka.KafkaError._TIMED_OUT))
     return int(found[0]), int(found[1])
+
+
+class End(NamedTuple):
+    """Where a partition ends, as its broker says."""
+
+    partition: str
+    asked: float
+    """When it was asked [s]."""
+    offset: int | None
+    """After the last message; None where nobody answers."""
+
+
+class Ends:
+    """Asks where partitions end, all at once, and waits for nobody."""
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        """Say how the broker is reached; nobody is asked yet."""
+        self._settings = settings
+        self._admin: AdminClient | None = None
+        self._asked: dict[str, tuple[float, Future[Any]]] = {}
+
+    def ask(self, partitions: Iterable[str], now: float) -> None:
+        """Ask about partitions, but for those whose last answer has not come."""
+        wanted = {at(name): OffsetSpec.latest() for name in partitions if name not in self._asked}
+        if not wanted:
+            return
+        if self._admin is None:
+            self._admin = AdminClient({"log_level": 2, **RECONNECT, **self._settings}, logger=_LOG)
+        answers = self._admin.list_offsets(wanted, request_timeout=_ANSWER_S)
+        for one, answer in answers.items():
+            self._asked[f"{one.topic}/{one.partition}"] = now, answer
+
+    def answers(self) -> Iterator[End]:
+        """Give what was answered since."""
+        for name, (asked, answer) in list(self._asked.items()):
+            if answer.done():
+                del self._asked[name]
+                failed = answer.exception() is not None
+                yield End(name, asked, None if failed else answer.result().offset)

@@ -8,7 +8,7 @@ from gwframe.types import GPSSpan
 
 from transforms import gps
 from transforms.elements import Frame
-from transforms.ingest import filename, formats, quality
+from transforms.ingest import filename, formats, gwf_structure, quality
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.gwf_frames import UNREADABLE, decompressed, failed
 from transforms.ingest.intervals import clipped, merged
@@ -21,6 +21,7 @@ class Message:
 
     def __init__(self, payload: bytes, source: str) -> None:
         _core.validate_frame_checksums(payload)
+        gwf_structure.check(payload, source)
         proc, adc, sim = _core.enumerate_channels_from_bytes(payload, 0)
         self.filename = source
         self.channels: list[str] = [*adc, *proc, *sim]

@@ -1,14 +1,19 @@
 """What is known of a live channel: small, and enough to go on with the strain kept beside it."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, fields, replace
 
 from transforms.elements import Frame, Interval
 from transforms.gps import to_index, to_ns
 
 EARLIER = "before the first frame"
-MOST_LOST = 64
-"""Gaps remembered, to tell frames that come too late from those that come twice."""
+MOST_LOST, MOST_RATES = 64, 8
+"""Gaps and changes of rate remembered, to tell frames that come too late from those that come
+twice."""
+_LEFT = 4
+"""How many of each are remembered of a channel that has ended."""
+_INTERVALS = ("gaps", "flags", "lost")
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,10 @@ class Head:
     """Gaps that were declared."""
     waiting: tuple[Frame, ...] = ()
     """Frames after a hole, in order of time."""
+    earlier: tuple[tuple[int, int], ...] = ()
+    """Stretches of other rates, in order of time: GPS end [ns] and rate [Hz]."""
+    over: bool = False
+    """Nothing more was to come when it was last heard of."""
 
     @classmethod
     def before(cls, frame: Frame) -> "Head":
@@ -47,7 +56,7 @@ class Head:
     def waiting_for(self, frame: Frame) -> "Head":
         """Let a frame wait for what lacks before it."""
         waiting = sorted((*self.waiting, frame), key=lambda waits: waits.gps_start_ns)
-        return replace(self, waiting=tuple(waiting))
+        return replace(self, waiting=tuple(waiting), over=False)
 
     def opened_at(self, time_ns: int) -> "Head":
         """Let a new stretch begin."""
@@ -55,12 +64,27 @@ class Head:
 
     def after_gap(self, gap: Interval) -> "Head":
         """Go on behind a gap."""
-        lost = (*self.lost, gap)[-MOST_LOST:]
-        return replace(self.ended(), end_ns=gap.end_ns, lost=lost).opened_at(gap.end_ns)
+        lost = _last((*self.lost, gap), MOST_LOST)
+        return replace(self.anew(), end_ns=gap.end_ns, lost=lost).opened_at(gap.end_ns)
 
-    def ended(self) -> "Head":
+    def at_rate(self, sample_rate: int) -> "Head":
+        """Let what follows have another rate."""
+        earlier = (*self.earlier, (self.end_ns, self.sample_rate))[-MOST_RATES:]
+        return replace(self.anew(), sample_rate=sample_rate, earlier=earlier)
+
+    def anew(self) -> "Head":
         """Let whatever comes begin anew."""
         return replace(self, gaps=(), flags=(), kept_ns=self.end_ns).opened_at(self.end_ns)
+
+    def ended(self) -> "Head":
+        """Keep what tells late frames from repeated ones, and no more: others come and go too."""
+        left = _last(self.lost, _LEFT), self.earlier[-_LEFT:]
+        return replace(self.anew(), lost=left[0], earlier=left[1], over=True)
+
+    def rate_at(self, time_ns: int) -> int:
+        """Return the rate [Hz] that the channel had at a time."""
+        rates = (rate for end_ns, rate in self.earlier if time_ns < end_ns)
+        return next(rates, self.sample_rate)
 
     def from_then_on(self, time_ns: int) -> "Head":
         """Forget what ended before a time; a run of equal samples keeps its whole length."""
@@ -71,13 +95,25 @@ class Head:
         return replace(self, kept_ns=time_ns, gaps=gaps, flags=flags)
 
     def to_bytes(self) -> bytes:
-        """Give the head as JSON, without the frames that wait."""
-        return json.dumps(asdict(replace(self, waiting=()))).encode()
+        """Return the head as JSON, without the frames that wait."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values |= {name: [astuple(item) for item in values[name]] for name in _INTERVALS}
+        return json.dumps({**values, "waiting": ()}, separators=(",", ":")).encode()
 
     @classmethod
     def from_bytes(cls, encoded: bytes, waiting: tuple[Frame, ...] = ()) -> "Head":
-        """Give the head of its bytes and of the frames that wait."""
+        """Return the head of its bytes and of the frames that wait."""
         values = json.loads(encoded)
-        for name in ("gaps", "flags", "lost"):
-            values[name] = tuple(Interval(**item) for item in values[name])
-        return cls(**{**values, "waiting": waiting})
+        for name in _INTERVALS:
+            values[name] = tuple(Interval(*item) for item in values[name])
+        earlier = tuple((end_ns, rate) for end_ns, rate in values["earlier"])
+        return cls(**{**values, "earlier": earlier, "waiting": waiting})
+
+
+def _last(lost: Iterable[Interval], most: int) -> tuple[Interval, ...]:
+    """Keep the last gaps; all before them counts as one, so that nobody is late without a word."""
+    kept = tuple(lost)
+    if len(kept) <= most:
+        return kept
+    rest, last = kept[: 1 - most], kept[1 - most :]
+    return (Interval(0, rest[-1].end_ns, EARLIER), *last)

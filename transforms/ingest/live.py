@@ -1,13 +1,15 @@
 """The way in from a stream: frames of each channel to blocks, in keyed state.
 
 What is kept of a channel is a head of about a kilobyte, and its frames since the past that
-the next block needs began. The frames stand in bags of ``BAG_SECONDS`` each, of which the
-oldest is emptied when it is out of reach: nothing is written twice. The joined strain itself
-is also held in the process, and made again of the bags where state and process disagree,
-after a restart or a move.
+the next block needs began. The frames stand in bags of ``BAG_SECONDS`` each, by their last
+samples. A bag is emptied when it is out of reach: nothing is written twice. The joined strain
+itself is also held in the process, and made again of the bags where state and process
+disagree, after a restart or a move. Of a channel that has ended a small head is left, for a
+day of data time.
 """
 
 import hashlib
+import math
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +20,13 @@ import apache_beam as beam
 from apache_beam.coders import BytesCoder
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
-from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import (
+    BagStateSpec,
+    ReadModifyWriteStateSpec,
+    TimerSpec,
+    on_timer,
+)
 from apache_beam.typehints.decorators import no_annotations
 
 from transforms import gps
@@ -28,16 +36,21 @@ from transforms.coders import (
     FrameCoder,
     TaggedDeadLetter,
     TaggedSegment,
+    event_time,
     timed,
 )
 from transforms.elements import Block, DeadLetter, Frame, Segment
+from transforms.ingest import quality
 from transforms.ingest.head import Head
+from transforms.ingest.progress import REMEMBERED_NS
 from transforms.ingest.stitch import StitchConfig, Stitcher
 from transforms.observe.record import Spent, recorder
 
 BAG_SECONDS = 104
 BAGS = 3
 """Bags in turn: two hold the past that the default configuration needs, one is being filled."""
+_LAG_NS = 3 * gps.NANOSECONDS
+"""How far behind the newest sample analysis is, at most, beside a run of equal samples [ns]."""
 _DIGEST = 64
 MOST_CHANNELS = 256
 """Channels whose strain a process holds."""
@@ -116,6 +129,9 @@ class _Process:
 _PROCESS = _Process()
 
 
+_FORGET = TimerSpec("forget", TimeDomain.WATERMARK)
+
+
 class _Stitch(beam.DoFn):  # type: ignore[misc]
     HEAD = ReadModifyWriteStateSpec("head", BytesCoder())
     WAITING = BagStateSpec("waiting", FrameCoder())
@@ -130,7 +146,7 @@ class _Stitch(beam.DoFn):  # type: ignore[misc]
         self._gaps = Metrics.counter("ingest", "gaps")
         self._dead_letters = Metrics.counter("ingest", "dead_letters")
 
-    def process(
+    def process(  # noqa: PLR0913, PLR0917 - Beam hands over each state as an argument
         self,
         element: tuple[str, Frame],
         head: Any = beam.DoFn.StateParam(HEAD),
@@ -138,23 +154,32 @@ class _Stitch(beam.DoFn):  # type: ignore[misc]
         bag0: Any = beam.DoFn.StateParam(BAG_0),
         bag1: Any = beam.DoFn.StateParam(BAG_1),
         bag2: Any = beam.DoFn.StateParam(BAG_2),
+        forget: Any = beam.DoFn.TimerParam(_FORGET),
     ) -> Iterator[Block | TaggedSegment | TaggedDeadLetter]:
         """Take one frame."""
         channel, frame = element
-        kept = _Kept(head, waiting, (bag0, bag1, bag2))
+        kept = _Kept(head, waiting, (bag0, bag1, bag2), self._config.reach.past_ns)
         before = head.read() or b""
         stitcher = _PROCESS.take(channel, before) or kept.restored(before, self._config)
         was = stitcher.head
-        kept.last = _number(was.end_ns - 1) if was and was.kept_ns < was.end_ns else None
         with Spent("stitch"):
             given = list(stitcher.feed(frame))
-        _PROCESS.keep(channel, kept.write(before, stitcher), stitcher)
+        _PROCESS.keep(channel, kept.write(before, stitcher, was), stitcher)
         if frame.data and stitcher.head == was and not given:
             self._repeat(channel)
+        if stitcher.head is not None and stitcher.head.over:
+            forget.set(event_time(stitcher.head.end_ns + REMEMBERED_NS))
         for each in given:
             yield self._out(each)
             if isinstance(each, Segment) and stitcher.head is not None:
                 yield timed(_nothing(each, stitcher.head), each.start_ns)
+
+    @on_timer(_FORGET)  # type: ignore[untyped-decorator]
+    def forget(self, head: Any = beam.DoFn.StateParam(HEAD)) -> None:
+        """Forget a channel that has ended long ago, unless it has come back since."""
+        encoded = head.read()
+        if encoded and Head.from_bytes(encoded[_DIGEST:]).over:
+            head.clear()
 
     def _repeat(self, channel: str) -> None:
         self._repeated.inc()
@@ -188,8 +213,8 @@ class _Kept:
     head: Any
     waiting: Any
     bags: tuple[Any, ...]
-    last: int | None = None
-    """Number of the bag that was added to last."""
+    past_ns: int
+    """Strain that a block needs before the stretch it answers for [ns]."""
 
     def restored(self, encoded: bytes, config: StitchConfig) -> Stitcher:
         """Make the stitcher again of what is kept."""
@@ -204,14 +229,20 @@ class _Kept:
                 stitcher.remember(frame)
         return stitcher
 
-    def write(self, before: bytes, stitcher: Stitcher) -> bytes:
-        """Write what has changed; give the mark of the state, which is its head."""
+    def write(self, before: bytes, stitcher: Stitcher, was: Head | None) -> bytes:
+        """Write what has changed; give the mark of the state, which is its head.
+
+        Args:
+            before: The head as it was, encoded.
+            stitcher: What has taken a frame.
+            was: Its head before.
+        """
         head = stitcher.head
         if head is None:
             return b""
         digest = hashlib.sha256(before[:_DIGEST])
+        self._add(stitcher, head, was)
         for frame in stitcher.placed:
-            self._add(frame)
             digest.update(frame.data)
         if stitcher.waited:
             self.waiting.clear()
@@ -224,18 +255,31 @@ class _Kept:
         self.head.write(encoded)
         return encoded
 
-    def _add(self, frame: Frame) -> None:
-        number = _number(frame.gps_start_ns)
-        bag = self.bags[number % BAGS]
-        if number != self.last:
+    def _add(self, stitcher: Stitcher, head: Head, was: Head | None) -> None:
+        """Add the strain placed to the bag of its last sample, and empty those out of reach."""
+        length_ns = _bag_ns(self.past_ns, head.sample_rate)
+        begun = was is not None and was.kept_ns < was.end_ns and not stitcher.forgot
+        last = (was.end_ns - 1) // length_ns if was and begun else None
+        if stitcher.forgot:
+            self._empty(range(BAGS))
+        for frame in stitcher.placed:
+            number = (frame.gps_end_ns - 1) // length_ns
+            first = number - BAGS if last is None else max(last, number - BAGS)
             # What is in there is out of reach: a whole turn has passed.
-            bag.clear()
-            self.last = number
-        bag.add(frame)
+            self._empty(range(first + 1, number + 1))
+            self.bags[number % BAGS].add(frame)
+            last = number
+
+    def _empty(self, numbers: range) -> None:
+        for number in numbers:
+            self.bags[number % BAGS].clear()
 
 
-def _number(time_ns: int) -> int:
-    return time_ns // (BAG_SECONDS * gps.NANOSECONDS)
+def _bag_ns(past_ns: int, rate: int) -> int:
+    """Return how long a bag is [ns]: two hold all that a block needs, one is being filled."""
+    needed_ns = past_ns + _LAG_NS + quality.shortest_constant_ns(rate)
+    seconds = math.ceil(needed_ns / (BAGS - 1) / gps.NANOSECONDS)
+    return max(BAG_SECONDS, seconds) * gps.NANOSECONDS
 
 
 def _start(frame: Frame) -> int:

@@ -54,8 +54,8 @@ class Past:
         self.first, self._at, self.length = self.first + less, self._at + less, self.length - less
 
     def clear(self) -> None:
-        """Let go of all."""
-        self.length = 0
+        """Let go of all, and of the room for it: a channel that has ended needs none."""
+        self._array, self._at, self.length = np.empty(0), 0, 0
 
     def _make_room(self, more: int) -> None:
         held = self._array[self._at : self._at + self.length]

@@ -12,6 +12,10 @@ from transforms.elements import Frame
 from transforms.gps import NANOSECONDS
 from transforms.settings import refuse_not_finite
 
+REMEMBERED_NS = 86_400 * NANOSECONDS
+"""A channel that has ended is remembered for so long in data time [ns]."""
+MOST_CHANNELS = 1024
+"""Channels that are followed at once; what names them comes with the data."""
 _LONGEST_SILENCE_S = 3.0
 """Two answers of the broker further apart say nothing about the time between them [s]."""
 
@@ -132,6 +136,10 @@ class Progress:
         self.hear(partition, now)
         return [self._note(partition, frame) for frame in frames]
 
+    def admits(self, channel: str) -> bool:
+        """Tell whether a channel is followed, or may be."""
+        return channel in self._channels or len(self._channels) < MOST_CHANNELS
+
     def jump(self, partition: str, offset: int) -> None:
         """Go on elsewhere in a partition."""
         self._read[partition] = self._needed[partition] = offset
@@ -142,8 +150,16 @@ class Progress:
         self._ends[partition] = end
 
     def hear(self, partition: str, now: float) -> None:
-        """Note that a partition's broker has answered just now, be it that there is no more."""
-        before = self._heard.pop(partition, None)
+        """Note that a partition's broker has answered, be it that there is no more.
+
+        Args:
+            partition: Where.
+            now: Seconds, when it was asked; an answer that was overtaken says nothing.
+        """
+        before = self._heard.get(partition)
+        if before is not None and now < before:
+            return
+        self._heard.pop(partition, None)
         if self._behind(partition, now):
             return
         self._heard[partition] = now
@@ -179,6 +195,20 @@ class Progress:
                 empty = Frame(one.ifo, name, one.sample_rate, one.end_ns, b"", arrived_ns=unix_ns)
                 found.append(empty)
         return found
+
+    def forget(self) -> None:
+        """Forget channels that have ended a day of data time ago, but for the latest of all."""
+        reached = self._watermark_ns
+        if reached is None:
+            return
+        latest_ns = max((one.end_ns for one in self._channels.values()), default=0)
+        oldest_ns = min(latest_ns, reached - REMEMBERED_NS)
+        old = [n for n, one in self._channels.items() if one.quiet and one.end_ns < oldest_ns]
+        for name in old:
+            del self._channels[name], self._silent[name]
+        if any(until_ns < oldest_ns for until_ns in self._analysed.values()):
+            left = {n: ns for n, ns in self._analysed.items() if ns >= oldest_ns}
+            self._analysed = left
 
     def watermark_ns(self, now: float) -> int | None:
         """Give the GPS time up to which all is expected to be handed over; it never goes back.

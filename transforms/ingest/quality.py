@@ -19,6 +19,8 @@ UNKNOWN = "data quality unknown"
 CONSTANT = SegmentKind.CONSTANT.value
 SHORTEST_CONSTANT = 16
 """Fewest equal samples in a row that are called constant."""
+LARGEST = 1e30
+"""What is larger counts as not finite: spectra of it do not fit float32, nor its square float64."""
 
 DQ_NAMES = ("DATA", "CBC_CAT1", "CBC_CAT2", "CBC_CAT3", "BURST_CAT1", "BURST_CAT2", "BURST_CAT3")
 INJECTION_NAMES = (
@@ -115,7 +117,7 @@ def scan(chunk: FloatArray, first: int, rate: int) -> list[Interval]:
         first: Index of the first sample on the GPS grid.
         rate: Sample rate [Hz].
     """
-    finite = np.isfinite(chunk)
+    finite = np.abs(chunk) <= LARGEST
     found = [(begin, end, SegmentKind.NOT_FINITE, 0.0) for begin, end in runs(~finite)]
     equal = (chunk[1:] == chunk[:-1]) & finite[1:] & finite[:-1]
     ends = [(int(edge), int(edge) + 1) for edge in {0, len(chunk) - 1} if finite[edge]]

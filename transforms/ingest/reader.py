@@ -1,23 +1,24 @@
 """Reads frames from Kafka, one consumer for each process; it goes on from any positions."""
 
-import hashlib
 import logging
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import confluent_kafka as kafka
 
 from transforms.elements import DeadLetter, Frame
-from transforms.gps import GPS_EPOCH_UNIX, NANOSECONDS
 from transforms.ingest import client
-from transforms.ingest.progress import Positions, Progress
+from transforms.ingest.crashes import Marks
+from transforms.ingest.guarded import guarded
+from transforms.ingest.progress import MOST_CHANNELS, Positions, Progress
 from transforms.ingest.rewind import write_note
 from transforms.ingest.source import Decoder, Source
 from transforms.ingest.start import begin
 from transforms.kinds import LetterKind
+from transforms.seldom import Seldom
 
 _LOG = logging.getLogger(__name__)
 _WAIT_S = 0.5
@@ -25,12 +26,10 @@ _WAIT_S = 0.5
 _LINGER_S = 0.02
 """How long a first message waits for those of other detectors [s]: a round of the runner, which
 they would have to wait for, takes 0.1 s."""
-_ASK_S = 0.3
-"""How long a silent partition may take to say that it has nothing [s]."""
 _MOST_MESSAGES, _MOST_BYTES = 256, 16 << 20
 """Handed over at once, a message more or less: what waits behind stays with the broker."""
-_LARGEST_LEAD_NS = 120 * NANOSECONDS
-"""No frame ends later than that after now [ns]; the leap seconds since 1980 are part of it."""
+_LARGEST_SKEW_NS = 60_000_000_000
+"""A message that says that it came later than that after now is not believed [ns]."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +53,14 @@ class Reader:
     """One consumer of all partitions; safe to be called from several threads."""
 
     def __init__(self, source: Source) -> None:
-        self._source = source
+        self._marks = Marks(source.key)
+        self._source = guarded(source, self._marks)
         self._lock = threading.Lock()
-        self._errors = client.Seldom()
+        self._errors = Seldom(_LOG)
         self._consumer = client.consumer(source.kafka.client_settings(), source.group, self._errors)
+        self._ends = client.Ends(source.kafka.client_settings())
         self._decoders: dict[str, Decoder] = {}
+        self._refused: OrderedDict[str, None] = OrderedDict()
         self._given: Positions | None = None
         self._progress = Progress(Positions(), source.pace, 0.0)
         self._snapshots: deque[tuple[float, Positions]] = deque()
@@ -91,9 +93,11 @@ class Reader:
         """Leave the broker."""
         with self._lock:
             self._consumer.close()
+            self._marks.close()
 
     def _begin(self, start: Positions) -> None:
         """Go to some positions, or where the group was left if there are none."""
+        self._marks.look()
         found = client.partitions(self._consumer, self._source.topics)
         for topic in set(self._source.topics) - {name.rpartition("/")[0] for name in found}:
             self._errors.tell(f"topic {topic}", f"topic {topic} is not there: it is not read")
@@ -116,6 +120,7 @@ class Reader:
         frames: list[Frame] = []
         letters: list[DeadLetter] = []
         count = size = 0
+        self._question(time.monotonic())
         message = self._consumer.poll(_WAIT_S)
         end = time.monotonic() + _LINGER_S
         while message is not None:
@@ -133,9 +138,10 @@ class Reader:
             _, last = self._consumer.get_watermark_offsets(client.at(name), cached=True)
             if last >= 0:
                 progress.extend(name, last)
-        self._question(now)
+        self._listen()
         frames += progress.quiet(time.time_ns())
         watermark_ns = progress.watermark_ns(now)
+        progress.forget()
         return Batch(progress.positions, frames, letters, watermark_ns, count, size, progress.lag)
 
     def _take(
@@ -148,21 +154,34 @@ class Reader:
         """Decode a message, and add what it gave."""
         name, offset = f"{message.topic()}/{message.partition()}", message.offset()
         kind, milliseconds = message.timestamp()
-        known = kind != kafka.TIMESTAMP_NOT_AVAILABLE and milliseconds > 0
-        arrived_ns = milliseconds * 1_000_000 if known else time.time_ns()
+        arrived_ns = arrival_ns(kind, milliseconds, time.time_ns())
         if name not in self._decoders:
             self._decoders[name] = self._source.decoder()
         decoder = self._decoders[name]
         good: list[Frame] = []
         for item in decoder.feed(payload, f"{name}/{offset}", arrived_ns):
-            wrong = _wrong(item, payload) if isinstance(item, Frame) else item
-            if isinstance(item, Frame) and wrong is None:
+            if not isinstance(item, Frame):
+                letters.append(item)
+            elif self._progress.admits(item.channel):
                 good.append(item)
-            elif wrong is not None:
-                letters.append(wrong)
+            else:
+                letters += self._refuse(item)
         pending = decoder.pending
         needed = offset + 1 if pending is None else int(pending.rpartition("/")[2])
         frames += self._progress.hand_over(name, offset, good, needed, time.monotonic())
+
+    def _refuse(self, frame: Frame) -> list[DeadLetter]:
+        """Say of a channel, once, that there are too many."""
+        told = frame.channel in self._refused
+        self._refused[frame.channel] = None
+        self._refused.move_to_end(frame.channel)
+        while len(self._refused) > MOST_CHANNELS:
+            self._refused.popitem(last=False)
+        if told:
+            return []
+        text = f"{frame.channel} is not read: as many as {MOST_CHANNELS} others are"
+        reason = f"{frame.source}: {text}; name those wanted with --channel (told once)"
+        return [DeadLetter(frame.source, reason, kind=LetterKind.CHANNEL)]
 
     def _recover(self, message: kafka.Message) -> None:
         """Tell of an error, and go on at the beginning of a log whose part was deleted."""
@@ -186,17 +205,20 @@ class Reader:
 
     def _question(self, now: float) -> None:
         """Ask silent partitions whether there is nothing, or nobody to bring it."""
-        if now - self._last_question < self._source.pace.tick_seconds:
-            return
-        self._last_question = now
-        for name in self._progress.unheard(now):
-            try:
-                _, end = client.limits(self._consumer, name, _ASK_S)
-            except kafka.KafkaException:
-                self._progress.lose(name)
+        if now - self._last_question >= self._source.pace.tick_seconds:
+            self._last_question = now
+            self._ends.ask(self._progress.unheard(now), now)
+
+    def _listen(self) -> None:
+        """Take what silent partitions have answered."""
+        for name, asked, end in self._ends.answers():
+            if name not in self._progress.read:
                 continue
-            self._progress.extend(name, end)
-            self._progress.hear(name, time.monotonic())
+            if end is None:
+                self._progress.lose(name)
+            else:
+                self._progress.extend(name, end)
+                self._progress.hear(name, asked)
 
     def _commit(self, given: Positions, now: float) -> None:
         """Commit what was handed over a while ago, without waiting for the broker."""
@@ -225,15 +247,17 @@ class Reader:
         self._committed.update((f"{one.topic}/{one.partition}", one.offset) for one in places)
 
 
-def _wrong(frame: Frame, payload: bytes) -> DeadLetter | None:
-    """Refuse a time that no detector can have: it would make all others late."""
-    lead_ns = frame.gps_end_ns + GPS_EPOCH_UNIX * NANOSECONDS - time.time_ns()
-    if frame.gps_start_ns >= 0 and lead_ns <= _LARGEST_LEAD_NS:
-        return None
-    start = f"GPS {frame.gps_start_ns // NANOSECONDS}"
-    reason = f"{frame.source}: {frame.channel} at {start} is not of this time: set its clock"
-    checksum = hashlib.sha256(payload).hexdigest()
-    return DeadLetter(frame.source, reason, checksum, LetterKind.CLOCK)
+def arrival_ns(kind: int, milliseconds: int, now_ns: int) -> int:
+    """Return when a message was on its topic [Unix ns]: now, where it does not say what can be.
+
+    Args:
+        kind: Of the time, as the client names it.
+        milliseconds: As the message says [Unix ms]; its sender may have written it.
+        now_ns: Unix time [ns].
+    """
+    said_ns = milliseconds * 1_000_000
+    known = kind != kafka.TIMESTAMP_NOT_AVAILABLE and 0 < said_ns <= now_ns + _LARGEST_SKEW_NS
+    return said_ns if known else now_ns
 
 
 _readers: dict[str, tuple[Reader, int]] = {}

@@ -57,12 +57,14 @@ def write_note(channels: Mapping[str, Channel], partition: str) -> str:
     """Write the GPS times reached by a partition's channels, to stand beside its offset."""
     own = {name: one.end_ns for name, one in channels.items() if one.partition == partition}
     # The latest, where there are more than the broker takes.
-    for name in sorted(own, key=lambda name: own[name]):
-        text = json.dumps(own, separators=(",", ":"))
-        if len(text) <= _LARGEST_NOTE:
-            return text
-        del own[name]
-    return ""
+    note: dict[str, int] = {}
+    length = len("{")
+    for name in sorted(own, key=lambda name: own[name], reverse=True):
+        length += len(f"{json.dumps(name)}:{own[name]},")
+        if length > _LARGEST_NOTE:
+            break
+        note[name] = own[name]
+    return json.dumps(note, separators=(",", ":"))
 
 
 def read_note(text: str | None) -> dict[str, int]:

@@ -13,6 +13,7 @@ import numpy as np
 from transforms import gps
 from transforms.elements import Frame, Interval
 from transforms.ingest import filename
+from transforms.ingest.names import is_check, shown
 from transforms.ingest.series import GRID_TOLERANCE, DataError
 from transforms.kinds import LetterKind
 
@@ -20,6 +21,8 @@ MAGIC = b"WROW"
 VERSION = 1
 FASTEST = 1 << 20
 """Highest sample rate that is believed [Hz]."""
+MOST_INTERVALS, MOST_NAMES = 1024, 32
+"""Gaps and flags of one row, and names that these have, at most."""
 _HEAD = struct.Struct("<4sHHIqIIHH")
 """Magic, version, bytes of a sample, bytes of the message, start [ns], rate [Hz], samples,
 gaps, flags."""
@@ -60,7 +63,7 @@ def decode(payload: bytes, source: str) -> Frame:
 
     Raises:
         DataError: It is truncated or damaged, of another version, off the GPS grid, or has
-            an impossible rate.
+            an impossible rate, or names that cannot be used.
     """
     _verify(payload, source)
     _, _, width, _, start_ns, rate, count, *numbers = _HEAD.unpack_from(payload)
@@ -75,14 +78,13 @@ def decode(payload: bytes, source: str) -> Frame:
             f"{source}: {count} samples of {width} bytes do not fit its {len(payload)} bytes;"
             f" {_AGAIN}"
         )
-    if not filename.is_channel(channel) or not channel.startswith(f"{ifo}:"):
+    if not filename.is_channel(channel) or channel.partition(":")[0] != ifo:
         raise DataError(
-            f"{source}: {channel!r} is no channel of {ifo!r}; send it like H1:GDS-CALIB_STRAIN",
+            f"{source}: {shown(channel)} is no channel of {shown(ifo)};"
+            " send it like H1:GDS-CALIB_STRAIN",
             LetterKind.CHANNEL,
         )
-    if any(item.start_ns >= item.end_ns for item in (*gaps, *flags)):
-        text = "a gap or flag ends before it starts; send start and end"
-        raise DataError(f"{source}: {text}", LetterKind.METADATA)
+    _check_intervals(source, (*gaps, *flags))
     samples = np.frombuffer(payload, _DTYPES[width], count, offset).astype(np.float64)
     start_ns = _on_grid(source, start_ns, rate)
     return Frame(ifo, channel, rate, start_ns, samples.tobytes(), gaps, flags, source)
@@ -105,6 +107,28 @@ def _verify(payload: bytes, source: str) -> None:
         )
     if zlib.crc32(payload[: -_CRC.size]) != _CRC.unpack_from(payload, len(payload) - 4)[0]:
         raise DataError(f"{source}: damaged: its checksum does not fit; {_AGAIN}")
+
+
+def _check_intervals(source: str, intervals: Sequence[Interval]) -> None:
+    """Check gaps and flags.
+
+    Raises:
+        DataError: There are too many, one has no extent, or a name cannot be used.
+    """
+    names = {item.name for item in intervals}
+    odd = next((name for name in names if not is_check(name)), None)
+    if any(item.start_ns >= item.end_ns for item in intervals):
+        text = "a gap or flag ends before it starts; send start and end"
+    elif len(intervals) > MOST_INTERVALS or len(names) > MOST_NAMES:
+        text = (
+            f"{len(intervals)} gaps and flags of {len(names)} names; send at most"
+            f" {MOST_INTERVALS} of {MOST_NAMES}, or shorter frames"
+        )
+    elif odd is not None:
+        text = f"{shown(odd)} is no name of a gap or flag; send it like BURST_CAT2"
+    else:
+        return
+    raise DataError(f"{source}: {text}", LetterKind.METADATA)
 
 
 def _on_grid(source: str, start_ns: int, rate: int) -> int:

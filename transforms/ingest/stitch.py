@@ -5,11 +5,11 @@ the next one is there, as its candidates depend on less than a second of what fo
 blocks are those that the archive's plan makes of the same strain, cut into seconds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from transforms.elements import Block, DeadLetter, Frame, Interval, Segment
-from transforms.gps import NANOSECONDS, to_index, to_ns
+from transforms.gps import NANOSECONDS, seconds_text, to_index, to_ns
 from transforms.ingest import quality
 from transforms.ingest.head import Head
 from transforms.ingest.intervals import clipped, merged, tiled
@@ -19,6 +19,14 @@ from transforms.ingest.resample import is_power_of_two
 from transforms.kinds import LetterKind
 
 Given = Block | Segment | DeadLetter
+FASTEST = 1 << 16
+"""Highest sample rate that is taken live [Hz]: 312 s of it are 164 MB."""
+MOST_WAITING = 1024
+"""Frames that wait behind a hole, at most."""
+MOST_TILES = 256
+"""Gaps and stretches between them that are told one by one, of those that a frame brings."""
+MOST_FLAGS = 4096
+"""Flags over the strain that is kept, at most: those of 201 s that change ten times a second."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,8 @@ class Stitcher:
         """Strain that the frame fed last has added."""
         self.waited = False
         """Whether the frames that wait have changed with it."""
+        self.forgot = False
+        """Whether all that was placed before it is out of use."""
 
     def remember(self, frame: Frame) -> None:
         """Take strain back that was placed before."""
@@ -70,23 +80,21 @@ class Stitcher:
         Frames that were seen before give nothing. One that comes later than a gap was
         declared, or that does not fit, is a dead letter.
         """
-        self.placed, self.waited = [], False
-        if self.head is None:
-            if not frame.data:
-                return
-            self.head = Head.before(frame)
+        self.placed, self.waited, self.forgot = [], False, False
         if not frame.data:
-            yield from self._end()
+            if self.head is not None:
+                yield from self._end()
             return
         complaint = self._complaint(frame)
         if complaint and frame.analysed:
             return  # it was seen before, and is only the past of what follows
         if complaint:
-            reason = f"{frame.source}: {frame.channel} {complaint.reason}"
-            yield DeadLetter(frame.source, reason, kind=complaint.kind)
+            yield _letter(frame, complaint)
             return
-        fresh = self._fresh(frame)
-        if fresh is None:
+        if self.head is None:
+            self.head = Head.before(frame)
+        fresh = self._fresh(_on_grid(frame))
+        if fresh is None or self._waits(fresh):
             return
         if fresh.gps_start_ns > self.head.end_ns:
             self.head, self.waited = self.head.waiting_for(fresh), True
@@ -96,20 +104,21 @@ class Stitcher:
 
     def _complaint(self, frame: Frame) -> Complaint | None:
         """Return what is wrong with a frame."""
-        head = self._known
-        if frame.sample_rate != head.sample_rate:
-            rates = f"comes at {frame.sample_rate} Hz, before at {head.sample_rate} Hz"
-            return Complaint(f"{rates}; send one rate", LetterKind.RATE)
-        if not is_power_of_two(frame.sample_rate):
-            rate = f"{frame.sample_rate} Hz is no power of two"
+        if not is_power_of_two(frame.sample_rate) or frame.sample_rate > FASTEST:
+            rate = f"{frame.sample_rate} Hz is no power of two up to {FASTEST}"
             advice = "live data are not resampled; send 16384 Hz, or analyse the files"
             return Complaint(f"{rate}: {advice}", LetterKind.RATE)
-        if frame.gps_end_ns <= head.end_ns and clipped(
-            head.lost, frame.gps_start_ns, frame.gps_end_ns
-        ):
+        head = self.head
+        if head is None or frame.gps_end_ns > head.end_ns:
+            return None
+        if clipped(head.lost, frame.gps_start_ns, frame.gps_end_ns):
             late = (head.end_ns - frame.gps_end_ns) / NANOSECONDS
             text = f"came too late: {late:g} s of newer data are analysed without it"
             return Complaint(text, LetterKind.LATE)
+        there = head.rate_at(frame.gps_end_ns - 1)
+        if frame.sample_rate != there:
+            rates = f"comes at {frame.sample_rate} Hz, where it came at {there} Hz"
+            return Complaint(f"{rates}; send one rate", LetterKind.RATE)
         return None
 
     @property
@@ -119,27 +128,38 @@ class Stitcher:
         return self.head
 
     def _fresh(self, frame: Frame) -> Frame | None:
-        """Give the part of a frame that was not there before; None where there is none."""
-        head = self._known
-        if any(w.gps_start_ns <= frame.gps_start_ns < w.gps_end_ns for w in head.waiting):
-            return None
-        skip = to_index(head.end_ns, frame.sample_rate) - to_index(
-            frame.gps_start_ns, frame.sample_rate
-        )
-        if skip <= 0:
+        """Return the part of a frame that was not there before; None where there is none."""
+        end_ns, rate = self._known.end_ns, frame.sample_rate
+        if frame.gps_start_ns >= end_ns:
             return frame
-        if 8 * skip >= len(frame.data):
+        index = to_index(end_ns, rate)
+        if to_ns(index, rate) < end_ns:  # what is there ended between two samples of this rate
+            index += 1
+        skip = 8 * (index - to_index(frame.gps_start_ns, rate))
+        if skip >= len(frame.data):
             return None
-        return replace(frame, gps_start_ns=head.end_ns, data=frame.data[8 * skip :])
+        return replace(frame, gps_start_ns=to_ns(index, rate), data=frame.data[skip:])
+
+    def _waits(self, frame: Frame) -> bool:
+        """Tell whether one that waits holds all of a frame."""
+        return any(
+            waits.gps_start_ns <= frame.gps_start_ns
+            and frame.gps_end_ns <= waits.gps_end_ns
+            and frame.sample_rate == waits.sample_rate
+            for waits in self._known.waiting
+        )
 
     def _place_waiting(self, wait_ns: int) -> Iterator[Given]:
         """Place the frames that waited, as far as they follow or have waited long enough."""
         while self._known.waiting:
             head, first = self._known, self._known.waiting[0]
-            newest = max(frame.gps_end_ns for frame in head.waiting)
-            if first.gps_start_ns > head.end_ns and newest - first.gps_start_ns <= wait_ns:
+            follows = first.gps_start_ns <= head.end_ns
+            if not follows and not _waited_long_enough(head.waiting, wait_ns):
                 return
             self.head, self.waited = replace(head, waiting=head.waiting[1:]), True
+            if complaint := self._complaint(first):
+                yield _letter(first, complaint)
+                continue
             fresh = self._fresh(first)
             if fresh is not None:
                 if fresh.gps_start_ns > head.end_ns:
@@ -152,34 +172,53 @@ class Stitcher:
         head = self._known
         gap = no_data(head.end_ns, start_ns)
         yield segment_of(head.ifo, head.channel, gap)
-        self.past.clear()
+        self._begin_anew()
         self.head = head.after_gap(gap)
+
+    def _begin_anew(self) -> None:
+        """Let go of all strain: what comes has nothing to do with it."""
+        self.past.clear()
+        self.placed.clear()
+        self.forgot = True
 
     def _place(self, frame: Frame) -> Iterator[Given]:
         """Add a frame that follows what is there."""
-        head = self._known
-        first = to_index(frame.gps_start_ns, frame.sample_rate)
-        found = quality.scan(frame.samples, first, frame.sample_rate)
-        gaps = merged((*head.gaps, *frame.gaps, *found))
+        if frame.sample_rate != self._known.sample_rate:
+            yield from self._change_rate(frame.sample_rate)
+        head, rate = self._known, frame.sample_rate
+        start_ns, end_ns = frame.gps_start_ns, frame.gps_end_ns
+        flags = tuple(merged((*head.flags, *clipped(frame.flags, start_ns, end_ns))))
+        if len(flags) > MOST_FLAGS:
+            past = seconds_text(self._config.reach.past_ns)
+            text = f"has too many flags: more than {MOST_FLAGS} in {past} s"
+            yield _letter(frame, Complaint(f"{text}; send fewer", LetterKind.METADATA))
+            return
+        found = quality.scan(frame.samples, to_index(start_ns, rate), rate)
+        gaps = merged((*head.gaps, *clipped(frame.gaps, start_ns, end_ns), *found))
         self.past.append(frame)
         self.placed.append(frame)
         self.head = replace(
             head,
-            end_ns=frame.gps_end_ns,
-            gaps=tuple(
-                quality.open_ended(gaps, frame.gps_end_ns, frame.gps_end_ns, frame.sample_rate)
-            ),
-            flags=tuple(merged((*head.flags, *frame.flags))),
-            done_ns=max(head.done_ns, frame.gps_end_ns) if frame.analysed else head.done_ns,
+            end_ns=end_ns,
+            gaps=tuple(quality.open_ended(gaps, end_ns, end_ns, rate)),
+            flags=flags,
+            done_ns=max(head.done_ns, end_ns) if frame.analysed else head.done_ns,
             arrived_ns=max(head.arrived_ns, frame.arrived_ns),
+            over=False,
         )
         yield from self._release(closed=False)
+
+    def _change_rate(self, rate: int) -> Iterator[Given]:
+        """Let a stretch of another rate follow: what was there is closed."""
+        yield from self._release(closed=True)
+        self._begin_anew()
+        self.head = self._known.at_rate(rate)
 
     def _end(self) -> Iterator[Given]:
         """Give the rest: nothing more comes for now."""
         yield from self._place_waiting(-1)
         yield from self._release(closed=True)
-        self.past.clear()
+        self._begin_anew()
         self.head = self._known.ended()
 
     def _release(self, closed: bool) -> Iterator[Given]:
@@ -187,17 +226,25 @@ class Stitcher:
         head = self._known
         bad = quality.settled(head.gaps, head.sample_rate)
         tiles = tiled(bad, head.open_ns, head.end_ns) if head.open_ns < head.end_ns else []
+        if len(tiles) > MOST_TILES:
+            tiles = list(_coarse(tiles, self._config.minimum_ns))
         for number, tile in enumerate(tiles):
             last = number == len(tiles) - 1 and not closed
-            if tile.name:
-                yield from self._lose(segment_of(head.ifo, head.channel, tile))
+            refused = self._refused(tile)
+            if refused is not None:
+                yield from self._lose(refused)
             elif last:
                 yield from self._analyse_open(tile.start_ns)
             else:
                 yield from self._analyse_closed(tile.start_ns, tile.end_ns)
-            if not last or tile.name:
+            if not last or refused is not None:
                 self.head = self._known.opened_at(tile.end_ns)
         self._forget()
+
+    def _refused(self, tile: Interval) -> Segment | None:
+        """Return what says why a tile is not analysed, however long it is; None where it may be."""
+        head = self._known
+        return segment_of(head.ifo, head.channel, tile) if tile.name else None
 
     def _lose(self, lost: Segment) -> Iterator[Given]:
         """Say of what is left of a stretch that it is not analysed."""
@@ -261,3 +308,50 @@ class Stitcher:
         needed_ns = max(head.open_ns, head.done_ns - self._config.reach.past_ns)
         self.past.forget(to_index(needed_ns, head.sample_rate))
         self.head = head.from_then_on(needed_ns)
+
+
+def _on_grid(frame: Frame) -> Frame:
+    """Return a frame with the time of its first sample as the grid has it."""
+    start_ns = to_ns(to_index(frame.gps_start_ns, frame.sample_rate), frame.sample_rate)
+    return frame if start_ns == frame.gps_start_ns else replace(frame, gps_start_ns=start_ns)
+
+
+def _waited_long_enough(waiting: Sequence[Frame], wait_ns: int) -> bool:
+    """Tell whether so much has come after the first frame that waits that it waits no more."""
+    newest_ns = max(frame.gps_end_ns for frame in waiting)
+    # Frames that overlap count each: what waits has a bound.
+    came_ns = sum(frame.gps_end_ns - frame.gps_start_ns for frame in waiting)
+    longest_ns = max(newest_ns - waiting[0].gps_start_ns, came_ns)
+    return longest_ns > wait_ns or len(waiting) > MOST_WAITING
+
+
+def _coarse(tiles: Sequence[Interval], minimum_ns: int) -> Iterator[Interval]:
+    """Join gaps with what is too short to be analysed between them, but for either end.
+
+    Nothing more or less is analysed. A detector whose every other sample is bad would hold up
+    all others with thousands of segments a second.
+    """
+    first, *between, last = tiles
+    yield first
+    gaps: list[Interval] = []
+    for tile in between:
+        if tile.name or tile.end_ns - tile.start_ns < minimum_ns:
+            gaps.append(tile)
+            continue
+        yield from _joined(gaps)
+        gaps = []
+        yield tile
+    yield from _joined(gaps)
+    yield last
+
+
+def _joined(gaps: Sequence[Interval]) -> Iterator[Interval]:
+    """Join gaps that follow each other; what has no name between them takes theirs."""
+    if gaps:
+        names = sorted({name for gap in gaps if gap.name for name in gap.name.split(", ")})
+        yield Interval(gaps[0].start_ns, gaps[-1].end_ns, ", ".join(names))
+
+
+def _letter(frame: Frame, complaint: Complaint) -> DeadLetter:
+    reason = f"{frame.source}: {frame.channel} {complaint.reason}"
+    return DeadLetter(frame.source, reason, kind=complaint.kind)

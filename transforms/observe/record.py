@@ -38,6 +38,7 @@ from transforms.observe.catalogue import (
 )
 from transforms.observe.config import ObserveConfig
 from transforms.observe.inspiral import inspiral_range
+from transforms.seldom import Seldom
 from transforms.sink.utc import from_unix
 
 _LOG = logging.getLogger(__name__)
@@ -111,6 +112,7 @@ class Recorder:
         }
         self._series: dict[str, dict[tuple[str, ...], Any]] = {name: {} for name in self._metrics}
         self._spectra: dict[str, int] = {}
+        self._letters = Seldom(_LOG)
         # Of a series that begins with 1, Prometheus does not see that it was 0 before.
         for stage in STAGES:
             self._of("cpu_seconds_total", stage)
@@ -179,7 +181,8 @@ class Recorder:
             kind = element.kind.value
             self._of("dead_letters_total", kind).inc()
             more = {"reason": kind, "source": element.source}
-            _LOG.warning("dead letter: %s", element.reason, extra=more)
+            # A sender that is broken writes no log without end: all of them are published.
+            self._letters.tell(kind, f"dead letter: {element.reason}", more)
 
     def cpu(self, stage: str, seconds: float) -> None:
         """A stage has worked."""
