@@ -15,9 +15,6 @@ from flink import charts, configuration
 from flink.processes import Problem
 from flink.settings import QUICK, ClusterSettings
 
-# Helm starts in half a second, and longer on a busy machine.
-pytestmark = pytest.mark.timeout(300)
-
 EXAMPLES = [path.stem for path in charts.examples()]
 LIVE = ("--set", "kafka.brokers=kafka:9092")
 SCHEMA = json.loads((charts.CHART / "values.schema.json").read_text())

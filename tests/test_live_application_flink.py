@@ -15,13 +15,13 @@ from flink.processes import free_ports
 from flink.settings import QUICK, ROOT, ClusterSettings
 
 # Five Java machines start, one of them twice.
-pytestmark = pytest.mark.timeout(500)
+pytestmark = pytest.mark.timeout(1800)
 
 GROUP = "application"
 JOB = f"wavefier-live-{GROUP}"
 
 
-def wait_for(what, seconds=240.0):
+def wait_for(what, seconds=600.0):
     end = time.monotonic() + seconds
     while not (found := what()):
         assert time.monotonic() < end, f"{what.__doc__} within {seconds:g} s"
