@@ -20,7 +20,7 @@ from typing import ClassVar
 
 from flink import parts
 from flink.processes import TAIL_LINES, Problem
-from flink.settings import ROOT, Settings
+from flink.settings import ROOT, Settings, shown
 
 DOCKER = ROOT / "flink" / "docker"
 BASE = "localhost/debian:bookworm-slim"
@@ -83,7 +83,7 @@ class ImageSettings(Settings):
         for name, (form, what) in FORMS.items():
             text = getattr(self, name)
             if text and not form.fullmatch(text):
-                raise Problem(f"{self.variable(name)}={text}: must be {what}")
+                raise Problem(f"{self.variable(name)}={shown(text)}: must be {what}")
 
     def reference(self, name: str) -> str:
         """Give an image's full name."""

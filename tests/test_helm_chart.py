@@ -576,3 +576,21 @@ def test_prometheus_operator_gets_the_alerts_and_grafana_the_dashboard():
     }
     asked = {one["port"] for one in monitor["spec"]["podMetricsEndpoints"]}
     assert asked == {"metrics", "worker-metrics"} <= named
+
+
+def test_a_message_that_ends_workers_is_given_up_and_not_the_job():
+    """It is left out after three deaths, which its marks must outlive."""
+    parts = made(*LIVE)
+    settings = settings_of(parts)
+    assert settings["restart-strategy.type"] == "fixed-delay"
+    assert int(settings["restart-strategy.fixed-delay.attempts"]) >= 1000
+    assert settings["restart-strategy.fixed-delay.delay"] == "1s"
+    pod = pod_specs(parts)["Deployment", "gw-wavefier-taskmanager"]
+    (workers,) = (one for one in containers(pod) if one["name"] == "workers")
+    (folder,) = (one["value"] for one in workers["env"] if one["name"] == "WAVEFIER_CRASH_FOLDER")
+    (mount,) = (one for one in workers["volumeMounts"] if one["name"] == "crashes")
+    # The volume's own root may be written by the pod's group; marks want a folder of one user.
+    assert folder.startswith(f"{mount['mountPath']}/")
+    (volume,) = (one for one in pod["volumes"] if one["name"] == "crashes")
+    assert "emptyDir" in volume
+    assert workers["securityContext"]["readOnlyRootFilesystem"] is True
