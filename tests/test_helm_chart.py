@@ -5,6 +5,8 @@ import json
 import re
 import subprocess
 from dataclasses import fields
+from functools import cache
+from pathlib import Path
 from typing import get_type_hints
 
 import pytest
@@ -34,14 +36,23 @@ def tools():
         pytest.skip(f"left out: {problem}")
 
 
-def made(*given):
+def parsed(rendered):
     """Give what the chart makes, by kind and name."""
-    parts = [part for part in yaml.safe_load_all(charts.render(*given)) if part]
+    parts = [part for part in yaml.safe_load_all(rendered) if part]
     return {(part["kind"], part["metadata"]["name"]): part for part in parts}
 
 
+def made(*given):
+    return parsed(charts.render(*given))
+
+
+@cache
+def rendered_example(name):
+    return charts.render("--values", str(charts.EXAMPLES / f"{name}.yaml"))
+
+
 def example(name):
-    return made("--values", str(charts.EXAMPLES / f"{name}.yaml"))
+    return parsed(rendered_example(name))
 
 
 def pod_specs(parts):
@@ -509,6 +520,9 @@ def test_flinks_own_connections_need_the_releases_key(tmp_path):
     parts = made(*LIVE)
     settings = settings_of(parts)
     assert settings["security.ssl.internal.enabled"] == "true"
+    tried = configuration.internal_tls(Path("/opt/flink/keystore/internal.p12"), "internal")
+    ours = {key: value for key, value in settings.items() if key.startswith("security")}
+    assert ours == {key: str(value) for key, value in tried.items()}
     secret = parts["Secret", "gw-wavefier-internal"]
     for name in ("jobmanager", "taskmanager"):
         pod = pod_specs(parts)["Deployment", f"gw-wavefier-{name}"]
