@@ -380,6 +380,20 @@ def test_other_files_are_another_job():
     assert name() == name() != name("--set-string", "archive.end=1368195999")
 
 
+def test_the_archives_folder_may_name_its_science():
+    given = ["--values", str(charts.EXAMPLES / "archive.yaml"), "--set-json"]
+    (job,) = (
+        part
+        for key, part in made(*given, 'archive.folder="o4a-{config}"').items()
+        if key[0] == "Job"
+    )
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    assert "--output=/results/o4a-{config}" in container["args"]
+    for wrong in ("o4a-{other}", "../x", "a b", "{", "-x"):
+        with pytest.raises(Problem, match="/archive/folder"):
+            charts.render(*given, f"archive.folder={json.dumps(wrong)}")
+
+
 def test_secrets_are_named_and_never_held():
     parts = example("secured")
     # But the key that Flink's processes know each other by, which nobody else needs.
