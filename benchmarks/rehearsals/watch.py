@@ -33,7 +33,7 @@ class Watch:
     """Reads the topics of results from their beginning, in a thread of its own."""
 
     def __init__(self, address: str, prefix: str) -> None:
-        settings = {
+        self._settings = {
             "bootstrap.servers": address,
             "group.id": f"{prefix}-watch",
             "enable.auto.commit": False,
@@ -42,7 +42,7 @@ class Watch:
             "error_cb": lambda _: None,
         }
         self._topics = {topic_name(prefix, kind): kind for kind in KINDS}
-        self._consumer = kafka.Consumer(settings)
+        self._consumer = kafka.Consumer(self._settings)
         self._lock = threading.Lock()
         self._found: dict[str, list[Message]] = {kind: [] for kind in KINDS}
         self._next = dict.fromkeys(self._topics, 0)
@@ -69,11 +69,16 @@ class Watch:
 
     def read_all(self) -> None:
         """Wait until all has come that the broker has by now."""
-        for topic in self._topics:
-            place = kafka.TopicPartition(topic, 0)
-            _, end = self._consumer.get_watermark_offsets(place, timeout=_ANSWER_S)
-            while self._next[topic] < end:
-                time.sleep(_POLL_S)
+        # A client of its own: the other one is at work in its thread.
+        asking = kafka.Consumer(self._settings)
+        try:
+            for topic in self._topics:
+                place = kafka.TopicPartition(topic, 0)
+                _, end = asking.get_watermark_offsets(place, timeout=_ANSWER_S)
+                while self._next[topic] < end and self._thread.is_alive():
+                    time.sleep(_POLL_S)
+        finally:
+            asking.close()
 
     def _run(self) -> None:
         while not self._stop.is_set():
