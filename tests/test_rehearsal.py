@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+from confluent_kafka import Producer
 
 from benchmarks.rehearsal import _parser, _plan
 from benchmarks.rehearsals.account import account
@@ -26,12 +27,15 @@ from benchmarks.rehearsals.timing import (
     undisturbed,
 )
 from benchmarks.rehearsals.verdict import lines
+from benchmarks.rehearsals.watch import Watch
 from flink import parts, prometheus
 from flink.processes import Problem
 from flink.prometheus import SERVER, program
+from transforms.broker import KafkaConfig, ensure_topics
 from transforms.elements import FINAL, PRELIMINARY, SETTLED, WITHDRAWN, Segment
 from transforms.gps import GPS_EPOCH_UNIX, NANOSECONDS
 from transforms.observe.catalogue import CATALOGUE, HISTOGRAM, PREFIX
+from transforms.sink.kafka import output_topics
 from transforms.sink.tables import TRIGGER_COLUMNS
 
 CHANNEL = "H1:STRAIN"
@@ -287,6 +291,23 @@ def test_a_job_that_is_back_before_anything_is_late_tells_by_its_first_new_resul
     assert resumed(expected, beats, play, 1090.5) == 1093
     assert resumed(expected, beats, play, 1110.5) is None
     assert beats.passed(999 * S) is None
+
+
+def test_all_is_read_that_the_broker_has(broker):
+    topics = output_topics("watched")
+    ensure_topics(KafkaConfig(broker.address), topics)
+    producer = Producer({"bootstrap.servers": broker.address})
+    with Watch(broker.address, "watched") as watch:
+        for number in range(2000):
+            producer.produce("watched.dead-letters", json.dumps({"source": number}).encode())
+        assert producer.flush(240) == 0
+        watch.read_all()
+        found = [row["source"] for _, row in watch.published.letters]
+        assert found == list(range(2000))
+        producer.produce("watched.dead-letters", b'{"source": "last"}')
+        assert producer.flush(240) == 0
+        watch.read_all()
+        assert len(watch.published.letters) == 2001
 
 
 def message(name, status, arrived_at):
