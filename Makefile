@@ -15,8 +15,14 @@ export OPENBLAS_NUM_THREADS ?= 1
 JAVA_PARTS := $(BIN)/python -m flink.parts
 CHARTS := $(BIN)/python -m flink.charts
 
-.PHONY: help env demo test lint type check bench peers-env format lock clean
-.PHONY: chart-tools chart-check chart-package images-push deploy smoke rollback undeploy
+# What CI alone needs, in folders of its own: nothing of it is in requirements.lock.
+PIP_AUDIT := pip-audit==2.9.0
+COVERAGE := coverage==7.10.7
+# Known faults that do not concern us, each with its reason: --ignore-vuln ID
+AUDIT_IGNORED :=
+
+.PHONY: help env demo test lint type check bench peers-env format lock clean audit coverage
+.PHONY: chart-tools chart-check chart-package images-push images-sign ci-image deploy smoke rollback undeploy
 .PHONY: flink-jar flink-s3 flink-env flink-up flink-down kafka-jars kafka-up kafka-down prometheus live-demo rehearsal
 .PHONY: images k8s-binaries k8s-up k8s-test k8s-down
 
@@ -47,7 +53,21 @@ lint: env  ## style
 type: env  ## types
 	$(BIN)/mypy
 
-check: lint type test  ## style, types and tests
+check: lint type test  ## style, types and tests: all that a change must pass
+
+audit:  ## look up known faults of all that is locked, and list it as build/sbom.json (CycloneDX)
+	test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit && \
+		.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_AUDIT); }
+	mkdir -p build
+	.venv-audit/bin/pip-audit --requirement requirements.lock --disable-pip --require-hashes \
+		--format cyclonedx-json --output build/sbom.json $(AUDIT_IGNORED)
+
+coverage: env  ## run all tests and see which lines they reach: build/coverage.xml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .venv-coverage $(COVERAGE)
+	mkdir -p build
+	PYTHONPATH=$(CURDIR)/.venv-coverage $(BIN)/python -m coverage run -m pytest -rs
+	PYTHONPATH=$(CURDIR)/.venv-coverage $(BIN)/python -m coverage xml -o build/coverage.xml
+	PYTHONPATH=$(CURDIR)/.venv-coverage $(BIN)/python -m coverage report --skip-covered
 
 bench: env  ## measure efficiency and throughput
 	$(BIN)/python -m benchmarks.efficiency
@@ -95,6 +115,13 @@ chart-package: env chart-tools  ## pack the Helm chart into build/chart
 
 images-push: env flink-jar flink-s3 flink-env kafka-jars  ## build the images, push them to IMAGES_REGISTRY as IMAGES_TAG
 	$(BIN)/python -m flink.images --push
+
+images-sign: env  ## sign what was pushed (cosign, COSIGN_PRIVATE_KEY)
+	$(BIN)/python -m flink.images --sign
+
+ci-image:  ## build and push the image that CI's jobs run in, as CI_IMAGE (buildah)
+	buildah bud --tag "$(CI_IMAGE)" --file flink/docker/ci.Dockerfile .
+	buildah push "$(CI_IMAGE)" "docker://$(CI_IMAGE)"
 
 deploy: env chart-tools  ## install or upgrade HELM_RELEASE in HELM_NAMESPACE with HELM_VALUES
 	$(CHARTS) deploy

@@ -37,7 +37,7 @@ SHORT_LOSS = 0.005
 waits until all of them give results."""
 SPEED = 8.0
 """Times real time, at most: data must go on until all kills are recovered from."""
-OVERHEAD_S = 300.0
+OVERHEAD_S = 900.0
 """Starts, the last minute's files and the ends of all servers take less [s]."""
 
 

@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from flink.images import ImageSettings
+from flink.kubernetes.settings import KubernetesSettings
 from flink.processes import TAIL_LINES, Problem
-from flink.settings import ROOT
+from flink.settings import ROOT, shown
 
 CHART = ROOT / "flink" / "helm" / "wavefier"
 EXAMPLES = ROOT / "flink" / "helm" / "values"
@@ -27,11 +29,27 @@ TOOLS = {
     "kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0",
 }
 GO = (1, 24)
+_LABEL = r"[a-z0-9]([-a-z0-9]{{0,{most}}}[a-z0-9])?"
+VARIABLES = {
+    "HELM_RELEASE": (
+        "wavefier",
+        _LABEL.format(most=51),
+        "lower case, digits and dashes, at most 53",
+    ),
+    "HELM_NAMESPACE": (
+        "wavefier",
+        _LABEL.format(most=61),
+        "lower case, digits and dashes, at most 63",
+    ),
+    "HELM_VALUES": (str(EXAMPLES / "laptop.yaml"), r"[^-\x00-\x1f][^\x00-\x1f]*", "a file"),
+    "HELM_TIMEOUT": ("10m", r"([0-9]{1,6}(ms|s|m|h))+", "a time as 90s, 10m or 1h30m"),
+}
+"""Of a release: default, what it must be like, and how that is told."""
 
 
 def binaries() -> Path:
     """Give the folder of programs: K8S_BINARIES, or one below `.flink`."""
-    return Path(os.environ.get("K8S_BINARIES") or ROOT / ".flink" / "kubernetes" / "bin")
+    return KubernetesSettings.from_environment().binaries
 
 
 def tool(name: str) -> Path:
@@ -139,18 +157,34 @@ class Release:
 
     @classmethod
     def from_environment(cls) -> "Release":
-        """Read HELM_RELEASE, HELM_NAMESPACE, HELM_VALUES, HELM_TIMEOUT, and IMAGES_..."""
+        """Read HELM_RELEASE, HELM_NAMESPACE, HELM_VALUES, HELM_TIMEOUT, and IMAGES_...
+
+        Raises:
+            Problem: A value cannot be; one line.
+        """
+        ImageSettings.from_environment()
         named = {key: os.environ.get(f"IMAGES_{key.upper()}", "") for key in ("registry", "tag")}
+        texts = {}
+        for name, (default, form, what) in VARIABLES.items():
+            texts[name] = os.environ.get(name) or default
+            if not re.fullmatch(form, texts[name], re.ASCII):
+                raise Problem(f"{name}={shown(texts[name])}: must be {what}")
         return cls(
-            os.environ.get("HELM_RELEASE", "wavefier"),
-            os.environ.get("HELM_NAMESPACE", "wavefier"),
-            os.environ.get("HELM_VALUES", str(EXAMPLES / "laptop.yaml")),
+            texts["HELM_RELEASE"],
+            texts["HELM_NAMESPACE"],
+            texts["HELM_VALUES"],
             named,
-            os.environ.get("HELM_TIMEOUT", "10m"),
+            texts["HELM_TIMEOUT"],
         )
 
     def deploy(self) -> str:
-        """Install or upgrade; a release that does not come up is taken back."""
+        """Install or upgrade; a release that does not come up is taken back.
+
+        Raises:
+            Problem: There are no such values, or Helm fails.
+        """
+        if "://" not in self.values and not os.access(self.values, os.R_OK):
+            raise Problem(f"HELM_VALUES={shown(self.values)}: there is no such file to read")
         own = ["--install", "--create-namespace", "--atomic", "--timeout", self.timeout]
         named = [f"--set-string=images.{key}={text}" for key, text in self.images.items() if text]
         return self._helm("upgrade", str(CHART), *own, "--values", self.values, *named)

@@ -18,6 +18,9 @@ ZOOKEEPER_TICK_MS = 2_000
 # are off the heap.
 MANAGED_MB, NETWORK_MB, OFF_HEAP_MB = 64, 64, 128
 
+# Flink's default is one that newer Java refuses. For keys of either kind, with forward secrecy.
+CIPHERS = ("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256")
+
 # Where a thread of gRPC finds no memory, its request is never answered and the job stands still
 # for ever; where the process ends, Flink knows, and begins again from the checkpoint.
 OUT_OF_MEMORY = "-XX:+ExitOnOutOfMemoryError"
@@ -147,6 +150,29 @@ def _high_availability(settings: ClusterSettings) -> dict[str, object]:
         "high-availability.zookeeper.client.connection-timeout": HEARTBEAT_MS,
         "high-availability.storageDir": f"file://{settings.folder / 'ha'}",
         "high-availability.cluster-id": "/wavefier",
+    }
+
+
+def internal_tls(store: Path, password: str) -> dict[str, object]:
+    """Return what secures Flink's own connections: RPC, blobs and data, but not REST.
+
+    Both sides show the one certificate that both trust.
+
+    Args:
+        store: A key and its certificate, in PKCS 12.
+        password: Of the store, and of the key in it.
+    """
+    prefix = "security.ssl.internal"
+    stores = {f"{prefix}.{name}": store for name in ("keystore", "truststore")}
+    passwords = {
+        f"{prefix}.{name}-password": password for name in ("keystore", "truststore", "key")
+    }
+    return {
+        f"{prefix}.enabled": "true",
+        **stores,
+        **passwords,
+        "security.ssl.protocol": "TLSv1.2",
+        "security.ssl.algorithms": ",".join(CIPHERS),
     }
 
 

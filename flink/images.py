@@ -7,6 +7,7 @@ a Debian that debootstrap makes, where no other is named.
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from typing import ClassVar
 
 from flink import parts
 from flink.processes import TAIL_LINES, Problem
-from flink.settings import ROOT, Settings
+from flink.settings import ROOT, Settings, shown
 
 DOCKER = ROOT / "flink" / "docker"
 BASE = "localhost/debian:bookworm-slim"
@@ -42,6 +43,14 @@ NO_DOCS = (
     "path-exclude /usr/share/man/*\npath-exclude /usr/share/info/*\n"
     "path-exclude /usr/share/locale/*\npath-exclude /usr/share/lintian/*\n"
 )
+NEWEST = "none"
+FORMS = {
+    "registry": (re.compile(r"[\w.-]+(:\d+)?(/[a-z0-9._-]+)*"), "HOST[:PORT][/FOLDER...]"),
+    "tag": (re.compile(r"\w[\w.-]{0,127}", re.ASCII), "letters, digits, dots, dashes"),
+    "base": (re.compile(r"[\w.:/-]+(@sha256:[0-9a-f]{64})?", re.ASCII), "NAME[:TAG][@sha256:...]"),
+    "snapshot": (re.compile(r"none|\d{8}T\d{6}Z", re.ASCII), "none, or a time as 20261101T000000Z"),
+}
+"""What texts must be, as they become part of names and of command lines."""
 PACKAGES = {"buildah": "buildah", "debootstrap": "debootstrap", "unshare": "util-linux"}
 TRUST = Path("/etc/ssl/certs/ca-certificates.crt")
 
@@ -56,7 +65,9 @@ class ImageSettings(Settings):
         java_options: Of no use here.
         registry: What the names begin with: a registry, with its folder if any.
         tag: Of all of them; empty: the project's version.
-        base: A Debian, by name; empty: debootstrap makes one.
+        base: A Debian, by name, best with its digest; empty: debootstrap makes one.
+        snapshot: Debian's packages are those of this time, as snapshot.debian.org names it;
+            "none": the newest.
     """
 
     PREFIX: ClassVar[str] = "IMAGES_"
@@ -65,10 +76,22 @@ class ImageSettings(Settings):
     registry: str = "localhost"
     tag: str = ""
     base: str = ""
+    snapshot: str = NEWEST
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, (form, what) in FORMS.items():
+            text = getattr(self, name)
+            if text and not form.fullmatch(text):
+                raise Problem(f"{self.variable(name)}={shown(text)}: must be {what}")
 
     def reference(self, name: str) -> str:
         """Give an image's full name."""
         return f"{self.registry}/wavefier/{name}:{self.tag or version()}"
+
+    def digest(self, name: str) -> Path:
+        """Return the file that holds the digest of an image that was pushed."""
+        return self.folder / f"{name}.digest"
 
     def archive(self, name: str) -> Path:
         """Give the file in which an image travels to a cluster without a registry."""
@@ -80,8 +103,15 @@ def version() -> str:
     return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
 
 
-def arguments(name: str, base: str) -> dict[str, str]:
-    """Give the build arguments of an image: versions, each from the one place that names it."""
+def arguments(name: str, base: str, digest: str, snapshot: str = NEWEST) -> dict[str, str]:
+    """Return the build arguments of an image: versions, each from the one place that names it.
+
+    Args:
+        name: Of the image.
+        base: The image that it is built on.
+        digest: Of the base.
+        snapshot: Whose time Debian's packages are of.
+    """
     known = parts.versions()
     of = {
         "worker": {"PYTHON": PYTHON, "VERSION": version()},
@@ -92,7 +122,7 @@ def arguments(name: str, base: str) -> dict[str, str]:
         },
         "kafka": {"JAVA": known["java.release"], "KAFKA": known["kafka.version"]},
     }
-    return {"BASE": base, **of[name]}
+    return {"BASE": base, "BASE_DIGEST": digest, "SNAPSHOT": snapshot, **of[name]}
 
 
 class Images:
@@ -113,9 +143,13 @@ class Images:
         Raises:
             Problem: A tool or a part is missing, or a step of a build fails.
         """
+        if not names:
+            return {}
         require(PACKAGES)
         self.settings.folder.mkdir(parents=True, exist_ok=True)
         base = self.settings.base or self._base()
+        if self.settings.base and not self._known(base):
+            self._buildah("pull", base)
         for name in names:
             for part in PARTS[name]:
                 part()
@@ -124,21 +158,49 @@ class Images:
         return {name: self.settings.archive(name).stat().st_size for name in names}
 
     def push(self, names: Sequence[str] = NAMES) -> list[str]:
-        """Push images to their registry; buildah is logged in there."""
-        references = [self.settings.reference(name) for name in names]
-        for reference in references:
-            self._buildah("push", reference, f"docker://{reference}")
-        return references
+        """Push images to their registry; buildah is logged in there.
+
+        Returns:
+            Their names with digests, which nobody can put anything else behind.
+        """
+        pushed = []
+        for name in names:
+            reference, digest = self.settings.reference(name), self.settings.digest(name)
+            self._buildah("push", f"--digestfile={digest}", reference, f"docker://{reference}")
+            pushed.append(f"{reference}@{digest.read_text().strip()}")
+        return pushed
+
+    def sign(self, names: Sequence[str] = NAMES) -> list[str]:
+        """Sign images that were pushed, with cosign and the key in COSIGN_PRIVATE_KEY.
+
+        Raises:
+            Problem: One was not pushed from here, or there is no cosign.
+        """
+        if not shutil.which("cosign"):
+            raise Problem("no cosign on the PATH: install it, or leave --sign out")
+        signed = []
+        for name in names:
+            path = self.settings.digest(name)
+            if not path.exists():
+                raise Problem(f"{name} was not pushed: sign it with --push")
+            signed.append(f"{self.settings.reference(name)}@{path.read_text().strip()}")
+            line = ["cosign", "sign", "--yes", "--key", "env://COSIGN_PRIVATE_KEY", signed[-1]]
+            run("cosign", line, os.environ)
+        return signed
 
     def _base(self) -> str:
-        """Make a small Debian, once."""
-        if self._known(BASE):
-            return BASE
+        """Make a small Debian, once of each time."""
+        snapshot = self.settings.snapshot
+        base = BASE if snapshot == NEWEST else f"{BASE}-{snapshot.lower()}"
+        if self._known(base):
+            return base
         folder = self.settings.folder / "base"
         made = folder / "made"
         if not made.exists():
             shutil.rmtree(folder, ignore_errors=True)
             command = ["debootstrap", "--variant=minbase", SUITE, str(folder)]
+            if snapshot != NEWEST:
+                command.append(f"http://snapshot.debian.org/archive/debian/{snapshot}")
             run("Debian", command, os.environ)
             made.touch()
         made.unlink()
@@ -152,12 +214,13 @@ class Images:
         tar = ["tar", "--numeric-owner", "-C", str(folder), "-cf", str(context / "base.tar"), "."]
         run("Debian", tar, os.environ)
         shutil.rmtree(folder)
-        self._buildah("bud", "--tag", BASE, "--file", str(DOCKER / "base.Dockerfile"), str(context))
+        self._buildah("bud", "--tag", base, "--file", str(DOCKER / "base.Dockerfile"), str(context))
         shutil.rmtree(context)
-        return BASE
+        return base
 
     def _bud(self, name: str, base: str) -> None:
-        given = arguments(name, base)
+        digest = self._buildah("inspect", "--type=image", "--format={{.FromImageDigest}}", base)
+        given = arguments(name, base, digest.strip() or "unknown", self.settings.snapshot)
         command = ["bud", "--layers", "--tag", self.settings.reference(name)]
         command += [f"--build-arg={key}={value}" for key, value in given.items()]
         if name == "worker":
@@ -250,14 +313,18 @@ def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m flink.images", description=main.__doc__)
     parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="default: all")
     parser.add_argument("--push", action="store_true", help="to IMAGES_REGISTRY")
+    parser.add_argument("--sign", action="store_true", help="with cosign, what was pushed")
     options = parser.parse_args(given)
     try:
         images = Images(ImageSettings.from_environment())
         names = options.names or NAMES
-        for name, size in images.build(names).items():
+        # What is only to be signed was built and pushed before.
+        for name, size in images.build(names if options.push or not options.sign else ()).items():
             print(f"{images.settings.reference(name)}: {size / 1e6:.0f} MB")
         if options.push:
             print("pushed:", *images.push(names))
+        if options.sign:
+            print("signed:", *images.sign(names))
     except Problem as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1

@@ -33,7 +33,7 @@ DASHBOARD = HERE / "dashboard.json"
 UNPACKED = ROOT / ".flink" / "prometheus"
 PACKAGE = "prometheus"
 SERVER = "prometheus"
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 STEPS = 2_000
 """Points of a query over the whole of a rehearsal, at most; Prometheus takes 11 000."""
 _METRIC = re.compile(r"\b(?:wavefier|flink)[_:][A-Za-z0-9_:]+")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,12 +14,33 @@ ROOT = Path(__file__).resolve().parents[1]
 FILE = "settings.json"
 QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """Java options of servers that live for minutes: half of a start goes to compiling code."""
+DAY_MS = 86_400_000
+MOST_MB = 1_048_576
+LONGEST = 255
+"""Of a file's name, in characters."""
 BOOLEANS = {"0": False, "false": False, "1": True, "true": True}
+SHOWN = 60
+"""So much of a wrong value is shown, in characters."""
+
+
+def _whole(text: str) -> int:
+    # Python would take digits of every script, of any number, and underscores between.
+    if not re.fullmatch(r"-?[0-9]{1,9}", text):
+        raise ValueError(text)
+    return int(text)
+
+
+def _number(text: str) -> float:
+    if not re.fullmatch(r"-?[0-9]{1,9}(\.[0-9]{1,9})?", text):
+        raise ValueError(text)
+    return float(text)
+
+
 READERS: dict[type, tuple[Callable[[str], Any], str]] = {
     bool: (lambda text: BOOLEANS[text.lower()], "0 or 1"),
     str: (str, "a text"),
-    int: (int, "a whole number"),
-    float: (float, "a number"),
+    int: (_whole, "a whole number"),
+    float: (_number, "a number"),
 }
 
 
@@ -27,8 +49,11 @@ class Settings:
     """Settings that environment variables change: a prefix and the field's name in capitals."""
 
     PREFIX: ClassVar[str] = ""
-    # The least that a number may be, where that is not 1.
+    # The least that a number may be, where that is not 1, and the most, where that is not DAY_MS.
     LEAST: ClassVar[Mapping[str, int]] = {}
+    MOST: ClassVar[Mapping[str, int]] = {}
+    # Texts that name a folder.
+    FOLDERS: ClassVar[tuple[str, ...]] = ()
 
     folder: Path = ROOT / ".flink"
     timeout_s: float = 120.0
@@ -40,8 +65,11 @@ class Settings:
             least = self.LEAST.get(name, 1)
             if name.endswith("port") and not least <= value <= 65535:
                 raise Problem(f"{self.variable(name)}={value}: must be from {least} to 65535")
-            if isinstance(value, int | float) and not isinstance(value, bool) and value < least:
-                raise Problem(f"{self.variable(name)}={value}: must be {least} or more")
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                if not value >= least:
+                    raise Problem(f"{self.variable(name)}={value}: must be {least} or more")
+                if value > (most := self.MOST.get(name, DAY_MS)):
+                    raise Problem(f"{self.variable(name)}={value}: must be {most} or less")
         used = [port for port in self.ports().values() if port]
         if len(set(used)) < len(used):
             raise Problem(f"two ports are the same: {', '.join(self.ports())} must differ")
@@ -59,10 +87,22 @@ class Settings:
 
     @classmethod
     def load(cls, folder: Path) -> Self | None:
-        """Read what `save` left in a folder; None if nothing was started there."""
+        """Read what `save` left in a folder; None if nothing was started there.
+
+        Raises:
+            Problem: The file is damaged, or another version's.
+        """
         if not cls.marks(folder):
             return None
-        return cls._read(json.loads((folder / FILE).read_text()))
+        path = folder / FILE
+        try:
+            texts = {str(name): str(text) for name, text in json.loads(path.read_text()).items()}
+            if unknown := set(texts) - set(cls._names()):
+                raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
+        except (ValueError, AttributeError, OSError) as error:
+            reason = shown(str(error))
+            raise Problem(f"{path}: cannot be read ({reason}): remove the folder") from None
+        return cls._read(texts)
 
     @staticmethod
     def marks(folder: Path) -> bool:
@@ -106,9 +146,15 @@ class Settings:
         for name, text in texts.items():
             read, what = READERS.get(kinds[name], (_path, "a path"))
             try:
+                if not text.isprintable():
+                    what = f"{what} on one line"
+                    raise ValueError(text)
                 values[name] = read(text)
-            except (KeyError, ValueError):
-                raise Problem(f"{cls.variable(name)}={text}: must be {what}") from None
+                if name in cls.FOLDERS and text:
+                    what = "a path"
+                    _path(text)
+            except (KeyError, ValueError, RuntimeError, OSError):
+                raise Problem(f"{cls.variable(name)}={shown(text)}: must be {what}") from None
         return cls(**values)
 
 
@@ -145,6 +191,11 @@ class ClusterSettings(Settings):
         "job_server_mb": 128,
         "checkpoint_ms": 100,
     }
+    MOST: ClassVar[Mapping[str, int]] = {
+        **dict.fromkeys(("jobmanager_mb", "taskmanager_mb", "job_server_mb"), MOST_MB),
+        **dict.fromkeys(("taskmanagers", "slots"), 256),
+    }
+    FOLDERS: ClassVar[tuple[str, ...]] = ("checkpoints",)
 
     folder: Path = ROOT / ".flink" / "cluster"
     port: int = 8081
@@ -161,6 +212,13 @@ class ClusterSettings(Settings):
     checkpoints: str = ""
     checkpoint_ms: int = 10_000
     high_availability: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        last = self.metrics_port + self.taskmanagers
+        if self.metrics_port and last > 65535:
+            said = f"{self.variable('metrics_port')}={self.metrics_port}"
+            raise Problem(f"{said}: the last TaskManager's would be {last}, above 65535")
 
     @property
     def checkpoint_folder(self) -> Path:
@@ -185,6 +243,8 @@ class BrokerSettings(Settings):
 
     PREFIX: ClassVar[str] = "KAFKA_"
     LEAST: ClassVar[Mapping[str, int]] = {"heap_mb": 128}
+    MOST: ClassVar[Mapping[str, int]] = {"heap_mb": MOST_MB}
+    FOLDERS: ClassVar[tuple[str, ...]] = ("security",)
 
     folder: Path = ROOT / ".flink" / "broker"
     port: int = 9092
@@ -193,5 +253,13 @@ class BrokerSettings(Settings):
     security: str = ""
 
 
+def shown(text: str) -> str:
+    """Return a text as one line of a message may hold it."""
+    line = "".join(one if one.isprintable() else "?" for one in text)
+    return line if len(line) <= SHOWN else f"{line[:SHOWN]}..."
+
+
 def _path(text: str) -> Path:
+    if max(map(len, text.split("/"))) > LONGEST:
+        raise ValueError(text)
     return Path(text).expanduser().resolve()

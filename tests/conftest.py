@@ -31,11 +31,18 @@ from transforms.whiten.config import WhitenConfig
 
 START = 1_000_000_007
 
-# No deadline: a slow machine is no fault. WAVEFIER_EXAMPLES=10000 searches longer.
+# No deadline, and no complaint of slow examples: a slow machine is no fault.
+# WAVEFIER_EXAMPLES=10000 searches longer, and may take as much longer before it counts as hung.
+EXAMPLES = int(os.environ.get("WAVEFIER_EXAMPLES", "100"))
 hypothesis.settings.register_profile(
-    "project", max_examples=int(os.environ.get("WAVEFIER_EXAMPLES", "100")), deadline=None
+    "project",
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("project")
+if EXAMPLES > 100:
+    os.environ.setdefault("PYTEST_TIMEOUT", str(6 * EXAMPLES))
 
 
 @pytest.fixture(scope="session", autouse=True)

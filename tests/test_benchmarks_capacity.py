@@ -67,19 +67,31 @@ def test_what_never_came_is_no_keeping_up():
     assert not summed(of_each_second([math.inf] * 20)).keeps_up
 
 
-BURN = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True)\ninput()"
+BURN = """import time
+print(flush=True)
+input()
+begun = time.process_time()
+while time.process_time() < begun + 0.5: pass
+print(flush=True)
+input()
+"""
 
 
 def test_a_meter_tells_what_a_process_takes():
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", BURN], stdin=pipe, stdout=pipe) as child:
         assert usage.children(os.getpid()) == [child.pid]
-        meter, begun = usage.Meter({"child": (child.pid,), "nobody": (2**22 + 1,)}), time.time()
         child.stdout.readline()
-        found = meter.read(time.time() - begun)
-        assert usage.of([child.pid]).cpu_s >= 0.4
+        meter, begun = usage.Meter({"child": (child.pid,), "nobody": (2**22 + 1,)}), time.time()
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+        child.stdout.readline()
+        lasted = time.time() - begun
+        found = meter.read(lasted)
+        whole = usage.of([child.pid]).cpu_s
         child.communicate(b"\n")
-    assert 0.02 < found["child"]["cores"] <= 1.2
+    # To a few ticks of the clock.
+    assert 0.45 < found["child"]["cores"] * lasted < whole + 0.05
     assert 3e6 < found["child"]["rss"] < 1e9
     assert found["nobody"] == {"cores": 0.0, "rss": 0.0}
     assert found["machine"]["cores"] >= found["child"]["cores"] / 2
@@ -106,6 +118,7 @@ def test_all_channels_are_played_each_with_strain_of_its_own(broker, tmp_path):
         assert len(on_topic(broker, 6)) == 6
         before = time.time()
         child.communicate("go\n")
+        after = time.time()
     assert child.returncode == 0
     frames = [row.decode(value, "here") for value in on_topic(broker, 10)]
     recipe = Recipe(player.CURVE, 5 + 2 * player.APART_S, 256, 1, player.CLASSES, player.GAP_S)
@@ -118,8 +131,9 @@ def test_all_channels_are_played_each_with_strain_of_its_own(broker, tmp_path):
         assert np.array_equal(joined, whole[first : first + len(joined)])
     sent = player.read_log(log)
     assert list(sent) == [FIRST_GPS + 3, FIRST_GPS + 4]
-    assert all(abs(at - before) < 30 for times in sent.values() for at in times)
-    assert sent[FIRST_GPS + 4][0] - sent[FIRST_GPS + 3][0] == pytest.approx(1, abs=0.5)
+    # Each second not before its time; a busy machine may be late.
+    for number, times in enumerate(sent.values()):
+        assert all(before + number - 0.01 <= at <= after for at in times)
 
 
 def on_topic(broker, count):
@@ -127,7 +141,7 @@ def on_topic(broker, count):
     consumer = confluent_kafka.Consumer({**settings, "enable.auto.commit": False})
     try:
         consumer.assign([confluent_kafka.TopicPartition("load", 0, 0)])
-        found, end = [], time.monotonic() + 30
+        found, end = [], time.monotonic() + 240
         while len(found) < count and time.monotonic() < end:
             found += consumer.consume(count - len(found), timeout=1)
         return [one.value() for one in found]

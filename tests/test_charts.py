@@ -34,8 +34,12 @@ def helm(tmp_path, monkeypatch):
     return lambda: [json.loads(line) for line in record.read_text().splitlines()]
 
 
-def test_what_is_deployed_is_what_was_pushed_and_is_taken_back_by_itself(helm, monkeypatch):
-    monkeypatch.setenv("HELM_VALUES", "/secrets/values.yaml")
+def test_what_is_deployed_is_what_was_pushed_and_is_taken_back_by_itself(
+    helm, tmp_path, monkeypatch
+):
+    values = tmp_path / "values.yaml"
+    values.touch()
+    monkeypatch.setenv("HELM_VALUES", str(values))
     monkeypatch.setenv("HELM_NAMESPACE", "gw")
     monkeypatch.setenv("IMAGES_REGISTRY", "registry.example/gw")
     monkeypatch.setenv("IMAGES_TAG", "abc123")
@@ -43,10 +47,17 @@ def test_what_is_deployed_is_what_was_pushed_and_is_taken_back_by_itself(helm, m
     (line,) = helm()
     assert line[:3] == ["upgrade", "wavefier", str(charts.CHART)]
     assert {"--install", "--atomic", "--create-namespace"} <= set(line)
-    assert line[line.index("--values") + 1] == "/secrets/values.yaml"
+    assert line[line.index("--values") + 1] == str(values)
     assert line[line.index("--namespace") + 1] == "gw"
     assert "--set-string=images.registry=registry.example/gw" in line
     assert "--set-string=images.tag=abc123" in line
+
+
+def test_values_that_are_not_there_are_one_line(helm, monkeypatch, capsys):
+    monkeypatch.setenv("HELM_VALUES", "/nowhere/values.yaml")
+    assert charts.main(["deploy"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "error: HELM_VALUES=/nowhere/values.yaml: there is no such file to read"
 
 
 @pytest.mark.parametrize(

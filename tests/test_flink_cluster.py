@@ -18,7 +18,7 @@ from flink.processes import Problem, free_ports
 from flink.settings import QUICK, ClusterSettings
 
 # The start of five Java machines on a busy core takes longer than any other test may.
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(1200)
 
 RECORDS = 1000
 
@@ -175,7 +175,7 @@ def read(kafka, count):
     )
     try:
         consumer.assign([TopicPartition("frames", 0, 0)])
-        found, end = [], time.monotonic() + 60
+        found, end = [], time.monotonic() + 240
         while len(found) < count and time.monotonic() < end:
             found += consumer.consume(count - len(found), timeout=1)
         return [one.value() for one in found]

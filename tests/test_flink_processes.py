@@ -24,7 +24,7 @@ def processes(tmp_path):
 
 
 def wait_for(what):
-    end = time.monotonic() + 10
+    end = time.monotonic() + 120
     while not (found := what()):
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -32,7 +32,7 @@ def wait_for(what):
 
 
 def test_a_process_is_ended_with_what_it_started(processes):
-    processes.start("parent", ["sh", "-c", "sleep 60 & echo child $!; wait"], {})
+    processes.start("parent", ["sh", "-c", "sleep 600 & echo child $!; wait"], {})
     (child,) = wait_for(lambda: re.findall(r"child (\d+)", processes.tail("parent")))
     command = Path(f"/proc/{child}/cmdline")
     wait_for(lambda: b"sleep" in command.read_bytes())
@@ -44,7 +44,7 @@ def test_a_process_is_ended_with_what_it_started(processes):
 
 def test_who_does_not_listen_to_a_polite_word_is_killed(processes, monkeypatch):
     monkeypatch.setattr("flink.processes.PATIENCE_S", 0.5)
-    processes.start("deaf", ["sh", "-c", "trap '' TERM; echo set; sleep 60; sleep 60"], {})
+    processes.start("deaf", ["sh", "-c", "trap '' TERM; echo set; sleep 600; sleep 600"], {})
     wait_for(lambda: "set" in processes.tail("deaf"))
     processes.end(["deaf"])
     assert not processes.alive()
@@ -64,7 +64,7 @@ def test_the_process_id_of_another_is_never_taken_for_ours(processes, tmp_path):
 def test_a_process_outlives_who_started_it(processes, tmp_path):
     script = (
         "import sys; from pathlib import Path; from flink.processes import Processes;"
-        "Processes(Path(sys.argv[1])).start('long', ['sleep', '60'], {})"
+        "Processes(Path(sys.argv[1])).start('long', ['sleep', '600'], {})"
     )
     line = [sys.executable, "-c", script, str(tmp_path)]
     subprocess.run(line, check=True, cwd=parts.ROOT)

@@ -1,22 +1,24 @@
 """The Helm chart: what it makes, what it refuses, and that its numbers are the measured ones."""
 
+import base64
 import json
 import re
+import subprocess
 from dataclasses import fields
+from functools import cache
+from pathlib import Path
 from typing import get_type_hints
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from beam_pipeline.application import PROGRAM
 from beam_pipeline.cli import _parser
 from beam_pipeline.config import PipelineConfig, load_config
-from flink import charts, configuration
+from flink import charts, configuration, prometheus
 from flink.processes import Problem
 from flink.settings import QUICK, ClusterSettings
-
-# Helm starts in half a second, and longer on a busy machine.
-pytestmark = pytest.mark.timeout(300)
 
 EXAMPLES = [path.stem for path in charts.examples()]
 LIVE = ("--set", "kafka.brokers=kafka:9092")
@@ -34,14 +36,23 @@ def tools():
         pytest.skip(f"left out: {problem}")
 
 
-def made(*given):
+def parsed(rendered):
     """Give what the chart makes, by kind and name."""
-    parts = [part for part in yaml.safe_load_all(charts.render(*given)) if part]
+    parts = [part for part in yaml.safe_load_all(rendered) if part]
     return {(part["kind"], part["metadata"]["name"]): part for part in parts}
 
 
+def made(*given):
+    return parsed(charts.render(*given))
+
+
+@cache
+def rendered_example(name):
+    return charts.render("--values", str(charts.EXAMPLES / f"{name}.yaml"))
+
+
 def example(name):
-    return made("--values", str(charts.EXAMPLES / f"{name}.yaml"))
+    return parsed(rendered_example(name))
 
 
 def pod_specs(parts):
@@ -99,6 +110,9 @@ BOTH = ["--values", str(charts.EXAMPLES / "archive.yaml"), "--set", "live.enable
         ["--set", "storage.state.volume.storageClass=fast,storage.results.volume.claim=mine"],
         ["--set", "live.channels={H1:A,L1:B},live.options={--max_bundle_size=16},live.files=false"],
         ["--set", "networkPolicy.web[0].namespaceSelector.matchLabels.a=b", *BOTH],
+        ["--set", "security.internal.enabled=false,networkPolicy.api.peers=null"],
+        ["--set", "security.internal.secret=mine,pods.tmpSize=1Gi"],
+        ["--set", "monitoring.operator.enabled=true,monitoring.operator.labels.release=stack"],
     ],
     ids=" ".join,
 )
@@ -279,17 +293,20 @@ def test_another_science_is_another_job_in_another_folder():
     assert job_of(before) == job_of(same) != job_of(other)
     for parts in (before, other):
         pod = pod_specs(parts)["Deployment", "gw-wavefier-jobmanager"]
-        (forget, _) = pod["initContainers"]
+        forget = pod["initContainers"][0]
         assert f"--but={job_of(parts)}" in forget["args"]
         assert re.fullmatch(r"gw-wavefier-[0-9a-f]{10}", job_of(parts))
-        assert job_of(parts) in settings_of(parts)["high-availability.storageDir"]
-    folders = [
-        next(one for one in pod["initContainers"][1]["args"] if one.startswith("--output"))
-        for pod in (
-            pod_specs(parts)["Deployment", "gw-wavefier-jobmanager"] for parts in (before, other)
-        )
-    ]
-    assert folders[0] != folders[1]
+        # Whose namespace it is, as others may share the volume.
+        folder = f"file:///state/gw/{job_of(parts)}/ha"
+        assert settings_of(parts)["high-availability.storageDir"] == folder
+        # The job itself says which science it is of: what is built in counts too.
+        assert "--output=/results/live-{config}" in pod["initContainers"][1]["args"]
+
+
+def test_state_in_a_bucket_is_in_a_folder_of_the_namespace():
+    parts = example("s3")
+    folder = f"s3://wavefier/live/gw/{job_of(parts)}/checkpoints"
+    assert settings_of(parts)["state.checkpoints.dir"] == folder
 
 
 def test_scaling_restarts_nothing_and_science_restarts_all():
@@ -363,10 +380,24 @@ def test_other_files_are_another_job():
     assert name() == name() != name("--set-string", "archive.end=1368195999")
 
 
+def test_the_archives_folder_may_name_its_science():
+    given = ["--values", str(charts.EXAMPLES / "archive.yaml"), "--set-json"]
+    (job,) = (
+        part
+        for key, part in made(*given, 'archive.folder="o4a-{config}"').items()
+        if key[0] == "Job"
+    )
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    assert "--output=/results/o4a-{config}" in container["args"]
+    for wrong in ("o4a-{other}", "../x", "a b", "{", "-x"):
+        with pytest.raises(Problem, match="/archive/folder"):
+            charts.render(*given, f"archive.folder={json.dumps(wrong)}")
+
+
 def test_secrets_are_named_and_never_held():
-    rendered = charts.render("--values", str(charts.EXAMPLES / "secured.yaml"))
-    assert "kind: Secret" not in rendered
     parts = example("secured")
+    # But the key that Flink's processes know each other by, which nobody else needs.
+    assert [key for key in parts if key[0] == "Secret"] == [("Secret", "gw-wavefier-internal")]
     for component, container in (("jobmanager", "job"), ("taskmanager", "workers")):
         pod = pod_specs(parts)["Deployment", f"gw-wavefier-{component}"]
         found = next(one for one in containers(pod) if one["name"] == container)
@@ -409,7 +440,8 @@ def test_uninstalling_keeps_results_unless_told_otherwise():
     assert not any(kept("--set", "storage.results.volume.keep=false").values())
 
 
-def test_every_pod_is_behind_a_policy_unless_it_is_a_hook():
+def test_every_pod_is_behind_a_policy():
+    """Those of hooks too: where a namespace lets nothing out, uninstalling would wait for ever."""
     parts = made(
         *LIVE, "--values", str(charts.EXAMPLES / "archive.yaml"), "--set", "live.enabled=true"
     )
@@ -423,9 +455,17 @@ def test_every_pod_is_behind_a_policy_unless_it_is_a_hook():
         part["spec"]["template"]["metadata"]["labels"][component]
         for key, part in parts.items()
         if "template" in part.get("spec", {})
-        and "helm.sh/hook" not in part["metadata"].get("annotations", {})
     }
-    assert running == behind == {"jobmanager", "taskmanager", "archive"}
+    running |= {
+        part["metadata"]["labels"][component] for key, part in parts.items() if key[0] == "Pod"
+    }
+    assert running == behind == {"jobmanager", "taskmanager", "archive", "forget", "test"}
+    # Of a hook that runs when all else is gone, the policy is a hook too, and there before.
+    policy, job = parts["NetworkPolicy", "gw-wavefier-forget"], parts["Job", "gw-wavefier-forget"]
+    hooks = [part["metadata"]["annotations"] for part in (policy, job)]
+    assert [one["helm.sh/hook"] for one in hooks] == ["post-delete"] * 2
+    before, after = (int(one["helm.sh/hook-weight"]) for one in hooks)
+    assert before < after
     assert not [
         key for key in made(*LIVE, "--set", "networkPolicy.enabled=false") if "Policy" in key[0]
     ]
@@ -446,3 +486,139 @@ def test_the_chart_is_packed_with_the_projects_version(tmp_path):
     assert path.parent == tmp_path
     assert path.name == "wavefier-0.1.0.tgz"
     assert path.stat().st_size < 100_000
+
+
+def egress(parts, component):
+    """Give where a part's pods may go, by port: peers, or None for anywhere."""
+    policy = parts["NetworkPolicy", f"gw-wavefier-{component}"]
+    return {
+        one["port"]: rule.get("to")
+        for rule in policy["spec"].get("egress", ())
+        for one in rule["ports"]
+    }
+
+
+PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"]
+
+
+def test_pods_go_to_no_public_address_unless_it_is_named():
+    private = [{"ipBlock": {"cidr": cidr}} for cidr in PRIVATE]
+    mine = [{"ipBlock": {"cidr": "198.51.100.0/24"}}]
+    for component in ("jobmanager", "taskmanager"):
+        towards = egress(made(*LIVE), component)
+        assert {port for port, peers in towards.items() if peers is None} == {53}
+        assert [towards[port] for port in (443, 6443, 9092, 9094)] == [private] * 4
+        assert egress(example("secured"), component)[9094] == mine
+        anywhere = made(*LIVE, "--set-json", "networkPolicy.api.peers=[]")
+        assert egress(anywhere, component)[6443] is None
+        # An S3 store of a cloud has a public address.
+        assert egress(example("s3"), component)[443] in (
+            private,
+            [{"ipBlock": {"cidr": "192.0.2.0/24"}}],
+        )
+    assert egress(made(*LIVE), "forget")[6443] == private
+
+
+def test_the_kafka_of_a_trial_is_one_pod():
+    (peer,) = egress(example("laptop"), "taskmanager")[9092]
+    assert peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "kafka"
+
+
+def test_the_test_of_a_release_asks_the_jobmanager_and_nobody_else():
+    towards = egress(made(*LIVE), "test")
+    assert set(towards) == {53, 8081}
+    assert egress(example("archive"), "test") == {}
+
+
+def test_flinks_own_connections_need_the_releases_key(tmp_path):
+    parts = made(*LIVE)
+    settings = settings_of(parts)
+    assert settings["security.ssl.internal.enabled"] == "true"
+    tried = configuration.internal_tls(Path("/opt/flink/keystore/internal.p12"), "internal")
+    ours = {key: value for key, value in settings.items() if key.startswith("security")}
+    assert ours == {key: str(value) for key, value in tried.items()}
+    secret = parts["Secret", "gw-wavefier-internal"]
+    for name in ("jobmanager", "taskmanager"):
+        pod = pod_specs(parts)["Deployment", f"gw-wavefier-{name}"]
+        (made_store,) = (one for one in containers(pod) if one["name"] == "keystore")
+        volumes = {one["name"]: one for one in pod["volumes"]}
+        assert volumes["internal"]["secret"]["secretName"] == secret["metadata"]["name"]
+        # No disk keeps the key.
+        assert volumes["keystore"]["emptyDir"]["medium"] == "Memory"
+        (flink,) = (one for one in containers(pod) if one["name"] == "flink")
+        (mount,) = (one for one in flink["volumeMounts"] if one["name"] == "keystore")
+        assert settings["security.ssl.internal.keystore"] == f"{mount['mountPath']}/internal.p12"
+    # What the init container runs makes a store of the Secret that opens with Flink's password.
+    for key, value in secret["data"].items():
+        (tmp_path / key).write_bytes(base64.b64decode(value))
+    places = {"/etc/wavefier/internal/": f"{tmp_path}/", "/opt/flink/keystore/": f"{tmp_path}/"}
+    line = [*made_store["command"], *made_store["args"]]
+    for inside, here in places.items():
+        line = [part.replace(inside, here) for part in line]
+    subprocess.run(line, check=True, capture_output=True)
+    password = settings["security.ssl.internal.keystore-password"].encode()
+    key, certificate, more = pkcs12.load_key_and_certificates(
+        (tmp_path / "internal.p12").read_bytes(), password
+    )
+    assert key.public_key() == certificate.public_key()
+    assert more == []
+
+
+def test_a_key_of_ones_own_takes_the_place_of_the_charts():
+    parts = made(*LIVE, "--set", "security.internal.secret=mine")
+    assert not [key for key in parts if key[0] == "Secret"]
+    pod = pod_specs(parts)["Deployment", "gw-wavefier-taskmanager"]
+    assert {"name": "internal", "secret": {"secretName": "mine", "defaultMode": 0o440}} in pod[
+        "volumes"
+    ]
+    off = made(*LIVE, "--set", "security.internal.enabled=false")
+    assert not [key for key in off if key[0] == "Secret"]
+    assert not [key for key in settings_of(off) if key.startswith("security")]
+
+
+def test_what_a_container_may_write_has_a_bound():
+    for name in EXAMPLES:
+        for where, pod in pod_specs(example(name)).items():
+            for volume in pod["volumes"]:
+                assert "sizeLimit" in volume.get("emptyDir", {"sizeLimit": ""}), (where, volume)
+
+
+def test_prometheus_operator_gets_the_alerts_and_grafana_the_dashboard():
+    given = "monitoring.operator.enabled=true,monitoring.operator.labels.release=stack"
+    parts = made(*LIVE, "--set", given)
+    assert not [key for key in made(*LIVE) if key[0] in ("PodMonitor", "PrometheusRule")]
+    rules = parts["PrometheusRule", "gw-wavefier"]
+    assert rules["spec"] == yaml.safe_load(prometheus.ALERTS.read_text())
+    board = parts["ConfigMap", "gw-wavefier-dashboard"]
+    assert json.loads(board["data"]["wavefier.json"]) == json.loads(
+        prometheus.DASHBOARD.read_text()
+    )
+    assert board["metadata"]["labels"]["grafana_dashboard"] == "1"
+    monitor = parts["PodMonitor", "gw-wavefier"]
+    assert all(one["metadata"]["labels"]["release"] == "stack" for one in (rules, board, monitor))
+    named = {
+        port["name"]
+        for pod in pod_specs(parts).values()
+        for one in containers(pod)
+        for port in one.get("ports", ())
+    }
+    asked = {one["port"] for one in monitor["spec"]["podMetricsEndpoints"]}
+    assert asked == {"metrics", "worker-metrics"} <= named
+
+
+def test_a_message_that_ends_workers_is_given_up_and_not_the_job():
+    """It is left out after three deaths, which its marks must outlive."""
+    parts = made(*LIVE)
+    settings = settings_of(parts)
+    assert settings["restart-strategy.type"] == "fixed-delay"
+    assert int(settings["restart-strategy.fixed-delay.attempts"]) >= 1000
+    assert settings["restart-strategy.fixed-delay.delay"] == "1s"
+    pod = pod_specs(parts)["Deployment", "gw-wavefier-taskmanager"]
+    (workers,) = (one for one in containers(pod) if one["name"] == "workers")
+    (folder,) = (one["value"] for one in workers["env"] if one["name"] == "WAVEFIER_CRASH_FOLDER")
+    (mount,) = (one for one in workers["volumeMounts"] if one["name"] == "crashes")
+    # The volume's own root may be written by the pod's group; marks want a folder of one user.
+    assert folder.startswith(f"{mount['mountPath']}/")
+    (volume,) = (one for one in pod["volumes"] if one["name"] == "crashes")
+    assert "emptyDir" in volume
+    assert workers["securityContext"]["readOnlyRootFilesystem"] is True

@@ -1,6 +1,7 @@
 """What goes into an image: locked packages, versions from one place, and nothing secret."""
 
 import re
+import subprocess
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def test_the_lock_says_through_whom_a_package_came(lines, expected):
 def test_every_build_argument_has_a_value_from_the_one_place_that_names_it(name):
     text = dockerfile(name)
     asked = set(re.findall(r"^ARG (\w+)", text, re.MULTILINE))
-    given = arguments(name, BASE)
+    given = arguments(name, BASE, "sha256:0")
     assert asked == set(given)
     assert all(given.values())
     for version in parts.versions().values():
@@ -116,6 +117,67 @@ def test_images_run_as_a_user_with_a_number(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_images_list_their_packages(name):
     assert "/usr/share/wavefier/packages.txt" in dockerfile(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_images_tell_what_they_were_built_on(name):
+    text = dockerfile(name)
+    last = text.rpartition("\nFROM ")[2]
+    assert 'org.opencontainers.image.base.digest="${BASE_DIGEST}"' in last
+    assert {"BASE", "BASE_DIGEST", "SNAPSHOT"} <= set(
+        re.findall(r"^ARG (\w+)$", last, re.MULTILINE)
+    )
+    assert '"${BASE} ${BASE_DIGEST} base"' in last
+    # Before the first package of Debian, apt is told which time to take it of.
+    assert text.index("sources.sh ${SNAPSHOT}") < text.index("apt-get")
+
+
+def test_debians_packages_are_those_of_a_time(tmp_path):
+    """The script as it runs in a build, on a root of the test's own."""
+    apt = tmp_path / "etc" / "apt"
+    (apt / "sources.list.d").mkdir(parents=True)
+    own = apt / "sources.list.d" / "debian.sources"
+    own.touch()
+    script = (DOCKER / "sources.sh").read_text().replace("/etc/apt", str(apt))
+    for snapshot in ("none", "20261101T000000Z"):
+        assert own.exists()
+        subprocess.run(["sh", "-c", script, "sources.sh", snapshot], check=True)
+    assert not own.exists()
+    lines = (apt / "sources.list").read_text().splitlines()
+    assert len(lines) == 3
+    assert all("/20261101T000000Z bookworm" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"IMAGES_REGISTRY": "a b"}, "IMAGES_REGISTRY=a b: must be HOST"),
+        ({"IMAGES_TAG": "../x"}, "IMAGES_TAG=../x: must be letters"),
+        ({"IMAGES_BASE": "debian@sha256:1"}, "IMAGES_BASE=debian@sha256:1: must be NAME"),
+        ({"IMAGES_SNAPSHOT": "2026-11-01"}, "IMAGES_SNAPSHOT=2026-11-01: must be none, or a time"),
+    ],
+)
+def test_a_name_that_no_image_can_have_is_one_line(given, said):
+    with pytest.raises(Problem) as raised:
+        ImageSettings.from_environment(given)
+    assert str(raised.value).startswith(said)
+    assert "\n" not in str(raised.value)
+
+
+def test_only_what_was_pushed_is_signed(tmp_path, monkeypatch):
+    record = tmp_path / "record"
+    (tmp_path / "cosign").write_text(f'#!/bin/sh\necho "$@" >> {record}\n')
+    (tmp_path / "cosign").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    made = images.Images(ImageSettings(folder=tmp_path, registry="r.example/gw", tag="7"))
+    with pytest.raises(Problem, match="worker was not pushed: sign it with --push"):
+        made.sign(["worker"])
+    made.settings.digest("worker").write_text("sha256:1f\n")
+    assert made.sign(["worker"]) == ["r.example/gw/wavefier/worker:7@sha256:1f"]
+    assert record.read_text().split()[-1] == "r.example/gw/wavefier/worker:7@sha256:1f"
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(Problem, match="no cosign on the PATH"):
+        made.sign(["worker"])
 
 
 def test_what_pip_is_told_is_handed_over_and_stays_outside():

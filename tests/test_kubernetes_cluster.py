@@ -20,10 +20,13 @@ def settings(tmp_path):
     return KubernetesSettings(folder=tmp_path / "cluster", binaries=tmp_path / "bin", volumes=2)
 
 
-@pytest.fixture
-def written(settings):
-    configuration.write(settings)
-    return settings
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """Give settings whose files are written; keys take a while, and nobody changes them."""
+    folder = tmp_path_factory.mktemp("written")
+    made = KubernetesSettings(folder=folder / "cluster", binaries=folder / "bin", volumes=2)
+    configuration.write(made)
+    return made
 
 
 def test_its_keys_are_for_nobody_else(written):

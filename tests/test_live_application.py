@@ -307,17 +307,18 @@ class Flink(BaseHTTPRequestHandler):
 
 
 @pytest.mark.parametrize(
-    ("status", "name", "code", "said"),
+    ("status", "name", "patience", "code", "said"),
     [
-        (["DEPLOYING", "RUNNING"], "job", 0, "job at .*: RUNNING$"),
-        (["DEPLOYING"], "job", 1, "job at .*: RUNNING, not all of its tasks run$"),
-        (["RUNNING"], "none", 1, "none at .*: not known$"),
+        (["DEPLOYING", "RUNNING"], "job", 240, 0, "job at .*: RUNNING$"),
+        (["DEPLOYING"], "job", 2, 1, "job at .*: RUNNING, not all of its tasks run$"),
+        (["RUNNING"], "none", 2, 1, "none at .*: not known$"),
     ],
 )
-def test_a_release_is_tested_by_whether_its_job_runs(status, name, code, said):
+def test_a_release_is_tested_by_whether_its_job_runs(status, name, patience, code, said):
     with serving(type("One", (Flink,), {"status": status})) as port:
         where = f"127.0.0.1:{port}"
-        command = [sys.executable, "-m", "beam_pipeline.flink_rest", where, name, "--patience=2"]
+        command = [sys.executable, "-m", "beam_pipeline.flink_rest", where, name]
+        command.append(f"--patience={patience}")
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == code
     assert re.match(said, done.stdout.strip())

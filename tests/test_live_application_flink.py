@@ -1,7 +1,11 @@
 """A live job in application mode, as its pods run it: real processes, one of them killed."""
 
 import os
+import socket
+import ssl
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -15,18 +19,60 @@ from flink.processes import free_ports
 from flink.settings import QUICK, ROOT, ClusterSettings
 
 # Five Java machines start, one of them twice.
-pytestmark = pytest.mark.timeout(500)
+pytestmark = pytest.mark.timeout(1800)
 
 GROUP = "application"
 JOB = f"wavefier-live-{GROUP}"
 
 
-def wait_for(what, seconds=240.0):
+def wait_for(what, seconds=600.0):
     end = time.monotonic() + seconds
     while not (found := what()):
         assert time.monotonic() < end, f"{what.__doc__} within {seconds:g} s"
         time.sleep(0.5)
     return found
+
+
+PASSWORD = "internal"
+
+
+def keystore(folder):
+    """Make a key, and a store of it as the chart's init container does."""
+    key, certificate, store = (folder / name for name in ("tls.key", "tls.crt", "internal.p12"))
+    line = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    line += ["-nodes", "-days", "2", "-subj", "/CN=test", "-keyout", key, "-out", certificate]
+    subprocess.run(line, check=True, capture_output=True)
+    line = ["openssl", "pkcs12", "-export", f"-in={certificate}", f"-inkey={key}"]
+    line += ["-name=internal", f"-passout=pass:{PASSWORD}", f"-out={store}"]
+    subprocess.run(line, check=True, capture_output=True)
+    return store
+
+
+def listening(pid):
+    """Give the ports of TCP on which a process listens."""
+    inodes = {
+        target[8:-1]
+        for link in Path(f"/proc/{pid}/fd").iterdir()
+        if (target := os.readlink(link)).startswith("socket:[")
+    }
+    return {
+        int(fields[1].rpartition(":")[2], 16)
+        for table in ("tcp", "tcp6")
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
+        if (fields := line.split())[3] == "0A" and fields[9] in inodes
+    }
+
+
+def refused(port):
+    """Tell whether a port of Flink's sends away who has no key, by TLS and without."""
+    plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    plain.check_hostname, plain.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(("localhost", port), 60) as connection:
+        try:
+            plain.wrap_socket(connection)
+        except (ssl.SSLError, ConnectionError):
+            return True
+    return False
 
 
 class Pods:
@@ -43,7 +89,10 @@ class Pods:
         )
         self.settings.folder.mkdir()
         self.settings.save()
-        configuration.write_cluster(self.settings, parts.distribution())
+        conf = configuration.write_cluster(self.settings, parts.distribution())
+        secured = configuration.internal_tls(keystore(folder), PASSWORD)
+        with (conf / "config.yaml").open("a") as file:
+            file.writelines(f"{key}: {value}\n" for key, value in secured.items())
         self.cluster = Cluster(self.settings)
         self.homes = {name: self._home(folder / name) for name in ("jobmanager", "tm-1")}
         self.jar = self.homes["jobmanager"] / "usrlib" / "job" / "wavefier.jar"
@@ -128,6 +177,10 @@ def test_the_job_runs_without_a_client_and_outlives_its_jobmanager(pods, broker,
             return (pods.checkpoints().get("counts") or {}).get("completed")
 
         wait_for(kept)
+        # RPC and blobs: but for its page, Flink answers nobody without the key.
+        ports = listening(pods.cluster.processes.alive()["jobmanager"]) - {pods.settings.port}
+        assert len(ports) >= 2
+        assert all(refused(port) for port in ports)
         pods.cluster.kill("jobmanager")
         pods.start("jobmanager")
 

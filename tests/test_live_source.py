@@ -160,7 +160,7 @@ class Reading:
             self.watermarks.append((batch.watermark_ns - START * S) / S)
         return batch
 
-    def until(self, what, seconds=20.0):
+    def until(self, what, seconds=240.0):
         end = time.monotonic() + seconds
         while not what(self):
             assert time.monotonic() < end, (self.positions, self.letters, len(self.frames))
@@ -220,26 +220,36 @@ def test_a_channel_that_falls_silent_says_so_once_and_holds_nobody_back(log, rea
     topic = log(2)
     topic.send(messages("L1:X", 0), 1)
     got = reading(topic.source(pace=BRISK))
+    longest = 0.0
     for second in range(20):
+        begun = time.monotonic()
         topic.send(messages("H1:X", second))
         got.until(lambda got, want=second + 1: got.count("H1:X") == want)
         time.sleep(0.1)
+        longest = max(longest, time.monotonic() - begun)
+    got.until(lambda got: silences(got, "L1:X"))
     assert got.watermarks[-1] == 20
-    (empty,) = [frame for frame in got.frames if not frame.data]
-    assert (empty.channel, empty.gps_start_ns) == ("L1:X", (START + 1) * S)
+    (empty,) = silences(got, "L1:X")
+    assert empty.gps_start_ns == (START + 1) * S
     assert empty.gps_end_ns == empty.gps_start_ns
+    # H1 only where this machine stood still between two of its seconds.
+    assert longest > BRISK.quiet_seconds / 2 or not silences(got, "H1:X")
+    said = len(silences(got))
+    silent = time.monotonic()
     topic.send(messages("L1:X", 1), 1)
     got.until(lambda got: got.count("L1:X") == 2)
     assert seconds(got.frames, "L1:X") == [0, 1]
     # Then nothing at all: both say so, and time goes on from where it stood.
-    silent = time.monotonic()
-    got.until(lambda got: len([frame for frame in got.frames if not frame.data]) == 3)
-    assert got.watermarks[-1] == 20
+    got.until(lambda got: len(silences(got)) == said + 2)
     got.until(lambda got: got.watermarks[-1] > 20.2)
     waited = time.monotonic() - silent
-    assert got.watermarks[-1] <= 20 + waited - BRISK.idle_seconds + 0.1
+    assert got.watermarks[-1] <= 20 + waited - BRISK.idle_seconds
     got.until(lambda got: got.watermarks[-1] > 20.7)
-    assert len([frame for frame in got.frames if not frame.data]) == 3
+    assert len(silences(got)) == said + 2
+
+
+def silences(got, channel=""):
+    return [one for one in got.frames if not one.data and one.channel.startswith(channel)]
 
 
 def committed(topic, source):
@@ -248,7 +258,7 @@ def committed(topic, source):
     )
     try:
         place = confluent_kafka.TopicPartition(topic.name, 0)
-        (found,) = reader.committed([place], timeout=10)
+        (found,) = reader.committed([place], timeout=60)
         return found.offset, read_note(found.metadata)
     finally:
         reader.close()
@@ -371,12 +381,17 @@ class Steps:
         self.made.setup()
         self.positions, self.reached = Positions(), None
 
-    def step(self, refuse=False):
+    def step(self, refuse=None):
         tracker = ThreadsafeRestrictionTracker(PositionsTracker(self.positions))
         estimator = ManualWatermarkEstimator(self.reached)
         if refuse:
+
+            def split():
+                self.rest = tracker.try_split(0)
+                refuse()
+
             # A runner that splits while the reader waits.
-            threading.Timer(0.1, lambda: setattr(self, "rest", tracker.try_split(0))).start()
+            threading.Timer(0.1, split).start()
         items = list(self.made.process(b"", RestrictionTrackerView(tracker), estimator))
         assert tracker.check_done()
         self.positions = self.rest[1] if refuse else tracker.deferred_status()[0]
@@ -390,8 +405,7 @@ def test_the_transform_hands_over_at_event_time_and_loses_nothing_to_a_split(log
     try:
         while not steps.positions.offsets:
             steps.step()
-        threading.Timer(0.3, lambda: topic.send(messages("H1:X", 0))).start()
-        assert steps.step(refuse=True) == []
+        assert steps.step(refuse=lambda: topic.send(messages("H1:X", 0))) == []
         items = []
         while not items:
             items = steps.step()
@@ -586,7 +600,7 @@ def frames(flink, broker, log, tmp_path):
         yield topic, path, process
         path, _ = running(flink)
         assert flink.ask(f"{path}?mode=cancel", "PATCH") is not None
-        process.wait(60)
+        process.wait(240)
     finally:
         process.kill()
         process.wait()
@@ -606,12 +620,12 @@ class Detectors(threading.Thread):
             self.sent += 1
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1800)
 def test_frames_survive_a_killed_taskmanager(flink, frames):
     topic, path, process = frames
 
     def wait_for(count):
-        end = time.monotonic() + 120
+        end = time.monotonic() + 600
         while (
             len(arrived := [tuple(line.split()) for line in path.read_text().splitlines()]) < count
         ):
@@ -634,7 +648,7 @@ def test_frames_survive_a_killed_taskmanager(flink, frames):
     expected = {
         (name, str(number)) for name in ("H1:X", "L1:X") for number in range(detectors.sent)
     }
-    end = time.monotonic() + 30
+    end = time.monotonic() + 240
     while set(wait_for(0)) != expected:
         assert time.monotonic() < end, expected - set(wait_for(0))
         time.sleep(0.1)

@@ -19,8 +19,8 @@ from transforms.broker import KafkaConfig, Topic, ensure_topics
 GROUP = "stop"
 JOB = f"wavefier-live-{GROUP}"
 
-# The start of five Java machines on a busy core takes longer than any other test may.
-pytestmark = pytest.mark.timeout(400)
+# Five Java machines start.
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def live(there, tmp_path):
             end_all(tmp_path)
 
 
-def until(reached, process, seconds=120):
+def until(reached, process, seconds=600):
     end = time.monotonic() + seconds
     while not reached():
         assert time.monotonic() < end
@@ -78,7 +78,7 @@ def said(tmp_path):
 def test_sigterm_cancels_the_job_and_leaves_nothing(there, live, tmp_path):
     workers = children(live.pid)
     live.send_signal(signal.SIGTERM)
-    assert live.wait(60) == exits.TERMINATED
+    assert live.wait(240) == exits.TERMINATED
     assert states(there) == ["CANCELED"]
     assert not [pid for pid in workers if os.path.exists(f"/proc/{pid}")]
     assert said(tmp_path)[-1] == "wavefier: interrupted; what was written is whole"
@@ -93,7 +93,8 @@ def test_a_second_signal_waits_for_nobody_and_says_what_is_left(there, live, tmp
         with pytest.raises(subprocess.TimeoutExpired):
             live.wait(3)
         live.send_signal(signal.SIGTERM)
-        assert live.wait(5) == exits.TERMINATED
+        # Less than the 30 s that a first signal gives the cluster.
+        assert live.wait(20) == exits.TERMINATED
     finally:
         os.kill(manager, signal.SIGCONT)
     assert not [pid for pid in workers if os.path.exists(f"/proc/{pid}")]

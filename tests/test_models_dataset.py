@@ -129,7 +129,7 @@ def test_processes_end_with_their_parent_even_if_that_is_killed(tmp_path):
         "from models import pool\n"
         "def wait(folder):\n"
         "    pathlib.Path(folder, str(os.getpid())).touch()\n"
-        "    time.sleep(100)\n"
+        "    time.sleep(3000)\n"
         "if __name__ == '__main__':\n"
         "    list(pool.each(wait, [os.environ['FOLDER']] * 2, 2))\n"
     )
@@ -149,7 +149,7 @@ def _alive(pid):
     return stat.is_file() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-def _until(true, seconds=30):
+def _until(true, seconds=240):
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end

@@ -148,7 +148,6 @@ def test_a_fit_that_was_interrupted_ends_as_one_that_was_not(tmp_path):
     assert np.array_equal(_logits(model), _logits(finished))
 
 
-@pytest.mark.timeout(300)  # it starts TensorFlow twice
 def test_a_training_that_was_killed_goes_on_at_its_epoch(trained, tmp_path):
     place = shutil.copytree(trained[0].folder.with_name("tiny.work"), tmp_path / "work")
     (place / "fit" / "state.npz").unlink()

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from prometheus_client import values as library
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks import observing
 from flink.processes import free_ports
 from models.simulation import noise
 from transforms.elements import (
@@ -93,8 +94,8 @@ def now_ns():
 
 def frame(start_ns=None, **fields):
     start = now_ns() // S * S - 3 * S if start_ns is None else start_ns
-    values = {"arrived_ns": time.time_ns() - S, "data": np.ones(4096).tobytes()}
-    return Frame("H1", NAME, 4096, start, **{**values, **fields})
+    values = {"channel": NAME, "arrived_ns": time.time_ns() - S, "data": np.ones(4096).tobytes()}
+    return Frame(ifo="H1", sample_rate=4096, gps_start_ns=start, **{**values, **fields})
 
 
 def trigger(**fields):
@@ -116,7 +117,7 @@ def whitened(asd_start_ns=0, **fields):
 
 
 def test_every_kind_of_element_is_counted(record, tmp_path):
-    sent = frame()
+    began, sent = time.time(), frame()
     block = Block("H1", NAME, 4096, 0, b"12345678", 0, S, 0, S)
     record.messages(2, 1000, 7)
     record.frame(sent)
@@ -145,15 +146,17 @@ def test_every_kind_of_element_is_counted(record, tmp_path):
     assert seen["model_info", "wavefier-1 abc"] == 1
     assert seen["psd_age_seconds", NAME] == 100
     assert seen["range_megaparsecs", NAME] > 1
-    assert seen["search_latency_seconds_sum", "H1"] == pytest.approx(1, abs=0.5)
+    assert 1 <= seen["search_latency_seconds_sum", "H1"] <= 1 + time.time() - began
     assert seen["workers",] == 1
     # The end of the frame on the clock that Prometheus has.
-    behind = now_ns() - sent.gps_end_ns
-    assert time.time() - seen["frame_timestamp_seconds", NAME] == pytest.approx(behind / S, abs=1)
+    ahead = from_unix(round(began * S)) - round(began * S)
+    at = (sent.gps_end_ns - ahead) / S
+    assert seen["frame_timestamp_seconds", NAME] == pytest.approx(at, abs=1e-3)
 
 
 def test_what_is_published_is_counted_by_what_it_is(record, tmp_path, caplog):
     caplog.set_level(logging.INFO)
+    began = time.time()
     record.published(trigger(status=PRELIMINARY))
     record.published(trigger(status=FINAL, score=0.3))
     assert values(tmp_path)["dead_letters_total", "damaged"] == 0  # there before the first one
@@ -168,21 +171,24 @@ def test_what_is_published_is_counted_by_what_it_is(record, tmp_path, caplog):
     assert seen["gap_seconds_total", NAME, "too short"] == 2
     assert seen["gaps_total", NAME, "too short"] == 1
     assert seen["dead_letters_total", "damaged"] == 1
-    assert seen["arrival_latency_seconds_sum", "H1", FINAL] == pytest.approx(1, abs=0.5)
-    assert seen["data_latency_seconds_sum", "H1", FINAL] == pytest.approx(2, abs=0.5)
+    passed = time.time() - began
+    assert 1 <= seen["arrival_latency_seconds_sum", "H1", FINAL] <= 1 + passed
+    assert 2 <= seen["data_latency_seconds_sum", "H1", FINAL] <= 2 + passed
     gap, letter = caplog.records
     assert (gap.channel, gap.gps_start_ns, gap.gps_end_ns) == (NAME, 14 * S, 16 * S)
     assert (letter.source, letter.reason) == ("t/0/1", "damaged")
 
 
 def test_a_histogram_holds_each_delay_once(record, tmp_path):
-    for seconds in (0.05, 0.25, 1000.0):
+    for seconds in (31.0, 121.0, 1000.0):
         record.published(trigger(arrived_ns=time.time_ns() - round(seconds * S)))
     seen = values(tmp_path)
     counts = {key[2]: n for key, n in seen.items() if key[0] == "arrival_latency_seconds_bucket"}
     assert list(counts.values()) == sorted(counts.values())
     assert seen["arrival_latency_seconds_count", "H1", FINAL] == 3
-    assert (counts["0.2"], counts["300.0"], counts["+Inf"]) == (1, 2, 3)
+    # A busy machine adds to a delay, but not half a minute.
+    found = [counts[end] for end in ("30.0", "60.0", "120.0", "300.0", "+Inf")]
+    assert found == [0, 1, 1, 2, 3]
 
 
 def test_the_range_is_made_when_the_spectrum_is_another(record, tmp_path, monkeypatch):
@@ -210,38 +216,50 @@ def test_an_archive_job_counts_nothing(monkeypatch):
 
 def test_a_stage_is_charged_with_the_time_of_its_thread(record, tmp_path, monkeypatch):
     monkeypatch.setattr(recording, "recorder", lambda: record)
+    begun = time.thread_time()
     with Spent("search"):
         end = time.thread_time() + 0.05
         while time.thread_time() < end:
             pass
         time.sleep(0.2)  # waiting is no work
+    spent = time.thread_time() - begun
     seen = values(tmp_path)
-    assert 0.05 <= seen["cpu_seconds_total", "search"] < 0.15
+    assert 0.05 <= seen["cpu_seconds_total", "search"] <= spent
     assert {key[1] for key in seen if key[0] == "cpu_seconds_total"} == set(STAGES)
 
 
-def test_a_call_costs_microseconds(record):
-    block = Block("H1", NAME, 4096, 0, b"12345678", 0, S, 0, S)
-    white, sent = whitened(), frame()
-    calls = (
-        lambda: record.block(block),
-        lambda: record.whitened(white),
-        lambda: record.searched(white, 3),
-        lambda: record.followed(NAME, Open(0, S), cut=False),
-        lambda: record.frame(sent),
-    )
+def made_by(call):
+    """Count the calls of functions that a call makes: what it costs, whatever the machine."""
+    made = []
+    sys.setprofile(lambda _frame, event, _given: made.append(event))
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return sum(event in ("call", "c_call") for event in made)
 
-    def cost(call):
-        """Processor time [s] of one; the least of some, as others work on this machine too."""
-        each = []
-        for _ in range(20):
-            begun = time.thread_time()
-            for _ in range(200):
-                call()
-            each.append((time.thread_time() - begun) / 200)
-        return min(each)
 
-    assert max(map(cost, calls)) < 12e-6
+def test_a_call_is_a_few_counts_however_many_channels_there_are(record):
+    """How long one takes: `python -m benchmarks.observing`."""
+    calls = observing.calls(record)
+    for call in calls.values():
+        call()
+    cost = {name: made_by(call) for name, call in calls.items()}
+    assert max(cost.values()) <= 60
+    for number in range(300):
+        record.frame(frame(channel=f"H1:{number}"))
+        record.block(Block("H1", f"H1:{number}", 4096, 0, b"12345678", 0, S, 0, S))
+    assert {name: made_by(call) for name, call in calls.items()} == cost
+
+
+def test_what_a_call_costs_is_printed(tmp_path, capsys):
+    path = tmp_path / "figures.json"
+    assert observing.main(["--repeats", "2", "--calls", "3", "--json", str(path)]) == 0
+    found = json.loads(path.read_text())["call_s"]
+    assert set(found) == {"frame", "block", "whitened", "searched", "followed"}
+    assert all(seconds > 0 for seconds in found.values())
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in found)
 
 
 def test_each_metric_is_as_prometheus_wants_it():
@@ -376,7 +394,7 @@ from transforms.elements import Block
 from transforms.observe.record import recorder
 recorder().block(Block("H1", "H1:STRAIN", 4096, 0, b"12345678", 0, 1, 0, 1))
 print("there", flush=True)
-time.sleep(600)
+time.sleep(3600)
 """
 
 
@@ -402,7 +420,7 @@ def address(tmp_path):
 
 
 def get(url):
-    end = time.monotonic() + 20
+    end = time.monotonic() + 240
     while True:
         try:
             with urllib.request.urlopen(url, timeout=5) as answer:
@@ -444,6 +462,7 @@ def test_a_line_of_the_log_is_json_with_gps():
     handler.setFormatter(JsonLines())
     log = logging.Logger("wavefier.test")
     log.addHandler(handler)
+    began = now_ns() / S
     log.info("gap of %d s", 4, extra={"channel": NAME, "gps_start_ns": 5 * S // 2})
     try:
         raise ValueError("no")
@@ -452,7 +471,7 @@ def test_a_line_of_the_log_is_json_with_gps():
     said, wrong = map(json.loads, stream.getvalue().splitlines())
     assert said["message"] == "gap of 4 s"
     assert (said["level"], said["channel"], said["gps_start"]) == ("INFO", NAME, 2.5)
-    assert said["gps"] == pytest.approx(now_ns() / S, abs=5)
+    assert began - 0.001 <= said["gps"] <= now_ns() / S + 0.001
     assert said["time"].endswith("+00:00")
     assert "ValueError: no" in wrong["error"]
 

@@ -35,7 +35,7 @@ from transforms.sink.messages import segment_message
 from transforms.sink.publisher import Batch, Publisher, PublishError, publisher
 
 # A Java machine starts twice; on a busy core that takes longer than other tests may.
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(1200)
 
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 TRIGGER = replace(
@@ -205,8 +205,9 @@ def test_a_broker_killed_in_the_middle_loses_nothing(broker, config):
         wait_for(lambda: len(sender.sent) > 100)
         broker.kill()
         bundle.start()
-        time.sleep(1)
-        held = len(sender.sent)
+        held = -1
+        while held != (held := len(sender.sent)):
+            time.sleep(1)
         time.sleep(1)
         # Who sends waits.
         assert len(sender.sent) == held
@@ -215,8 +216,8 @@ def test_a_broker_killed_in_the_middle_loses_nothing(broker, config):
         wait_for(lambda: len(sender.sent) > held + 100)
     finally:
         sender.enough.set()
-        sender.join(60)
-        bundle.join(60)
+        sender.join(240)
+        bundle.join(240)
     assert not sender.failed
     # Nothing twice either: the same producer went on, no runner had to try again.
     for topic in ("killed.segments", "killed.dead-letters"):
@@ -227,7 +228,7 @@ def test_a_broker_killed_in_the_middle_loses_nothing(broker, config):
 
 
 def wait_for(condition):
-    end = time.monotonic() + 60
+    end = time.monotonic() + 240
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from flink.settings import ROOT
 
-_PATIENCE_S = 60.0
+_PATIENCE_S = 240.0
 """How long a command may take to end after Ctrl-C [s]."""
 
 

@@ -193,6 +193,8 @@ def lines(figures: dict[str, Any]) -> Iterable[tuple[str, str]]:
     for kill in figures["kills"]:
         seconds = kill["recovery_s"]
         shown = "nothing was late" if seconds is None else f"{seconds:.1f}"
+        if not kill["data_left_s"]:
+            shown += ", but the data had ended: give more --frames or less --speed"
         yield f"recovery from {_HOW.get(kill['what'], 'kill -9 of ')}{kill['what']} [s]", shown
     for name in ("latency_s", "settled_s", "final_s"):
         for what, found in (("undisturbed", figures[name]), ("overall", figures[name]["overall"])):

@@ -14,8 +14,8 @@ from transforms.sink.messages import DEAD_LETTERS, SEGMENTS, TRIGGERS
 from transforms.sink.writers import segment_from
 
 _POLL_S = 0.2
-_SILENCE_S = 3.0
-"""A broker that is up hands over what it has within this [s]."""
+_ANSWER_S = 60.0
+"""A broker that is up says within this what it has [s]."""
 Message = tuple[float, dict[str, Any]]
 """Kafka's time [Unix s], and what it says."""
 
@@ -33,7 +33,7 @@ class Watch:
     """Reads the topics of results from their beginning, in a thread of its own."""
 
     def __init__(self, address: str, prefix: str) -> None:
-        settings = {
+        self._settings = {
             "bootstrap.servers": address,
             "group.id": f"{prefix}-watch",
             "enable.auto.commit": False,
@@ -42,10 +42,10 @@ class Watch:
             "error_cb": lambda _: None,
         }
         self._topics = {topic_name(prefix, kind): kind for kind in KINDS}
-        self._consumer = kafka.Consumer(settings)
+        self._consumer = kafka.Consumer(self._settings)
         self._lock = threading.Lock()
         self._found: dict[str, list[Message]] = {kind: [] for kind in KINDS}
-        self._heard = 0.0
+        self._next = dict.fromkeys(self._topics, 0)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -68,9 +68,17 @@ class Watch:
         return Published(found[TRIGGERS], segments, found[DEAD_LETTERS])
 
     def read_all(self) -> None:
-        """Wait until nothing more comes."""
-        while time.monotonic() - self._heard < _SILENCE_S:
-            time.sleep(_POLL_S)
+        """Wait until all has come that the broker has by now."""
+        # A client of its own: the other one is at work in its thread.
+        asking = kafka.Consumer(self._settings)
+        try:
+            for topic in self._topics:
+                place = kafka.TopicPartition(topic, 0)
+                _, end = asking.get_watermark_offsets(place, timeout=_ANSWER_S)
+                while self._next[topic] < end and self._thread.is_alive():
+                    time.sleep(_POLL_S)
+        finally:
+            asking.close()
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -81,4 +89,4 @@ class Watch:
             with self._lock:
                 kind = self._topics[message.topic()]
                 self._found[kind].append((message.timestamp()[1] / 1e3, row))
-            self._heard = time.monotonic()
+            self._next[message.topic()] = message.offset() + 1

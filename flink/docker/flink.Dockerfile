@@ -3,15 +3,22 @@
 ARG BASE=localhost/debian:bookworm-slim
 
 FROM ${BASE}
+ARG BASE
+ARG BASE_DIGEST
+ARG SNAPSHOT
 ARG JAVA
 ARG FLINK
 ARG BEAM
-LABEL org.opencontainers.image.title="wavefier flink" \
+LABEL org.opencontainers.image.base.name="${BASE}" \
+      org.opencontainers.image.base.digest="${BASE_DIGEST}" \
+      org.opencontainers.image.title="wavefier flink" \
       org.opencontainers.image.version="${FLINK}-beam${BEAM}" \
       org.opencontainers.image.licenses="Apache-2.0"
 ENV DEBIAN_FRONTEND=noninteractive
-RUN mkdir -p /usr/share/man/man1 && apt-get update -q \
-    && apt-get install -qy --no-install-recommends openjdk-${JAVA}-jre-headless \
+COPY flink/docker/sources.sh /tmp/sources.sh
+RUN sh /tmp/sources.sh ${SNAPSHOT} && rm /tmp/sources.sh \
+    && mkdir -p /usr/share/man/man1 && apt-get update -q \
+    && apt-get install -qy --no-install-recommends openjdk-${JAVA}-jre-headless openssl \
     && apt-get clean && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/*.log /var/log/apt
 COPY .flink/distribution/pyflink/bin /opt/flink/bin
 COPY .flink/distribution/pyflink/conf /opt/flink/conf
@@ -25,6 +32,7 @@ COPY .flink/distribution/pyflink/lib/flink-dist-${FLINK}.jar .flink/distribution
 # few kilobytes that `wavefier live --application` writes; a pod mounts it beside this.
 COPY flink/job-server/target/job-server.jar /opt/flink/usrlib/job-server.jar
 RUN mkdir -p /usr/share/wavefier && { \
+         echo "${BASE} ${BASE_DIGEST} base"; echo "debian ${SNAPSHOT} snapshot"; \
          dpkg-query --show --showformat '${Package} ${Version} deb\n'; \
          echo "flink ${FLINK} distribution"; echo "beam-runners-flink ${BEAM} jar"; \
          echo "flink-s3-fs-hadoop ${FLINK} jar"; \

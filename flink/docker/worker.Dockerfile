@@ -4,8 +4,11 @@
 ARG BASE=localhost/debian:bookworm-slim
 
 FROM ${BASE} AS python
+ARG SNAPSHOT
 ARG PYTHON
 ENV DEBIAN_FRONTEND=noninteractive
+COPY flink/docker/sources.sh /tmp/sources.sh
+RUN sh /tmp/sources.sh ${SNAPSHOT} && rm /tmp/sources.sh
 RUN command -v python${PYTHON} > /dev/null || { apt-get update -q \
     && apt-get install -qy --no-install-recommends python3 ca-certificates \
     && apt-get clean && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/*.log /var/log/apt; }
@@ -43,9 +46,14 @@ RUN apt-get update -q && apt-get install -qy --no-install-recommends binutils \
     && strip --strip-unneeded /opt/wavefier/lib/python${PYTHON}/site-packages/tensorflow/lib*.so.2
 
 FROM python
+ARG BASE
+ARG BASE_DIGEST
+ARG SNAPSHOT
 ARG PYTHON
 ARG VERSION
-LABEL org.opencontainers.image.title="wavefier worker" \
+LABEL org.opencontainers.image.base.name="${BASE}" \
+      org.opencontainers.image.base.digest="${BASE_DIGEST}" \
+      org.opencontainers.image.title="wavefier worker" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="GPL-3.0-or-later"
 COPY --from=environment /opt/wavefier /opt/wavefier
@@ -61,8 +69,10 @@ ENV PATH=/opt/wavefier/bin:/usr/local/bin:/usr/bin:/bin \
     OMP_NUM_THREADS=1 \
     OPENBLAS_NUM_THREADS=1
 COPY flink/docker/packages.py /tmp/packages.py
-RUN mkdir -p /usr/share/wavefier \
-    && python /tmp/packages.py > /usr/share/wavefier/packages.txt && rm /tmp/packages.py
+RUN mkdir -p /usr/share/wavefier && { \
+         echo "${BASE} ${BASE_DIGEST} base"; echo "debian ${SNAPSHOT} snapshot"; \
+         python /tmp/packages.py; \
+       } > /usr/share/wavefier/packages.txt && rm /tmp/packages.py
 USER 10001:10001
 WORKDIR /tmp
 CMD ["wavefier", "--help"]

@@ -1,5 +1,6 @@
 """Where the Kubernetes cluster of this machine lives, and its addresses."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -40,6 +41,8 @@ class KubernetesSettings(Settings):
     timeout_s: float = 180.0
     binaries: Path = ROOT / ".flink" / "kubernetes" / "bin"
     volumes: int = 6
+
+    MOST: ClassVar[Mapping[str, int]] = {"volumes": 1000}
 
     @property
     def conf(self) -> Path:

@@ -6,7 +6,7 @@ key that is not known is refused.
 
 That of a FlinkDeployment is the operator's own, of its custom resource's definition: the second
 argument is the path of `flink-kubernetes-operator-api-1.10.0.jar` (Maven, org.apache.flink;
-Apache-2.0).
+Apache-2.0). Those of Prometheus' operator were cut by hand to what the chart writes.
 """
 
 import json
@@ -23,6 +23,7 @@ KINDS = (
     "io.k8s.api.core.v1.ConfigMap",
     "io.k8s.api.core.v1.PersistentVolumeClaim",
     "io.k8s.api.core.v1.Pod",
+    "io.k8s.api.core.v1.Secret",
     "io.k8s.api.core.v1.Service",
     "io.k8s.api.core.v1.ServiceAccount",
     "io.k8s.api.networking.v1.NetworkPolicy",

@@ -64,17 +64,28 @@ helm.sh/chart: {{ (index . 0).Chart.Name }}-{{ (index . 0).Chart.Version }}
 wavefier-live-{{ .Values.live.group }}
 {{- end }}
 
-{{/* The folder of results of this science: a job refuses that of another. */}}
+{{/* The folder of results. The job puts the id of its science for {config}: what is built in counts too, and may change with an image. */}}
 {{- define "wavefier.liveFolder" -}}
-/results/live-{{ toJson .Values.science | sha256sum | trunc 10 }}
+/results/live-{config}
 {{- end }}
 
+{{/* Releases of one name in several namespaces may share a volume or a bucket. */}}
 {{- define "wavefier.state" -}}
+{{- $own := printf "%s/%s" .Release.Namespace (include "wavefier.clusterId" .) -}}
 {{- if eq .Values.storage.state.kind "s3" -}}
-{{ trimSuffix "/" .Values.storage.state.s3.path }}/{{ include "wavefier.clusterId" . }}
+{{ trimSuffix "/" .Values.storage.state.s3.path }}/{{ $own }}
 {{- else -}}
-file:///state/{{ include "wavefier.clusterId" . }}
+file:///state/{{ $own }}
 {{- end -}}
+{{- end }}
+
+{{/* Whether Flink's own connections are secured, and the Secret that holds their key. */}}
+{{- define "wavefier.internal" -}}
+{{- if and .Values.live.enabled .Values.security.internal.enabled }}true{{ end -}}
+{{- end }}
+
+{{- define "wavefier.internalSecret" -}}
+{{ .Values.security.internal.secret | default (printf "%s-internal" (include "wavefier.name" .)) }}
 {{- end }}
 
 {{- define "wavefier.account" -}}
@@ -119,6 +130,9 @@ file:///state/{{ include "wavefier.clusterId" . }}
 {{- end -}}
 {{- if and (eq $v.storage.state.kind "s3") (ne (int $v.pods.user) 10001) -}}
 {{- fail "pods.user: for storage.state.kind s3 leave 10001, the user that has a name in the image of Flink; its S3 asks for one" -}}
+{{- end -}}
+{{- if and $v.security.internal.secret (not $v.security.internal.enabled) -}}
+{{- fail "security.internal.secret is of no use while security.internal.enabled is false: set only one of them" -}}
 {{- end -}}
 {{- if and $v.archive.enabled (not $v.archive.files) -}}
 {{- fail "archive.files: name the files to analyse" -}}

@@ -74,7 +74,7 @@ securityContext:
 
 {{- define "wavefier.pythonVolumes" -}}
 - name: tmp
-  emptyDir: {}
+  emptyDir: {sizeLimit: {{ .Values.pods.tmpSize }}}
 - name: science
   configMap: {name: {{ include "wavefier.name" . }}-science}
 {{- if and .Values.kafka.secret .Values.live.enabled }}
@@ -90,6 +90,9 @@ securityContext:
 {{/* Mounts of a Flink process. */}}
 {{- define "wavefier.flinkMounts" -}}
 - {name: flink-tmp, mountPath: /tmp}
+{{- if include "wavefier.internal" . }}
+- {name: keystore, mountPath: /opt/flink/keystore, readOnly: true}
+{{- end }}
 - {name: flink, mountPath: /opt/flink/conf, readOnly: true}
 # Only this container may speak to Kubernetes.
 - {name: token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
@@ -100,7 +103,13 @@ securityContext:
 
 {{- define "wavefier.flinkVolumes" -}}
 - name: flink-tmp
-  emptyDir: {}
+  emptyDir: {sizeLimit: {{ .Values.pods.tmpSize }}}
+{{- if include "wavefier.internal" . }}
+- name: internal
+  secret: {secretName: {{ include "wavefier.internalSecret" . }}, defaultMode: 0440}
+- name: keystore
+  emptyDir: {medium: Memory, sizeLimit: 1Mi}
+{{- end }}
 - name: flink
   configMap: {name: {{ include "wavefier.name" . }}-flink}
 - name: token
@@ -112,6 +121,28 @@ securityContext:
 {{- if eq .Values.storage.state.kind "volume" }}
 - name: state
   persistentVolumeClaim: {claimName: {{ include "wavefier.claim" (list . "state") }}}
+{{- end }}
+{{- end }}
+
+{{/* An init container: Java reads no PEM. The store and its password stay in this pod's memory. */}}
+{{- define "wavefier.keystore" -}}
+{{- if include "wavefier.internal" . }}
+- name: keystore
+  image: {{ include "wavefier.image" (list . "flink") }}
+  {{- include "wavefier.container" . | nindent 2 }}
+  command: [openssl, pkcs12, -export]
+  args:
+    - -in=/etc/wavefier/internal/tls.crt
+    - -inkey=/etc/wavefier/internal/tls.key
+    - -name=internal
+    - -passout=pass:internal
+    - -out=/opt/flink/keystore/internal.p12
+  volumeMounts:
+    - {name: internal, mountPath: /etc/wavefier/internal, readOnly: true}
+    - {name: keystore, mountPath: /opt/flink/keystore}
+  resources:
+    requests: {cpu: 50m, memory: 32Mi}
+    limits: {memory: 64Mi}
 {{- end }}
 {{- end }}
 
