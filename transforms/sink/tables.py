@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from transforms.elements import DeadLetter, Segment, Trigger
 from transforms.gps import to_seconds
-from transforms.texts import printable
+from transforms.texts import storable
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def class_probabilities(trigger: Trigger) -> dict[str, float]:
     Raises:
         ValueError: One is not finite.
     """
-    named = {printable(name): value for name, value in trigger.probabilities}
+    named = {storable(name): value for name, value in trigger.probabilities}
     return {name: _published("probabilities", value) for name, value in named.items()}
 
 
@@ -166,7 +166,7 @@ def _published(name: str, value: Any) -> Any:
         ValueError: No table can hold it, and JSON neither.
     """
     if isinstance(value, str):
-        return printable(value)
+        return storable(value)
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{name} is {value}, which neither JSON nor a table may hold")
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
@@ -228,7 +228,7 @@ def segment_row(segment: Segment) -> dict[str, Any]:
 
 def letter_row(letter: DeadLetter) -> dict[str, str]:
     """Return what is published of one dead letter."""
-    return {name: printable(str(value)) for name, value in vars(letter).items()}
+    return {name: storable(str(value)) for name, value in vars(letter).items()}
 
 
 def segment_table(segments: Iterable[Segment], metadata: Mapping[str, str]) -> pa.Table:
