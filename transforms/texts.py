@@ -12,6 +12,8 @@ def storable(text: str) -> str:
     Args:
         text: Any; a second time changes nothing.
     """
+    if text.isascii() and "\0" not in text:  # nearly all are
+        return text
     return _UNSTORABLE.sub(lambda found: _escaped(found[0]), text)
 
 

@@ -39,6 +39,9 @@ def _see(element: Trigger | Segment) -> None:
         ValueError: It cannot.
         OverflowError: A time is beyond all numbers.
     """
+    began_ns = element.start_ns if isinstance(element, Segment) else element.time_ns
+    if began_ns < 0:
+        raise ValueError("its time lies before GPS time begins")
     if isinstance(element, Segment):
         segment_row(element)
         return

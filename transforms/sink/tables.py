@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from transforms.elements import DeadLetter, Segment, Trigger
@@ -155,8 +154,9 @@ def class_probabilities(trigger: Trigger) -> dict[str, float]:
     Raises:
         ValueError: One is not finite.
     """
-    named = {storable(name): value for name, value in trigger.probabilities}
-    return {name: _published("probabilities", value) for name, value in named.items()}
+    if not all(math.isfinite(value) for _, value in trigger.probabilities):
+        raise ValueError("probabilities are not finite, which neither JSON nor a table may hold")
+    return {storable(name): value for name, value in trigger.probabilities}
 
 
 def _published(name: str, value: Any) -> Any:
@@ -171,7 +171,7 @@ def _published(name: str, value: Any) -> Any:
         raise ValueError(f"{name} is {value}, which neither JSON nor a table may hold")
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ValueError(f"{name} is {value}, beyond what JSON's readers and tables hold")
-    if isinstance(value, list) and not np.isfinite(value).all():
+    if isinstance(value, list) and not all(map(math.isfinite, value)):
         raise ValueError(f"{name} is not finite, which neither JSON nor a table may hold")
     return value
 
