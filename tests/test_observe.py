@@ -269,6 +269,12 @@ def test_each_metric_is_as_prometheus_wants_it():
         assert one.name.endswith("_seconds") or one.kind != HISTOGRAM
 
 
+@pytest.mark.parametrize("kind", [*LetterKind, *SegmentKind])
+def test_each_kind_is_documented(kind):
+    if kind is not SegmentKind.ANALYSED:
+        assert f"`{kind}`" in (ROOT / "docs" / "monitoring.md").read_text()
+
+
 def test_each_metric_is_documented():
     text = (ROOT / "docs" / "monitoring.md").read_text()
     rows = {line.split("`")[1] for line in text.splitlines() if line.startswith("| `wavefier_")}
