@@ -219,7 +219,7 @@ def chosen(path: str, names: Sequence[str], wanted: Sequence[str]) -> list[str]:
     """
     usable = [name for name in names if filename.is_channel(name)]
     if wanted:
-        found = [name for name in dict.fromkeys(wanted) if name in usable]
+        found = [name for name in wanted if name in usable]
         if not found:
             raise DataError(
                 f"{path}: no channel {_listed(wanted)}; it holds {_listed(names)};"
