@@ -178,8 +178,12 @@ def _of_one_rate(path: str, stretches: Sequence[Stretch]) -> tuple[list[Stretch]
     return [item for item in stretches if item.sample_rate == best], errors
 
 
-def rate_of(path: str, spacing: float) -> int:
+def rate_of(where: str, spacing: float) -> int:
     """Give the sample rate [Hz] for a spacing [s].
+
+    Args:
+        where: The file, and what in it, for people.
+        spacing: Of the samples [s].
 
     Raises:
         DataError: There is no spacing, or the rate is not an integer of 1 to 2^20 Hz.
@@ -188,15 +192,20 @@ def rate_of(path: str, spacing: float) -> int:
     rate = round(1 / spacing) if possible else 0
     if not 1 <= rate <= FASTEST or abs(rate * spacing - 1) > 1e-6:
         raise DataError(
-            f"{path}: no sample rate: a spacing of {spacing} s is no integer number of samples"
+            f"{where}: no sample rate: a spacing of {spacing} s is no integer number of samples"
             f" per second from 1 to {FASTEST}; write the file again with its sample rate",
             LetterKind.RATE,
         )
     return rate
 
 
-def index_of(path: str, start: float, rate: int) -> int:
+def index_of(where: str, start: float, rate: int) -> int:
     """Give the index on the GPS grid of a sample at GPS ``start`` [s].
+
+    Args:
+        where: The file, and what in it, for people.
+        start: Of the sample [s].
+        rate: Of samples [Hz].
 
     Raises:
         DataError: The time cannot be, or the sample lies off the grid.
@@ -204,7 +213,7 @@ def index_of(path: str, start: float, rate: int) -> int:
     start = float(start)
     if not 0 <= start <= LATEST:
         raise DataError(
-            f"{path}: its start, {start!r} s, is no GPS time of 0 to {LATEST} s;"
+            f"{where}: the start, {start!r} s, is no GPS time of 0 to {LATEST} s;"
             " write the file again with its start in seconds",
             LetterKind.METADATA,
         )
@@ -216,7 +225,7 @@ def index_of(path: str, start: float, rate: int) -> int:
     tolerance = GRID_TOLERANCE + rate * float(np.spacing(start))
     if abs(exact - index) > tolerance:
         raise DataError(
-            f"{path}: its samples do not lie on the GPS grid: {start!r} s is"
+            f"{where}: the samples do not lie on the GPS grid: {start!r} s is"
             f" {float(exact - index):+.3f} samples off at {rate} Hz; resample it to the grid",
             LetterKind.OFF_GRID,
         )
