@@ -93,6 +93,8 @@ class _Sorter:
                 self._option(word, words)
             elif word.startswith("-") and word != "-":
                 self._refuse(word, f"-{word}")
+            elif not word:
+                raise UserError("an empty word is no file or folder: leave it out")
             else:
                 self._words.rest.append(word)
         return self._words

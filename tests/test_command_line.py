@@ -53,6 +53,8 @@ def refused(words, capsys):
         (["run", "a.h5"], "required: --output"),
         (["run", "--output", "out"], "required: FILE"),
         ([*RUN, ""], "an empty word is no file"),
+        (["report", ""], "an empty word is no file or folder"),
+        (["evaluate", "", "--output", "out"], "an empty word is no file or folder"),
         ([*RUN, "--rows", "-1"], "--rows -1: give 0 or more"),
         ([*RUN, "--rows", "ten"], "invalid int value: 'ten'"),
         ([*RUN, "--channel", "A", "--channel", "A"], "channels: A stands twice"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from beam_pipeline.config import ConfigError, PipelineConfig, load_config, parse_config
 from transforms import settings
 from transforms.classify.config import ClassifyConfig
+from transforms.ingest.config import IngestConfig
 
 
 def test_written_configuration_reads_back_the_same(tmp_path):
@@ -186,3 +187,19 @@ def test_every_setting_says_its_unit_or_meaning():
         kind = type(getattr(PipelineConfig(), stage.name))
         text = inspect.getsource(kind)
         assert text.count('"""') >= 4, kind
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"channels": "H1:STRAIN"}, "channels must be a tuple, not 'H1:STRAIN'"),
+        ({"channels": ("H1:STRAIN", 1)}, "channels must be of type str, not 1"),
+        ({"block_seconds": 1.5}, "block_seconds must be of type int, not 1.5"),
+        ({"wait_seconds": float("nan")}, "wait_seconds must be a finite number, not nan"),
+        ({"quiet_seconds": True}, "quiet_seconds must be of type float, not True"),
+    ],
+)
+def test_values_are_checked_wherever_they_come_from(values, said):
+    """A configuration made in Python is held to what one in YAML is."""
+    with pytest.raises(ValueError, match=f"^{said}$"):
+        IngestConfig(**values)

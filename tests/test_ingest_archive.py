@@ -12,7 +12,7 @@ from apache_beam.utils.timestamp import Timestamp
 
 from transforms import gps
 from transforms.elements import Block, BlockPlan, DeadLetter, Segment
-from transforms.ingest.archive import ReadArchive, ReadBlock
+from transforms.ingest.archive import ReadArchive, ReadBlock, missing_channels
 from transforms.ingest.blocks import read_block
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.formats import inspect
@@ -107,3 +107,20 @@ def test_what_cannot_be_read_again_is_a_dead_letter_and_not_analysed(tmp_path):
         letter = DeadLetter(str(path), reason, kind=LetterKind.ACCESS)
         assert_that(read.dead_letters, equal_to([letter] * 2), label="dead letters")
     assert (first.analyse_end_ns, second.analyse_start_ns) == (1024 * S, 1024 * S)
+
+
+def test_a_channel_asked_for_that_no_file_gives_is_told():
+    config = IngestConfig(channels=("H1:GWOSC-4KHZ_STRAIN", "H1:NOTHING"), block_seconds=8)
+    with beam.Pipeline(runner=RUNNER) as pipeline:
+        archive = pipeline | beam.Create(GOOD[:1]) | ReadArchive(config, REACH, 16 * S)
+        reason = (
+            "no file gave the channel H1:NOTHING; they gave H1:GWOSC-4KHZ_STRAIN;"
+            " check the names after --channel, or in ingest.channels"
+        )
+        letter = DeadLetter("ingest.channels", reason, kind=LetterKind.CHANNEL)
+        assert_that(archive.dead_letters, equal_to([letter]))
+
+
+def test_where_all_channels_are_found_or_none_nothing_more_is_said():
+    assert missing_channels(("H1:A", "L1:B"), ("H1:A",)) == []
+    assert missing_channels((), ("H1:A",)) == []

@@ -1,6 +1,8 @@
 """The ways in which files hold strain, its times, its detector and its data quality."""
 
 import gzip
+import os
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,7 +92,8 @@ def test_stretches_that_overlap_are_read_once(tmp_path):
     seen = found(path)
     assert times(seen.spans) == [(0, 10), (10, 15), (15, 20)]
     kinds = [error.kind for error in seen.errors]
-    assert kinds == [LetterKind.RATE, *[LetterKind.COVERED] * 3]
+    assert kinds == [LetterKind.RATE, LetterKind.COVERED]
+    assert "1002 to 1015 is there more than once" in str(seen.errors[1])
     assert "1000000000" not in str(seen.errors[0])
     is_read(path, "H1:X-STRAIN", 3, 18)
 
@@ -106,12 +109,22 @@ def test_frames_that_overlap_or_have_another_rate_are_read_once(tmp_path):
     seen = found(path)
     assert times(seen.spans) == [(0, 20)]
     assert [str(error).partition(": ")[2] for error in seen.errors] == [
-        "H1:X-STRAIN has 128 Hz from 1030 on and 256 Hz elsewhere; write that part into a file of"
-        " its own and analyse it alone",
-        "H1:X-STRAIN 1005 to 1010 is there more than once, not read again",
-        "H1:X-STRAIN 1010 to 1015 is there more than once, not read again",
+        "H1:X-STRAIN has 128 Hz from 1030 to 1034 and 256 Hz elsewhere; write that part into a"
+        " file of its own and analyse it alone",
+        "H1:X-STRAIN 1005 to 1015 is there more than once, not read again",
     ]
     is_read(path, key, 3, 18)
+
+
+def test_many_frames_of_a_kind_are_told_in_one_line(tmp_path):
+    key = "H1:X-STRAIN"
+    good = [(start, 1, {key: (cut(start, 1), "")}) for start in range(16)]
+    odd = [(start, 1, {key: (cut(start, 1)[::2], "")}) for start in range(16, 24)]
+    seen = found(frames(tmp_path / "a.gwf", *good, *good, *odd))
+    assert times(seen.spans) == [(0, 16)]
+    assert [error.kind for error in seen.errors] == [LetterKind.RATE, LetterKind.COVERED]
+    assert "from 1016 to 1024 and" in str(seen.errors[0])
+    assert "1000 to 1016 is there" in str(seen.errors[1])
 
 
 def test_a_frame_that_is_nowhere_costs_no_other(tmp_path):
@@ -456,3 +469,57 @@ def test_only_what_can_matter_is_looked_at(tmp_path):
 def test_names_that_mean_something_elsewhere_are_no_channels(name):
     assert not is_channel(name)
     assert is_channel("H1:GDS-CALIB_STRAIN_O2Replay.mean,m-trend")
+
+
+def test_samples_that_were_never_written_are_not_waited_for(tmp_path):
+    """A file of some kilobytes may promise samples that take days to look at."""
+    path = tmp_path / "H-H1_X-1000-8.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("H1:X-STRAIN", (1 << 40,), "f8", chunks=(1 << 10,))
+        file["H1:X-STRAIN"][: 8 * RATE] = cut(0, 8)
+        file["H1:X-STRAIN"].attrs.update({"x0": float(T0), "dx": 1 / RATE})
+    (error,) = found(path).errors
+    assert "1099511627776 samples are promised in /H1:X-STRAIN and only 2048 were written" in str(
+        error
+    )
+
+
+def test_half_of_a_file_is_analysed_where_the_other_was_not_written(tmp_path):
+    path = tmp_path / "H-H1_X-1000-40.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("H1:X-STRAIN", (40 * RATE,), "f8", chunks=(RATE,))
+        file["H1:X-STRAIN"][: 20 * RATE] = cut(0, 20)
+        file["H1:X-STRAIN"].attrs.update({"x0": float(T0), "dx": 1 / RATE})
+    (span,) = found(path).spans
+    assert gaps(span) == [(20, 40, "constant")]
+
+
+@pytest.mark.parametrize("attrs", [{"x0": T0 + 0.01}, {"dx": 10.0}, {"dx": 0.3}])
+def test_a_mask_that_is_nowhere_is_named(tmp_path, attrs):
+    path = put(tmp_path / "a.h5", "H1:X-STRAIN", 0, 8)
+    with h5py.File(path, "a") as file:
+        file["H1:X-STATE_VECTOR"] = np.full(8, 3)
+        file["H1:X-STATE_VECTOR"].attrs.update({"x0": float(T0), "dx": 1.0, **attrs})
+    (error,) = found(path).errors
+    assert f"{path}: /H1:X-STATE_VECTOR: " in str(error)
+
+
+@pytest.mark.parametrize("values", [np.ones(8, bool), np.full((8, 1), 3), np.array([b"3"] * 8)])
+def test_a_state_vector_that_cannot_be_read_is_not_passed_over(tmp_path, values):
+    path = put(tmp_path / "a.h5", "H1:X-STRAIN", 0, 8)
+    with h5py.File(path, "a") as file:
+        file["H1:X-STATE_VECTOR"] = values
+        file["H1:X-STATE_VECTOR"].attrs.update({"x0": float(T0), "dx": 1.0})
+    (error,) = found(path).errors
+    assert "/H1:X-STATE_VECTOR is no row of integers" in str(error)
+
+
+def test_what_is_no_file_is_not_opened(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("a.h5")
+        os.mkfifo("b.h5")
+        for path in ("a.h5", "b.h5", "/dev/null", "/dev/zero"):
+            (error,) = found(Path(path)).errors
+            assert "is a pipe or device" in str(error)
+            assert error.kind is LetterKind.ACCESS

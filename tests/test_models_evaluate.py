@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 from dataclasses import replace
 
@@ -185,10 +186,14 @@ def _evaluate(*options):
     ("spoil", "message"),
     [
         (lambda d: (d / "labels.csv").unlink(), "must hold one CSV with file,time,ifo,label"),
+        (
+            lambda d: ((d / "labels.csv").unlink(), os.mkfifo(d / "labels.csv")),
+            "labels.csv is a pipe",
+        ),
         (lambda d: (d / "more.csv").touch(), "it holds labels.csv, more.csv"),
         (lambda d: _table(d, [["a.hdf5", "1", "V1"]], ("file", "time", "ifo")), "columns label"),
         (lambda d: _table(d, []), "has no line"),
-        (lambda d: (d / "a.hdf5").write_bytes(b"x"), "neither HDF5 nor GWF inside"),
+        (lambda d: (d / "a.hdf5").write_bytes(b"x"), "neither HDF5 nor GWF, nor GWOSC's text"),
     ],
 )
 def test_a_folder_that_cannot_be_used_is_one_line(tmp_path, capsys, spoil, message):

@@ -330,3 +330,69 @@ def test_an_output_that_is_not_utf8_is_used(tmp_path):
     prepare(str(output), *ORIGIN)
 
     assert writers.read_triggers(output).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "{",
+        "[]",
+        '{"new": []}',
+        '{"new": 5, "former": []}',
+        '{"new": [], "former": ["../precious"]}',
+        '{"new": [], "former": ["notes.txt"]}',
+        '{"new": ["/etc/passwd"], "former": []}',
+    ],
+)
+def test_a_note_of_moves_that_is_not_ours_moves_and_removes_nothing(tmp_path, note):
+    output = tmp_path / "out"
+    leave(output, "old")
+    (tmp_path / "precious").write_text("kept")
+    (output / "notes.txt").write_text("kept")
+    left = output / f"{staging.STAGED}a"
+    left.mkdir()
+    (left / ".moves").write_text(note)
+    before = contents(tmp_path)
+    with (
+        pytest.raises(OutputError, match=r"\.run-a in it is damaged"),
+        opened(str(output), *ORIGIN),
+    ):
+        pass
+    assert contents(tmp_path) == before
+
+
+def test_what_only_looks_like_a_run_is_told(tmp_path):
+    leave(tmp_path, "old")
+    (tmp_path / f"{staging.STAGED}a").symlink_to(tmp_path.parent)
+    with (
+        pytest.raises(OutputError, match=r"\.run-a in it is no folder of a run"),
+        opened(str(tmp_path), *ORIGIN),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "5",
+        "[1]",
+        "null",
+        '{"source": 1, "reason": "a", "checksum": ""}',
+        '{"source": "a", "reason": "a", "checksum": "", "kind": []}',
+        '{"source": "a"}',
+    ],
+)
+def test_a_dead_letter_that_is_none_is_told(tmp_path, row):
+    path = tmp_path / folder.DEAD_LETTERS
+    path.parent.mkdir()
+    path.write_text(f"{row}\n")
+    with pytest.raises(OutputError, match="damaged, or not of this software"):
+        writers.read_dead_letters(tmp_path)
+
+
+def test_a_pipe_among_results_is_not_waited_for(tmp_path):
+    path = tmp_path / folder.DEAD_LETTERS
+    path.parent.mkdir()
+    os.mkfifo(path)
+    with pytest.raises(OutputError, match="it is no file"):
+        writers.read_dead_letters(tmp_path)

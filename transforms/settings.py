@@ -107,17 +107,6 @@ def build(kind: Any, values: Any, prefix: str = "") -> Any:
         raise SettingsError(f"{where}{error}") from error
 
 
-def refuse_not_finite(settings: Any) -> None:
-    """Refuse a dataclass one of whose numbers is infinite or none.
-
-    Raises:
-        ValueError: One is; it is named.
-    """
-    for name, value in vars(settings).items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{name} must be a finite number, not {value}")
-
-
 def _refuse(prefix: str, key: Any, known: list[str]) -> None:
     near = get_close_matches(str(key), known, n=1)
     advice = f"did you mean {prefix}{near[0]}? " if near else ""

@@ -116,6 +116,8 @@ def table(folder: Path) -> list[Row]:
     if len(tables) != 1:
         names = ", ".join(path.name for path in tables) or "none"
         raise EventError(f"{folder} must hold one CSV with {','.join(COLUMNS)}; it holds {names}")
+    if tables[0].is_fifo():
+        raise EventError(f"{tables[0]} is a pipe, which is not waited for: write it into a file")
     try:
         rows = _rows(tables[0])
     except (UnicodeDecodeError, csv.Error) as error:

@@ -14,6 +14,7 @@ from models.simulation import background, injections, noise, waveforms
 from models.simulation.background import Background
 from models.simulation.injections import Injection
 from models.simulation.matching import Example, Interval, Stretch, find, match
+from transforms.checks import check_values
 from transforms.detect.config import DetectConfig
 from transforms.gps import from_seconds
 from transforms.whiten.config import WhitenConfig
@@ -69,6 +70,7 @@ class SimulationConfig:
     """At most so many lines are added to simulated noise."""
 
     def __post_init__(self) -> None:
+        check_values(self)
         _check_names(self)
         if not all(rate in (1024, 2048, injections.SOURCE_RATE) for rate in self.sample_rates):
             raise ValueError("sample_rates must be 1024, 2048 or 4096")

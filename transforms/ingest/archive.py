@@ -85,7 +85,14 @@ class ReadArchive(beam.PTransform):  # type: ignore[misc]
             | "Unknown checks"
             >> beam.FlatMap(unknown_checks, self.config.require).with_output_types(DeadLetter)
         )
-        letters = (*(part[DEAD_LETTERS] for part in (inspected, planned, read)), unknown)
+        missing = (
+            inspected.spans
+            | "Channels" >> beam.Map(_channel).with_output_types(tuple[str, ...])
+            | "Found channels" >> beam.CombineGlobally(_Union())
+            | "Missing channels"
+            >> beam.FlatMap(missing_channels, self.config.channels).with_output_types(DeadLetter)
+        )
+        letters = (*(part[DEAD_LETTERS] for part in (inspected, planned, read)), unknown, missing)
         return Archive(
             read.blocks,
             (planned[SEGMENTS], read[SEGMENTS]) | "Join segments" >> beam.Flatten(),
@@ -205,6 +212,21 @@ def unknown_checks(known: Sequence[str], require: Sequence[str]) -> list[DeadLet
     return [DeadLetter("ingest.require", reason, kind=LetterKind.NOTE)]
 
 
+def missing_channels(found: Sequence[str], wanted: Sequence[str]) -> list[DeadLetter]:
+    """Say which channels asked for no file gave, where the files gave others that were.
+
+    A file that holds none of them has its own dead letter.
+    """
+    missing = [name for name in wanted if name not in found]
+    if not found or not missing:
+        return []
+    reason = (
+        f"no file gave the channel {', '.join(missing)}; they gave {', '.join(found)};"
+        " check the names after --channel, or in ingest.channels"
+    )
+    return [letter_of("ingest.channels", DataError(reason, LetterKind.CHANNEL))]
+
+
 def checksum(path: str) -> str:
     """Give the SHA-256 of a small file's bytes; empty where it cannot be had."""
     try:
@@ -218,3 +240,7 @@ def checksum(path: str) -> str:
 
 def _keyed(span: Span) -> tuple[str, Span]:
     return span.channel, span
+
+
+def _channel(span: Span) -> tuple[str]:
+    return (span.channel,)

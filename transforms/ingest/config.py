@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from transforms.settings import refuse_not_finite
+from transforms.checks import check_values
 
 LONGEST_BLOCK = 16_384
 """[s]; at 16384 Hz, its samples fill 2 GB."""
@@ -32,9 +32,9 @@ class IngestConfig:
     """Live: a channel of which nothing came for so long is taken to have ended [s]."""
 
     def __post_init__(self) -> None:
+        check_values(self)
         _check_names("channels", self.channels)
         _check_names("require", self.require)
-        refuse_not_finite(self)
         if not 1 <= self.block_seconds <= LONGEST_BLOCK:
             raise ValueError(f"block_seconds must lie in 1 to {LONGEST_BLOCK}")
         if not 256 <= self.resample_rate <= HIGHEST_RATE or self.resample_rate & (

@@ -138,7 +138,10 @@ def _address(group: h5py.Group) -> int:
 
 def _is_series(item: h5py.Dataset) -> bool:
     has = item.attrs.__contains__
-    if item.ndim != 1 or item.dtype.kind not in "fiu":
+    if not item.ndim:
+        return False
+    # A mask that cannot be read is no reason to take strain for good.
+    if not masks.is_beside(item.name) and (item.ndim != 1 or item.dtype.kind not in "fiu"):
         return False
     if not any(map(has, (*_START, *_SPACING, *_RATE))):
         return False
@@ -159,18 +162,20 @@ def _stretch(path: str, channel: str, dataset: h5py.Dataset) -> Stretch:
         start = float(filename.gps_start(path))
     else:
         start = attributes.seconds(path, dataset, name, unit)
-    return Stretch(channel, index_of(path, start, rate), len(dataset), rate, dataset.name)
+    first = index_of(f"{path}: {dataset.name}", start, rate)
+    return Stretch(channel, first, len(dataset), rate, dataset.name)
 
 
 def _rate(path: str, dataset: h5py.Dataset, unit: str) -> int:
+    where = f"{path}: {dataset.name}"
     for name in _SPACING:
         if name in dataset.attrs:
-            return rate_of(path, attributes.seconds(path, dataset, name, unit))
+            return rate_of(where, attributes.seconds(path, dataset, name, unit))
     for name in _RATE:
         if name in dataset.attrs:
             rate = attributes.hertz(path, dataset, name)
-            return rate_of(path, 1 / rate if rate else 0.0)
-    return rate_of(path, 0.0)
+            return rate_of(where, 1 / rate if rate else 0.0)
+    return rate_of(where, 0.0)
 
 
 def _channel(path: str, dataset: h5py.Dataset) -> str:

@@ -59,7 +59,7 @@ def look(path: str, config: IngestConfig) -> Found:
     """
     try:
         with _guarded(path):
-            _refuse_pipe(path)
+            _refuse_streams(path)
             source = _recognised(path)
             names = source.channels(path)
         wanted = chosen(path, names, config.channels)
@@ -178,11 +178,12 @@ def read(path: str, channel: str, start_ns: int, end_ns: int, sample_rate: int) 
     return resample.resample(samples, first, rate, sample_rate, span)
 
 
-def _refuse_pipe(path: str) -> None:
-    """See that a path is no pipe: to open one waits for whoever writes into it."""
+def _refuse_streams(path: str) -> None:
+    """See that a path is no pipe, socket or terminal: to open one may wait for ever."""
     with suppress(OSError):
-        if stat.S_ISFIFO(os.stat(path).st_mode):
-            why = "is a pipe, which cannot be read twice; write it into a file"
+        mode = os.stat(path).st_mode
+        if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode):
+            why = "is a pipe or device, which cannot be read twice; write it into a file"
             raise DataError(f"{path}: {why}", LetterKind.ACCESS)
 
 
@@ -219,7 +220,7 @@ def chosen(path: str, names: Sequence[str], wanted: Sequence[str]) -> list[str]:
     """
     usable = [name for name in names if filename.is_channel(name)]
     if wanted:
-        found = [name for name in dict.fromkeys(wanted) if name in usable]
+        found = [name for name in wanted if name in usable]
         if not found:
             raise DataError(
                 f"{path}: no channel {_listed(wanted)}; it holds {_listed(names)};"

@@ -121,9 +121,10 @@ def _slow(reader: Reader, name: str, numbers: Iterable[int]) -> tuple[list[masks
             if not is_lacking(error):
                 raise
             continue
-        rate = rate_of(reader.filename, data.dt)
+        where = f"{reader.filename}: {name}"
+        rate = rate_of(where, data.dt)
         if rate <= masks.FASTEST and masks.is_mask(data.array):
-            first = index_of(reader.filename, data.start, rate)
+            first = index_of(where, data.start, rate)
             parts.append(masks.Part(values=data.array, first=first, rate=rate))
             units.append(str(data.unit))
     return parts, units

@@ -78,8 +78,9 @@ def _judged(
 ) -> masks.Judged:
     role, where, names = mask
     values = file[where]
-    rate = rate_of(path, _seconds(path, values, "Xspacing") if "Xspacing" in values.attrs else 1.0)
-    first = index_of(path, _start(path, values, file[_STRAIN]), rate)
+    spacing = _seconds(path, values, "Xspacing") if "Xspacing" in values.attrs else 1.0
+    rate = rate_of(f"{path}: {where}", spacing)
+    first = index_of(f"{path}: {where}", _start(path, values, file[_STRAIN]), rate)
     _check_length(path, values)
     bits = masks.bits_known(path, role, values.name, _bits(file, names), require)
     part = masks.Part.of(path, values, first, rate)

@@ -57,7 +57,7 @@ class Part:
         Raises:
             DataError: They are no row of integers.
         """
-        if dataset.ndim != 1 or dataset.dtype.kind not in "iufb" or len(dataset) > _MOST_VALUES:
+        if not is_mask(dataset) or len(dataset) > _MOST_VALUES:
             raise DataError(
                 f"{path}: {dataset.name} is no row of integers, or too long a one; fetch or write"
                 " it again",
@@ -186,6 +186,6 @@ def _lacking(held: Sequence[Interval], extents: Sequence[tuple[int, int]]) -> li
     return [tile for ends in extents for tile in tiled(held, *ends) if not tile.name]
 
 
-def is_mask(values: np.ndarray) -> bool:
+def is_mask(values: np.ndarray | h5py.Dataset) -> bool:
     """Tell whether values can be those of a mask: a row of real numbers."""
-    return values.ndim == 1 and values.dtype.kind in "iufb"
+    return values.ndim == 1 and values.dtype.kind in "iuf"

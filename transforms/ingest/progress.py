@@ -8,9 +8,9 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from transforms.checks import check_values
 from transforms.elements import Frame
 from transforms.gps import NANOSECONDS
-from transforms.settings import refuse_not_finite
 
 REMEMBERED_NS = 86_400 * NANOSECONDS
 """A channel that has ended is remembered for so long in data time [ns]."""
@@ -32,7 +32,7 @@ class Pace:
     """What was handed over so long ago is committed to the consumer group [s]."""
 
     def __post_init__(self) -> None:
-        refuse_not_finite(self)
+        check_values(self)
         if min(self.quiet_seconds, self.idle_seconds, self.commit_seconds) <= 0:
             raise ValueError("quiet_seconds, idle_seconds and commit_seconds must be more than 0")
 

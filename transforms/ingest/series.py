@@ -119,25 +119,42 @@ def settled(path: str, stretches: Iterable[Stretch]) -> Held:
     if not agreed:
         raise DataError(f"{path}: no finite sample of {given[0].channel}; leave the file out")
     kept: list[Stretch] = []
+    again: list[Stretch] = []
     for item in sorted(agreed, key=lambda item: (item.first, -item.length, item.key)):
         covered = kept[-1].last if kept else item.first
         if item.first >= covered:
             kept.append(item)
             continue
-        until = gps.to_ns(min(item.last, covered), item.sample_rate)
-        times = f"{gps.seconds_text(item.start_ns)} to {gps.seconds_text(until)}"
-        errors.append(
-            DataError(
-                f"{path}: {item.channel} {times} is there more than once, not read again",
-                LetterKind.COVERED,
-            )
-        )
         more = covered - item.first
+        again.append(replace(item, length=min(item.length, more)))
         if item.last > covered:
             kept.append(
                 replace(item, first=covered, length=item.length - more, skip=item.skip + more)
             )
+    errors += [
+        DataError(
+            f"{path}: {item.channel} {_times(item)} is there more than once, not read again",
+            LetterKind.COVERED,
+        )
+        for item in _runs(again)
+    ]
     return Held(stretches=tuple(kept), errors=tuple(errors))
+
+
+def _runs(stretches: Iterable[Stretch]) -> list[Stretch]:
+    """Join stretches of one rate that touch or overlap: a file may hold thousands of frames."""
+    runs: list[Stretch] = []
+    for item in sorted(stretches, key=lambda item: (item.sample_rate, item.first)):
+        before = runs[-1] if runs else None
+        if before and before.sample_rate == item.sample_rate and item.first <= before.last:
+            runs[-1] = replace(before, length=max(before.last, item.last) - before.first)
+        else:
+            runs.append(item)
+    return runs
+
+
+def _times(item: Stretch) -> str:
+    return f"{gps.seconds_text(item.start_ns)} to {gps.seconds_text(item.end_ns)}"
 
 
 def _of_one_rate(path: str, stretches: Sequence[Stretch]) -> tuple[list[Stretch], list[DataError]]:
@@ -151,19 +168,22 @@ def _of_one_rate(path: str, stretches: Sequence[Stretch]) -> tuple[list[Stretch]
     best = min(duration, key=lambda rate: (-duration[rate], first[rate], rate))
     errors = [
         DataError(
-            f"{path}: {item.channel} has {item.sample_rate} Hz from"
-            f" {gps.seconds_text(item.start_ns)} on and {best} Hz elsewhere; write that part"
-            " into a file of its own and analyse it alone",
+            f"{path}: {item.channel} has {item.sample_rate} Hz from {_times(item)}"
+            f" and {best} Hz elsewhere; write that part into a file of its own and analyse it"
+            " alone",
             LetterKind.RATE,
         )
-        for item in stretches
-        if item.sample_rate != best
+        for item in _runs(item for item in stretches if item.sample_rate != best)
     ]
     return [item for item in stretches if item.sample_rate == best], errors
 
 
-def rate_of(path: str, spacing: float) -> int:
+def rate_of(where: str, spacing: float) -> int:
     """Give the sample rate [Hz] for a spacing [s].
+
+    Args:
+        where: The file, and what in it, for people.
+        spacing: Of the samples [s].
 
     Raises:
         DataError: There is no spacing, or the rate is not an integer of 1 to 2^20 Hz.
@@ -172,15 +192,20 @@ def rate_of(path: str, spacing: float) -> int:
     rate = round(1 / spacing) if possible else 0
     if not 1 <= rate <= FASTEST or abs(rate * spacing - 1) > 1e-6:
         raise DataError(
-            f"{path}: no sample rate: a spacing of {spacing} s is no integer number of samples"
+            f"{where}: no sample rate: a spacing of {spacing} s is no integer number of samples"
             f" per second from 1 to {FASTEST}; write the file again with its sample rate",
             LetterKind.RATE,
         )
     return rate
 
 
-def index_of(path: str, start: float, rate: int) -> int:
+def index_of(where: str, start: float, rate: int) -> int:
     """Give the index on the GPS grid of a sample at GPS ``start`` [s].
+
+    Args:
+        where: The file, and what in it, for people.
+        start: Of the sample [s].
+        rate: Of samples [Hz].
 
     Raises:
         DataError: The time cannot be, or the sample lies off the grid.
@@ -188,7 +213,7 @@ def index_of(path: str, start: float, rate: int) -> int:
     start = float(start)
     if not 0 <= start <= LATEST:
         raise DataError(
-            f"{path}: its start, {start!r} s, is no GPS time of 0 to {LATEST} s;"
+            f"{where}: the start, {start!r} s, is no GPS time of 0 to {LATEST} s;"
             " write the file again with its start in seconds",
             LetterKind.METADATA,
         )
@@ -200,7 +225,7 @@ def index_of(path: str, start: float, rate: int) -> int:
     tolerance = GRID_TOLERANCE + rate * float(np.spacing(start))
     if abs(exact - index) > tolerance:
         raise DataError(
-            f"{path}: its samples do not lie on the GPS grid: {start!r} s is"
+            f"{where}: the samples do not lie on the GPS grid: {start!r} s is"
             f" {float(exact - index):+.3f} samples off at {rate} Hz; resample it to the grid",
             LetterKind.OFF_GRID,
         )

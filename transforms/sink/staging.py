@@ -139,6 +139,8 @@ def _missing(folder: Path) -> list[Path]:
 def _begun(folder: Path, output: str) -> Run:
     see_clear(folder, output)
     for left in folder.glob(f"{STAGED}*"):
+        if left.is_symlink() or not left.is_dir():
+            raise OutputError(refusal(output, f"{left.name} in it is no folder of a run"))
         _settle(folder, left)
     former = [str(path.relative_to(folder)) for path in former_results(folder)]
     origin = origin_of(folder)
@@ -167,9 +169,27 @@ def _settle(folder: Path, staged: Path) -> None:
         shutil.rmtree(staged)
 
 
+def _noted(folder: Path, staged: Path) -> dict[str, list[str]]:
+    """Read the note of moves.
+
+    Raises:
+        OutputError: It is not ours: it might remove any file.
+    """
+    try:
+        moves = json.loads((staged / _MOVES).read_text(encoding="utf-8"))
+        noted = {key: list(moves[key]) for key in ("new", "former")}
+        ours = all(is_ours(Path(name)) for names in noted.values() for name in names)
+    except (ValueError, TypeError, KeyError):
+        ours = False
+    if not ours:
+        reason = f"{staged.name} in it is damaged, or not of this software; move it away"
+        raise OutputError(refusal(str(folder), reason))
+    return noted
+
+
 def _move(folder: Path, staged: Path) -> None:
     """Do what the note of moves says, as often as it takes."""
-    moves = json.loads((staged / _MOVES).read_text(encoding="utf-8"))
+    moves = _noted(folder, staged)
     # The mark comes first: without it, no later run would take the rest for ours.
     for name in sorted(moves["new"], key=lambda name: (name != CONFIG, name)):
         target = folder / name

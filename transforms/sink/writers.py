@@ -210,9 +210,11 @@ def readable(path: Path) -> Iterator[None]:
     name = storable(str(path))
     if path.is_dir():  # Arrow takes it for a data set
         raise DamagedError(f"{name}: it is a folder; move it away")
+    if path.exists() and not path.is_file():  # a pipe is waited for
+        raise DamagedError(f"{name}: it is no file; move it away")
     try:
         yield
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, ArithmeticError) as error:
         # Arrow, HDF5 and JSON know many ways to say that a file is not what we wrote.
         if isinstance(error, OSError) and error.errno:
             raise folder.OutputError(f"{name}: {folder.said(error)}") from error
@@ -273,12 +275,22 @@ def lines_of(path: Path) -> list[str]:
     return [line for line in path.read_text(encoding="utf-8").split("\n") if line]
 
 
-def letter_from(row: Mapping[str, str]) -> DeadLetter:
-    """Return the dead letter of a published row."""
+def letter_from(row: Any) -> DeadLetter:
+    """Return the dead letter of a published row.
+
+    Raises:
+        ValueError: It is the row of none.
+        KeyError: It lacks a column.
+    """
+    if not isinstance(row, Mapping):
+        raise ValueError("a dead letter is no mapping")
+    source, reason, checksum = row["source"], row["reason"], row["checksum"]
     kind = row.get("kind", "")
+    if not all(isinstance(text, str) for text in (source, reason, checksum, kind)):
+        raise ValueError("a column of a dead letter is no text")
     # An older version wrote none, a newer one may know more.
     known = LetterKind(kind) if kind in frozenset(LetterKind) else LetterKind.OTHER
-    return DeadLetter(row["source"], row["reason"], row["checksum"], known)
+    return DeadLetter(source, reason, checksum, known)
 
 
 def read_events(output: str | Path) -> dict[str, Event]:
