@@ -9,11 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from transforms.elements import Frame
-from transforms.gps import NANOSECONDS
+from transforms.gps import NANOSECONDS, REMEMBERED_NS
 from transforms.settings import refuse_not_finite
 
-REMEMBERED_NS = 86_400 * NANOSECONDS
-"""A channel that has ended is remembered for so long in data time [ns]."""
 MOST_CHANNELS = 1024
 """Channels that are followed at once; what names them comes with the data."""
 _LONGEST_SILENCE_S = 3.0
