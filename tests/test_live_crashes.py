@@ -238,6 +238,7 @@ class Gives:
     [
         (START * S, 256, None),
         (START * S, 256.0625, LetterKind.METADATA),
+        (START * S, 0, LetterKind.METADATA),
         (START * S, 4096, LetterKind.METADATA),
         (-S, 1, LetterKind.CLOCK),
         (10**40, 1, LetterKind.CLOCK),

@@ -30,6 +30,7 @@ from transforms.ingest.decoder import Decoder
 from transforms.ingest.guarded import Guarded
 from transforms.ingest.plan import Reach
 from transforms.ingest.stitch import StitchConfig, Stitcher
+from transforms.kinds import LetterKind
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import whiten
 
@@ -281,6 +282,15 @@ def test_whatever_stitching_takes_every_stage_defines(which, rate):
         assert np.isfinite(trigger.snippet_array).all()
         assert np.isfinite(np.frombuffer(trigger.wdf_value, np.float32)).all()
         assert np.isfinite(model_input(trigger).image).all()
+
+
+def test_a_frame_without_samples_does_not_end_its_channel_s_stretch(marks):
+    """Inside, that is how the reader says that a channel has ended."""
+    empty = gwframe.write_bytes({"H1:STRAIN": np.empty(0)}, START, {"H1:STRAIN": 256.0})
+    row_ = row.encode(Frame("H1", "H1:STRAIN", 256, START * S, b""))
+    stitchers, letters = analysed([GWF, empty, row_], marks)
+    assert [letter.kind for letter in letters] == [LetterKind.METADATA] * 2
+    assert not stitchers["H1:STRAIN"].head.over
 
 
 def gwf():
