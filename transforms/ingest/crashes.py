@@ -163,8 +163,8 @@ class Marks:
             beside.write_text(json.dumps(kept))
             beside.replace(path)
         # Only now: where the list cannot be written, whoever comes next counts them.
-        for mark, place in left.items():
-            if place is not None:
+        for mark, at in left.items():
+            if at is not None:
                 mark.unlink(missing_ok=True)
         return {place: len(times) for place, times in kept.items()}
 
