@@ -165,7 +165,8 @@ class _Follow(beam.DoFn):  # type: ignore[misc]
     ) -> Iterator[TimestampedValue]:
         """Forget a channel that has ended long ago, unless it has come back since."""
         before = state.read()
-        if before is None or event_time(before.searched_ns + REMEMBERED_NS) > at:
+        # Less a millisecond: a runner may keep times in whole ones.
+        if before is None or event_time(before.searched_ns + REMEMBERED_NS - 10**6) > at:
             return
         triggers = forgotten(channel, before, self._sessions, self._config_id)
         state.clear()
