@@ -5,6 +5,7 @@ import os
 import sys
 
 from beam_pipeline.exits import DATA_PROBLEM
+from transforms import texts
 
 _GONE = (BrokenPipeError, ConnectionResetError)
 _LONGEST = 4000
@@ -52,7 +53,7 @@ def one_line(what: object) -> str:
     text = str(what)
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST - 500]} ... {text[-400:]}"
-    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+    return texts.one_line(text)
 
 
 def finished(code: int) -> int:
@@ -67,13 +68,6 @@ def finished(code: int) -> int:
         os.close(null)
         return code or DATA_PROBLEM
     return code
-
-
-def _escaped(char: str) -> str:
-    byte = ord(char) - 0xDC00
-    if 0x80 <= byte <= 0xFF:  # of a name that is not UTF-8
-        return f"\\x{byte:02x}"
-    return " " if char.isspace() else char.encode("unicode_escape").decode("ascii")
 
 
 def _remade(stream: io.TextIOBase | None, number: int, kind: type[io.FileIO]) -> io.TextIOWrapper:

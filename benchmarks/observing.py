@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from benchmarks import report
 from transforms.elements import Block, Frame, Open, Whitened
 from transforms.gps import NANOSECONDS as S
+from transforms.ingest.crashes import Marks
 from transforms.observe.record import Recorder
 
 IFO, CHANNEL, RATE = "H1", "H1:STRAIN", 4096
@@ -38,6 +40,13 @@ def calls(record: Recorder) -> Mapping[str, Callable[[], None]]:
     }
 
 
+def _mark(marks: Marks) -> None:
+    """Mark a message, as is done before it is decoded."""
+    marks.deaths("strain.H1/0/123456789")
+    marks.begin("strain.H1/0/123456789")
+    marks.end()
+
+
 def cost(call: Callable[[], None], repeats: int, times: int) -> float:
     """Give the processor time of a call [s]: the least of some repeats, of so many calls each."""
     each = []
@@ -57,10 +66,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report.add_options(parser)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        found = {
-            name: cost(call, options.repeats, options.calls)
-            for name, call in calls(Recorder(Path(folder))).items()
+        marks = Marks("observing", Path(folder, "marks"))
+        every: dict[str, Callable[[], None]] = {
+            **calls(Recorder(Path(folder))),
+            "marked": partial(_mark, marks),
         }
+        found = {name: cost(call, options.repeats, options.calls) for name, call in every.items()}
+        marks.close()
     report.print_table(["call", "[us]"], [(name, f"{1e6 * s:.1f}") for name, s in found.items()])
     figures = {"call_s": found, "repeats": options.repeats, "calls": options.calls}
     report.write_json(options.json, {**report.provenance(1), **figures})

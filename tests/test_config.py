@@ -4,7 +4,7 @@ import math
 from dataclasses import fields, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from beam_pipeline.config import ConfigError, PipelineConfig, load_config, parse_config
@@ -146,6 +146,8 @@ SECTIONS = st.fixed_dictionaries(
 )
 
 
+@example({"\x85": None})
+@example({"detect": {"a\nb": 1}})
 @given(st.one_of(SECTIONS, VALUES))
 def test_any_document_is_a_configuration_or_one_line(tree):
     try:

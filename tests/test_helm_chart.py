@@ -13,9 +13,10 @@ import pytest
 import yaml
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from beam_pipeline import arguments
 from beam_pipeline.application import PROGRAM
-from beam_pipeline.cli import _parser
 from beam_pipeline.config import PipelineConfig, load_config
+from beam_pipeline.inputs import expand
 from flink import charts, configuration, prometheus
 from flink.processes import Problem
 from flink.settings import QUICK, ClusterSettings
@@ -328,10 +329,11 @@ def test_scaling_restarts_nothing_and_science_restarts_all():
 def test_the_live_command_is_one_that_the_command_line_takes(name):
     pod = pod_specs(example(name))["Deployment", "gw-wavefier-jobmanager"]
     job = pod["initContainers"][1]
-    options, rest = _parser().parse_known_args([*job["command"][1:], *job["args"]])
+    options = arguments.read([*job["command"][1:], *job["args"]])
     assert options.command == "live"
     assert options.application.parent.as_posix() == "/job"
-    assert {one.partition("=")[0] for one in rest} == {"--parallelism", "--checkpointing_interval"}
+    beam = {one.partition("=")[0] for one in options.beam}
+    assert beam == {"--parallelism", "--checkpointing_interval"}
     flink = pod["containers"][0]
     assert flink["args"][:2] == ["--job-classname", PROGRAM]
     (mount,) = (one for one in flink["volumeMounts"] if one["name"] == "job")
@@ -345,17 +347,17 @@ def test_the_archives_command_is_one_that_the_command_line_takes(tmp_path):
     container = job["spec"]["template"]["spec"]["containers"][0]
     listed = tmp_path / "files.txt"
     listed.write_text(parts["ConfigMap", "gw-wavefier-science"]["data"]["files.txt"])
-    arguments = [
+    words = [
         f"@{listed}" if one.startswith("@") else one
         for one in (*container["command"][1:], *container["args"])
     ]
-    options, rest = _parser().parse_known_args(arguments)
-    assert options.files == [
+    options = arguments.read(words)
+    assert expand(options.files) == [
         "/data/H-H1_GWOSC_O4a_4KHZ_R1-1368195072-4096.hdf5",
         "/data/L-L1_GWOSC_O4a_4KHZ_R1-1368195072-4096.hdf5",
     ]
     assert (options.start, options.end) == ("1368195072", "1368198672")
-    assert rest == ["--direct_running_mode=multi_processing", "--direct_num_workers=4"]
+    assert options.beam == ["--direct_running_mode=multi_processing", "--direct_num_workers=4"]
 
 
 @pytest.mark.parametrize("time", ["2015-09-14 09:50:45", "Sep 14 2015, 09:50 # UTC", 'a: "b"'])
@@ -368,8 +370,8 @@ def test_text_of_the_user_stays_one_argument(time):
         f"archive.start={time}".replace(",", "\\,"),
     )
     (job,) = (part for key, part in parts.items() if key[0] == "Job")
-    arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]
-    assert f"--start={time}" in arguments
+    words = job["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert f"--start={time}" in words
 
 
 def test_other_files_are_another_job():

@@ -15,7 +15,7 @@ from transforms.ingest.archive import unknown_checks
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.encoder import encode_gwf
 from transforms.ingest.filename import detector, is_channel
-from transforms.ingest.formats import Found, examine, inspect, read, read_native
+from transforms.ingest.formats import Found, examine, inspect, read_native
 from transforms.ingest.gwf_message import decode
 from transforms.ingest.quality import settled
 from transforms.kinds import LetterKind, SegmentKind
@@ -425,13 +425,6 @@ def test_a_damaged_gzip_is_refused(tmp_path):
     for content in (whole[: len(whole) // 2], whole[:-8] + bytes(8), whole[:3], b"\x1f\x8b"):
         path.write_bytes(content)
         assert len(found(path).errors) == 1
-
-
-def test_what_no_file_is_asked_twice_for(tmp_path):
-    """A channel asked for twice is read once."""
-    path = put(tmp_path / "a.h5", "H1:X-STRAIN", 0, 8)
-    assert len(found(path, channels=("H1:X-STRAIN", "H1:X-STRAIN")).spans) == 1
-    assert read(str(path), "H1:X-STRAIN", T0 * S, (T0 + 1) * S, RATE).shape == (RATE,)
 
 
 def test_only_what_can_matter_is_looked_at(tmp_path):

@@ -104,6 +104,22 @@ def test_a_process_that_is_killed_between_messages_counts_against_nobody(reader,
     assert not list((tmp_path / "marks").rglob("*.mark"))
 
 
+@pytest.fixture(autouse=True)
+def closed(monkeypatch):
+    """Close each mark at the end: what is left open would end this process in a minute."""
+    made = []
+    begin = Marks._begin
+
+    def noted(self):
+        made.append(self)
+        begin(self)
+
+    monkeypatch.setattr(Marks, "_begin", noted)
+    yield
+    for one in made:
+        one.close()
+
+
 def test_who_lives_is_not_counted_and_another_source_does_not_look(tmp_path):
     one, other = Marks("source", tmp_path), Marks("source", tmp_path)
     one.begin("t/0/1")
@@ -212,20 +228,6 @@ def test_the_folder_is_the_users_own_or_the_one_that_is_named(tmp_path, monkeypa
     monkeypatch.setenv(crashes.FOLDER, str(tmp_path / "named"))
     Marks("source").close()
     assert (tmp_path / "named").is_dir()
-
-
-def test_a_mark_costs_little(tmp_path):
-    marks = Marks("source", tmp_path)
-    best = 1.0
-    for _ in range(20):
-        begun = time.perf_counter()
-        for _ in range(1000):
-            marks.deaths("strain.H1/0/123456789")
-            marks.begin("strain.H1/0/123456789")
-            marks.end()
-        best = min(best, (time.perf_counter() - begun) / 1000)
-    marks.close()
-    assert best < 20e-6  # 1 us where nobody else works
 
 
 class Raises:

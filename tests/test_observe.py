@@ -256,7 +256,7 @@ def test_what_a_call_costs_is_printed(tmp_path, capsys):
     path = tmp_path / "figures.json"
     assert observing.main(["--repeats", "2", "--calls", "3", "--json", str(path)]) == 0
     found = json.loads(path.read_text())["call_s"]
-    assert set(found) == {"frame", "block", "whitened", "searched", "followed"}
+    assert set(found) == {"frame", "block", "whitened", "searched", "followed", "marked"}
     assert all(seconds > 0 for seconds in found.values())
     printed = capsys.readouterr().out
     assert all(name in printed for name in found)

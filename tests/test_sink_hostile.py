@@ -21,7 +21,7 @@ from transforms.sink.checked import refused
 from transforms.sink.folder import OutputError, analysed_names, is_ours, partition, whole_file
 from transforms.sink.messages import dead_letter_message, segment_message, trigger_message
 from transforms.sink.tables import TRIGGER_COLUMNS, trigger_row
-from transforms.texts import printable
+from transforms.texts import storable
 
 MADE = writers.Provenance(config="c0ffee", version="0.1.0")
 START, END = 1126259462_000000000, 1126259470_000000000
@@ -109,11 +109,11 @@ def test_whatever_is_admitted_is_written_inside_the_folder_and_read_back(found, 
             assert all(math.isfinite(one) for one in json.loads(row["probabilities"]).values())
         assert set(writers.read_events(output)) == {each.id for each in found}
         assert {each.channel for each in writers.read_segments(output)} == {
-            printable(each.channel) for each in looked if each.start_ns < each.end_ns
+            storable(each.channel) for each in looked if each.start_ns < each.end_ns
         }
         told = {(each.source, each.reason) for each in writers.read_dead_letters(output)}
         assert told == {
-            (printable(each.source), printable(each.reason)) for each in (*letters, *refusals)
+            (storable(each.source), storable(each.reason)) for each in (*letters, *refusals)
         }
 
 
@@ -270,9 +270,9 @@ def test_no_file_is_written_outside_of_the_folder_that_it_must_not_leave(tmp_pat
 
 @given(TEXTS)
 def test_printable_texts_are_held_by_every_format(text):
-    shown = printable(text)
+    shown = storable(text)
 
-    assert printable(shown) == shown
+    assert storable(shown) == shown
     assert shown.encode("utf-8").decode("utf-8") == shown
     with h5py.File("x", "w", driver="core", backing_store=False) as file:
         file.attrs["text"] = shown
@@ -280,5 +280,5 @@ def test_printable_texts_are_held_by_every_format(text):
 
 
 def test_a_byte_that_is_not_utf8_is_seen_as_such():
-    assert printable("caf\udce9.gwf") == "caf\\xe9.gwf"
-    assert printable("\ud800 Größe ✓\n") == "\\ud800 Größe ✓\n"
+    assert storable("caf\udce9.gwf") == "caf\\xe9.gwf"
+    assert storable("\ud800 Größe ✓\n") == "\\ud800 Größe ✓\n"

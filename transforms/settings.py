@@ -15,6 +15,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import yaml
 
+from transforms.texts import one_line
+
 _LARGEST = 1 << 20
 """Largest file that is read [bytes]."""
 _MOST_NODES = 10_000
@@ -144,7 +146,7 @@ def shown(value: Any, longest: int = _LONGEST_SHOWN) -> str:
         text = value if isinstance(value, str) else repr(value)
     except ValueError:  # an integer of thousands of digits
         text = "a number of thousands of digits"
-    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+    return one_line(text if len(text) <= longest else f"{text[: longest - 3]}...")
 
 
 def _value(kind: Any, value: Any, key: str) -> Any:

@@ -17,7 +17,7 @@ from transforms.sink.folder import OutputError, partition, said
 from transforms.sink.stage import Admit
 from transforms.sink.staging import written
 from transforms.sink.writers import Provenance
-from transforms.texts import printable
+from transforms.texts import storable
 
 _TRIGGERS = Metrics.counter("sink", "triggers")
 _SEGMENTS = Metrics.counter("sink", "segments")
@@ -164,5 +164,5 @@ def _note(outcomes: list[_Outcome], folder: Path) -> list[str]:
         _, reason = _outcome(written, folder, names)
         reasons += [reason] if reason else []
     for reason in reasons:
-        _FAILURES.add(printable(reason))
+        _FAILURES.add(storable(reason))
     return names

@@ -7,7 +7,7 @@ import numpy as np
 from transforms.elements import DeadLetter, Segment, Trigger
 from transforms.kinds import LetterKind
 from transforms.sink.tables import segment_row, trigger_row
-from transforms.texts import printable
+from transforms.texts import storable
 
 _IFO = re.compile(r"[A-Z][0-9]")
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
@@ -22,13 +22,13 @@ def refused(element: Trigger | Segment) -> DeadLetter | None:
     """
     name = element.id if isinstance(element, Trigger) else element.channel
     if not _IFO.fullmatch(element.ifo):
-        reason = f"its detector is {printable(element.ifo)!r}, not as H1: {_REPORT}"
-        return DeadLetter(printable(name), reason, kind=LetterKind.CHANNEL)
+        reason = f"its detector is {storable(element.ifo)!r}, not as H1: {_REPORT}"
+        return DeadLetter(storable(name), reason, kind=LetterKind.CHANNEL)
     try:
         _see(element)
     except (ValueError, OverflowError) as error:
-        reason = f"its row cannot be made ({printable(str(error))}): {_REPORT}"
-        return DeadLetter(printable(name), reason, kind=LetterKind.UNPUBLISHABLE)
+        reason = f"its row cannot be made ({storable(str(error))}): {_REPORT}"
+        return DeadLetter(storable(name), reason, kind=LetterKind.UNPUBLISHABLE)
     return None
 
 
@@ -39,6 +39,9 @@ def _see(element: Trigger | Segment) -> None:
         ValueError: It cannot.
         OverflowError: A time is beyond all numbers.
     """
+    began_ns = element.start_ns if isinstance(element, Segment) else element.time_ns
+    if began_ns < 0:
+        raise ValueError("its time lies before GPS time begins")
     if isinstance(element, Segment):
         segment_row(element)
         return

@@ -21,7 +21,7 @@ from transforms.sink import parquet
 from transforms.sink.lock import BusyError, locked
 from transforms.sink.tables import trigger_table
 from transforms.sink.utc import utc_day
-from transforms.texts import printable
+from transforms.texts import storable
 
 CONFIG = "config.yaml"
 EVENTS = "events.h5"
@@ -271,7 +271,7 @@ def write_origin(
 
 def refusal(output: str, reason: str) -> str:
     """Return the line that says why a folder cannot be used."""
-    return f"cannot write to {printable(output)}: {reason}; choose another --output"
+    return f"cannot write to {storable(output)}: {reason}; choose another --output"
 
 
 def _probe(folder: Path) -> float:

@@ -22,7 +22,7 @@ from transforms.sink.tables import (
     trigger_row,
 )
 from transforms.sink.utc import from_unix
-from transforms.texts import printable
+from transforms.texts import storable
 
 TRIGGERS, SEGMENTS, DEAD_LETTERS = "triggers", "segments", "dead_letters"
 """What is published, by the name under which the graph hands it over."""
@@ -93,7 +93,7 @@ def dead_letter_message(letter: DeadLetter) -> Message:
 
 def _message(key: str, value: Mapping[str, Any]) -> Message:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Message(printable(key).encode(), text.encode())
+    return Message(storable(key).encode(), text.encode())
 
 
 def message_schema(kind: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from transforms.sink.writers import (
     segments_of,
     write_event,
 )
-from transforms.texts import printable
+from transforms.texts import storable
 
 MINUTE = 60
 """[s], on the grid of GPS time."""
@@ -183,7 +183,7 @@ def add_events(
     """
     new = {each.id: each for each in unique(triggers) if each.snippet}
     there = _strain(path)
-    known = there | {each.id: (printable(each.channel), each.snr) for each in new.values()}
+    known = there | {each.id: (storable(each.channel), each.snr) for each in new.values()}
     ranked: dict[str, list[str]] = {}
     for name in sorted(known, key=lambda name: (-known[name][1], name)):
         ranked.setdefault(known[name][0], []).append(name)

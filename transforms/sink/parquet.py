@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transforms.texts import printable
+from transforms.texts import storable
 
 
 def write(table: pa.Table, path: Path) -> None:
@@ -32,7 +32,7 @@ def read_schema(path: Path) -> pa.Schema:
 @contextmanager
 def _taken(path: Path, mode: str) -> Iterator[Any]:
     """Give what Arrow takes for a file."""
-    if printable(str(path)) == str(path):
+    if storable(str(path)) == str(path):
         yield path
     else:
         with path.open(mode) as stream:

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from transforms.elements import DeadLetter, Segment, Trigger
 from transforms.gps import to_seconds
-from transforms.texts import printable
+from transforms.texts import storable
 
 
 @dataclass(frozen=True)
@@ -155,8 +154,9 @@ def class_probabilities(trigger: Trigger) -> dict[str, float]:
     Raises:
         ValueError: One is not finite.
     """
-    named = {printable(name): value for name, value in trigger.probabilities}
-    return {name: _published("probabilities", value) for name, value in named.items()}
+    if not all(math.isfinite(value) for _, value in trigger.probabilities):
+        raise ValueError("probabilities are not finite, which neither JSON nor a table may hold")
+    return {storable(name): value for name, value in trigger.probabilities}
 
 
 def _published(name: str, value: Any) -> Any:
@@ -166,12 +166,12 @@ def _published(name: str, value: Any) -> Any:
         ValueError: No table can hold it, and JSON neither.
     """
     if isinstance(value, str):
-        return printable(value)
+        return storable(value)
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{name} is {value}, which neither JSON nor a table may hold")
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ValueError(f"{name} is {value}, beyond what JSON's readers and tables hold")
-    if isinstance(value, list) and not np.isfinite(value).all():
+    if isinstance(value, list) and not all(map(math.isfinite, value)):
         raise ValueError(f"{name} is not finite, which neither JSON nor a table may hold")
     return value
 
@@ -228,7 +228,7 @@ def segment_row(segment: Segment) -> dict[str, Any]:
 
 def letter_row(letter: DeadLetter) -> dict[str, str]:
     """Return what is published of one dead letter."""
-    return {name: printable(str(value)) for name, value in vars(letter).items()}
+    return {name: storable(str(value)) for name, value in vars(letter).items()}
 
 
 def segment_table(segments: Iterable[Segment], metadata: Mapping[str, str]) -> pa.Table:

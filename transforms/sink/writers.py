@@ -19,7 +19,7 @@ from transforms.sink import folder, parquet
 from transforms.sink.segments import coalesce, segwizard
 from transforms.sink.tables import letter_row, segment_table, trigger_row, trigger_table
 from transforms.sink.utc import gps_now
-from transforms.texts import printable
+from transforms.texts import storable
 
 
 class DamagedError(folder.OutputError):
@@ -207,7 +207,7 @@ def readable(path: Path) -> Iterator[None]:
         DamagedError: It is not what this software writes.
         OutputError: The storage does not give it.
     """
-    name = printable(str(path))
+    name = storable(str(path))
     if path.is_dir():  # Arrow takes it for a data set
         raise DamagedError(f"{name}: it is a folder; move it away")
     try:
@@ -324,6 +324,6 @@ def read_provenance(output: str | Path) -> Provenance:
 def _existing(output: str | Path, name: str) -> Path:
     path = Path(output) / name
     if not path.exists():
-        where = printable(str(output))
+        where = storable(str(output))
         raise folder.OutputError(f"no results in {where}: {name} is missing; run wavefier first")
     return path
