@@ -98,8 +98,7 @@ class Head:
         """Return the head as JSON, without the frames that wait."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         values |= {
-            name: [(item.start_ns, item.end_ns, item.name) for item in values[name]]
-            for name in _INTERVALS
+            name: [tuple(vars(item).values()) for item in values[name]] for name in _INTERVALS
         }
         return json.dumps({**values, "waiting": ()}, separators=(",", ":")).encode()
 
