@@ -157,13 +157,46 @@ def test_deaths_are_counted_once_forgotten_after_a_day_and_bounded(tmp_path, mon
     assert len(json.loads(listed.read_text())) == 64
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", '{"t/0/1": 3}', '{"t/0/1": ["x"]}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[1]",
+        '{"t/0/1": 3}',
+        '{"t/0/1": ["x"]}',
+        '{"t/0/1": [1e999, NaN, 9e99]}',
+        "[" * 100_000,
+        f'{{"t/0/1": [1{"0" * 400}]}}',
+    ],
+)
 def test_a_list_of_deaths_that_cannot_be_read_is_begun_anew(tmp_path, text):
     marks = Marks("source", tmp_path)
     (marks._folder / "deaths.json").write_text(text)
     died(tmp_path, "t/0/1")
     marks.look()
     assert marks.deaths("t/0/1") == 1
+
+
+@pytest.mark.parametrize("odd", ["folder", "pipe", "link", "list"])
+def test_what_else_lies_in_the_folder_hides_no_death(tmp_path, odd):
+    """A list that cannot be written is one that somebody else writes later."""
+    marks = Marks("source", tmp_path)
+    place = marks._folder / ("deaths.json" if odd == "list" else "1-0.mark")
+    if odd == "pipe":
+        os.mkfifo(place)
+    elif odd == "link":
+        place.symlink_to(tmp_path / "nowhere")
+    else:
+        place.mkdir()
+    died(tmp_path, "t/0/1")
+    marks.look()
+    if odd == "list":
+        assert marks.deaths("t/0/1") == 0
+        place.rmdir()
+        marks.look()
+    assert marks.deaths("t/0/1") == 1
+    assert Marks("source", tmp_path).deaths("t/0/1") == 1
 
 
 @pytest.mark.parametrize("wrong", ["file", "open to all", "a link"])
@@ -240,6 +273,7 @@ class Gives:
     [
         (START * S, 256, None),
         (START * S, 256.0625, LetterKind.METADATA),
+        (START * S, 0, LetterKind.METADATA),
         (START * S, 4096, LetterKind.METADATA),
         (-S, 1, LetterKind.CLOCK),
         (10**40, 1, LetterKind.CLOCK),

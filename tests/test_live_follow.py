@@ -4,15 +4,18 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from apache_beam.utils.timestamp import Duration
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from transforms.coders import OpenCoder, event_time
 from transforms.detect.cluster import cluster
 from transforms.detect.config import DetectConfig
 from transforms.detect.follow import follow
 from transforms.detect.sessions import Sessions
+from transforms.detect.stage import _Follow
 from transforms.elements import Candidate, Searched
-from transforms.gps import NANOSECONDS
+from transforms.gps import NANOSECONDS, REMEMBERED_NS
 
 SESSIONS = Sessions.of(DetectConfig())
 BIN = SESSIONS.bin_ns
@@ -133,3 +136,62 @@ def test_at_the_start_of_data_nothing_is_left_out(number):
     begins = second(number, early, known=number * NANOSECONDS + 125_000_000)
     _, out = follow(None, begins, SESSIONS, "c")
     assert [t.time_ns for t in out] == [early.bin_ns]
+
+
+class Cell:
+    """A channel's state and timer."""
+
+    def __init__(self):
+        self.value = self.at = None
+
+    def read(self):
+        return self.value
+
+    def write(self, value):
+        self.value = OpenCoder().decode(OpenCoder().encode(value))
+
+    def clear(self):
+        self.value = None
+
+    def set(self, at):
+        self.at = at
+
+
+def ended(number):
+    """Say that a channel's frames have ended at a second."""
+    now = number * NANOSECONDS
+    return replace(second(number), end_ns=now, known_ns=now, gap=True)
+
+
+def test_nothing_is_kept_of_a_channel_that_ended_a_day_ago():
+    made, cell = _Follow(DetectConfig(), "c"), Cell()
+    last = candidate(at(9, 0.95))
+    first = second(8, known=8 * NANOSECONDS)
+    for searched in (first, second(9, last)):
+        told = [t.value for t in made.process(("H1:X", searched), cell, cell)]
+    assert [t.status for t in told] == ["preliminary"]
+    assert cell.at is None
+    assert not list(made.process(("H1:X", ended(10)), cell, cell))
+    assert cell.at == event_time(10 * NANOSECONDS + REMEMBERED_NS)
+    assert cell.value.candidates == (last,)
+    early = cell.at - 2
+    assert not list(made.forget("H1:X", cell, early))
+    # Runners in Java keep milliseconds.
+    (final,) = [t.value for t in made.forget("H1:X", cell, cell.at - Duration(micros=999))]
+    assert final == replace(told[0], status="final", arrived_ns=0)
+    assert cell.value is None
+    assert not list(made.forget("H1:X", cell, cell.at))
+
+
+def test_a_channel_that_has_come_back_within_a_day_is_followed_on():
+    made, cell = _Follow(DetectConfig(), "c"), Cell()
+    early, late = candidate(at(9, 0.98)), candidate(at(10, 0.01))
+    begun = second(9, early, known=9 * NANOSECONDS)
+    told = [
+        t.value
+        for searched in (begun, ended(10), second(10, late))
+        for t in made.process(("H1:X", searched), cell, cell)
+    ]
+    assert {t.id for t in told} == {told[0].id}  # one trigger of both
+    assert not list(made.forget("H1:X", cell, cell.at))
+    assert cell.value.candidates == (early, late)

@@ -15,9 +15,13 @@ from hypothesis import strategies as st
 
 from beam_pipeline.config import PipelineConfig
 from beam_pipeline.graph import margin_ns
+from beam_pipeline.live import stitching
 from transforms import gps
+from transforms.classify.features import model_input
 from transforms.detect.bank import bank_for
+from transforms.detect.cluster import cluster
 from transforms.detect.search import search
+from transforms.detect.sessions import Sessions
 from transforms.elements import Block, DeadLetter, Frame, Interval, Segment
 from transforms.ingest import gwf_structure, lldd, row
 from transforms.ingest.config import IngestConfig
@@ -26,6 +30,8 @@ from transforms.ingest.decoder import Decoder
 from transforms.ingest.guarded import Guarded
 from transforms.ingest.plan import Reach
 from transforms.ingest.stitch import StitchConfig, Stitcher
+from transforms.kinds import LetterKind
+from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import whiten
 
 S = gps.NANOSECONDS
@@ -226,6 +232,65 @@ def test_strain_of_any_size_is_searched(scale):
     assert np.isfinite(white.samples).all()
     assert bool(found) == (scale > 1e-150)
     assert all(np.isfinite([one.snr, one.rank, one.amplitude]).all() for one in found)
+
+
+ANY = np.random.default_rng(2).standard_normal(44 * 1024)
+ODD = {
+    "one sample in noise": lambda x, at: np.where(at == 20.5, 1.0, 1e-21 * x),
+    "the largest sample in noise": lambda x, at: np.where(at == 20.5, 1e30, 1e-21 * x),
+    "the largest sample in the smallest noise": lambda x, at: np.where(
+        at == 20.5, 1e30, 5e-322 * x
+    ),
+    "one at the start": lambda x, at: np.where(at == 0.5, 1e30, 5e-322 * x),
+    "one each 7 s": lambda x, at: np.where(at % 7 == 0.25, 1e30, 1e-21 * x),
+    "the largest that alternate": lambda x, at: 1e30 * (-1.0) ** np.arange(len(x)),
+    "a step of noise": lambda x, at: np.where(at > 22, 1.0, 1e-9) * x,
+    "noise in 4 of 8 s": lambda x, at: np.where(at % 8 < 4, x, 1e-300 * np.sign(x)),
+    "noise that grows": lambda x, at: np.exp(np.minimum(3 * at, 60)) * x,
+    "from the least to the most": lambda x, at: 10 ** np.minimum(-300 + 7.5 * at, 29) * x,
+    "far from 0": lambda x, at: 1e10 + 1e-3 * x,
+    "a ramp": lambda x, at: 1e28 * at,
+    "a line": lambda x, at: 1e20 * np.sin(2 * np.pi * 60 * at),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rate", [64, 1024])
+@pytest.mark.parametrize("which", ODD)
+def test_whatever_stitching_takes_every_stage_defines(which, rate):
+    science = PipelineConfig(whiten=WhitenConfig(psd_seconds=16, update_seconds=16))
+    x, at = ANY[: 44 * rate], np.arange(44 * rate) / rate
+    samples = ODD[which](x, at)
+    stitcher, bank = Stitcher(stitching(science)), bank_for(rate, science.detect, 16.0)
+    ends = Frame("H1", "H1:X", rate, 0, b"")
+    parts = [
+        Frame("H1", "H1:X", rate, (START + second) * S, part.tobytes())
+        for second, part in enumerate(samples.reshape(-1, rate))
+    ]
+    blocks = [g for f in (*parts, ends) for g in stitcher.feed(f) if isinstance(g, Block)]
+    assert blocks
+    found = []
+    for block in blocks:
+        white = whiten(block, science.whiten, margin_ns(science))
+        for values in (white.samples, white.asd_array, white.response_array):
+            assert np.isfinite(values).all()
+        found += search(white, science.detect, bank)
+    for session in Sessions.of(science.detect).group(found):
+        trigger = cluster(session.candidates, science.id)
+        numbers = [v for k, v in vars(trigger).items() if isinstance(v, float) and k != "score"]
+        assert np.isfinite(numbers).all()
+        assert np.isfinite(trigger.snippet_array).all()
+        assert np.isfinite(np.frombuffer(trigger.wdf_value, np.float32)).all()
+        assert np.isfinite(model_input(trigger).image).all()
+
+
+def test_a_frame_without_samples_does_not_end_its_channel_s_stretch(marks):
+    """Inside, that is how the reader says that a channel has ended."""
+    empty = gwframe.write_bytes({"H1:STRAIN": np.empty(0)}, START, {"H1:STRAIN": 256.0})
+    row_ = row.encode(Frame("H1", "H1:STRAIN", 256, START * S, b""))
+    stitchers, letters = analysed([GWF, empty, row_], marks)
+    assert [letter.kind for letter in letters] == [LetterKind.METADATA] * 2
+    assert not stitchers["H1:STRAIN"].head.over
 
 
 def gwf():

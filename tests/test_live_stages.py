@@ -12,12 +12,14 @@ from apache_beam.testing.util import assert_that
 
 from beam_pipeline import cli
 from beam_pipeline.config import PipelineConfig
+from beam_pipeline.graph import whitening
 from beam_pipeline.live import AnalyseLive, stitching
 from beam_pipeline.options import IN_PROCESS
 from transforms.detect.bank import bank_for
 from transforms.detect.cluster import cluster
 from transforms.detect.search import search
 from transforms.detect.sessions import Sessions
+from transforms.detect.stage import Follow
 from transforms.elements import Block, Frame, Trigger
 from transforms.gps import GPS_EPOCH_UNIX, NANOSECONDS
 from transforms.ingest import live
@@ -275,6 +277,42 @@ def test_a_channel_that_ended_a_day_ago_is_forgotten_and_not_before(strain):
         keyed = given | beam.Map(lambda e: e).with_output_types(tuple[str, Frame])
         stitched = keyed | StitchFrames(stitching(SCIENCE))
         assert_that(stitched.segments, check)
+
+
+def test_what_a_channel_left_open_at_its_end_is_final_a_day_later_and_kept_no_longer(strain):
+    """Until then it may come back as it stopped, and what is open may go on."""
+    channel = CHANNELS[0]
+    samples = strain[channel][: 40 * RATE].copy()
+    samples[-RATE // 4] += 2e-21
+    sent = frames({channel: samples}, channel)
+    expected = wanted({channel: samples})
+    open_ones = {n for n, t in expected.items() if t.end_ns > (START + 38) * NANOSECONDS}
+    assert open_ones
+    seconds = START + 40 + GPS_EPOCH_UNIX
+    stream = test_stream.TestStream().advance_watermark_to(START + GPS_EPOCH_UNIX)
+    stream = stream.add_elements([(channel, f) for f in [*sent, replace(sent[-1], data=b"")]])
+    for hours in (23, 25):
+        stream = stream.advance_watermark_to(seconds + 3600 * hours)
+    stream = stream.advance_watermark_to_infinity()
+
+    def check(told):
+        finals = [t.id for t in told if t.status == "final"]
+        assert sorted(finals) == sorted(expected)
+        last = {t.id: t.status for t in told}
+        assert set(last.values()) <= {"final", "withdrawn"}
+        # By a day without the channel, and by nothing else.
+        late = {t.id for t in told if t.status == "final" and not t.arrived_ns}
+        assert late == open_ones
+
+    options = PipelineOptions(["--streaming", "--allow_unsafe_triggers"])
+    with beam.Pipeline(runner="BundleBasedDirectRunner", options=options) as pipeline:
+        given = pipeline | stream
+        keyed = given | beam.Map(lambda e: e).with_output_types(tuple[str, Frame])
+        stitched = keyed | StitchFrames(stitching(SCIENCE))
+        white = stitched.blocks | whitening(SCIENCE)
+        low = SCIENCE.whiten.low_frequency
+        triggers = white.whitened | Follow(SCIENCE.detect, low, SCIENCE.id)
+        assert_that(triggers, check)
 
 
 def test_a_longer_past_than_the_bags_hold_is_refused():

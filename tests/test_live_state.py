@@ -8,11 +8,12 @@ import pytest
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.window import TimestampedValue
 
+from transforms import gps
 from transforms.coders import FrameCoder, event_time
 from transforms.elements import Block, DeadLetter, Frame, Interval, Segment
 from transforms.gps import NANOSECONDS as S
 from transforms.gps import to_ns
-from transforms.ingest import live, progress, stitch
+from transforms.ingest import live, stitch
 from transforms.ingest.plan import Reach
 from transforms.ingest.stitch import StitchConfig
 from transforms.kinds import LetterKind
@@ -284,7 +285,7 @@ def test_of_a_channel_that_has_ended_a_small_head_is_left_for_a_day(keyed):
     kept.feed(quiet())
     assert kept.nbytes < 1000
     assert live._PROCESS._held[kept.name].stitcher.past._array.nbytes == 0
-    assert kept.timer.at == event_time(frames[-6].gps_end_ns + progress.REMEMBERED_NS)
+    assert kept.timer.at == event_time(frames[-6].gps_end_ns + gps.REMEMBERED_NS)
     # It is still told what was there from what was never there.
     assert kept.feed(frames[-6]) == []
     (late,) = kept.feed(frames[-93])

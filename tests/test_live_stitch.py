@@ -148,6 +148,19 @@ def test_gaps_are_the_archive_s(strain, tmp_path):
     assert any("too short" in reason for reason in reasons)
 
 
+@pytest.mark.parametrize("length", [RATE // 16, RATE // 4, RATE - 7, 3 * RATE + RATE // 2])
+def test_a_stretch_that_begins_within_a_second_has_the_archive_s_first_spectrum(
+    strain, tmp_path, length
+):
+    """Its first block holds all that the spectrum is made of, however short the frames are."""
+    broken = strain.copy()
+    broken[int(20.15 * RATE)] = np.nan
+    live, segments = outcome(
+        stitch([*frames(broken, [*range(0, len(broken), length), len(broken)]), QUIET])
+    )
+    assert (live, segments) == outcome(archive(broken, tmp_path))
+
+
 def test_flags_and_gaps_of_the_sender_are_kept(strain):
     sent = frames(strain)
     bad = Interval(sent[50].gps_start_ns, sent[51].gps_start_ns, "state vector")

@@ -81,7 +81,10 @@ class Frame:
 
 @dataclass(frozen=True)
 class Block:
-    """Strain of one channel, contiguous and finite; live, an empty one is a gap."""
+    """Strain of one channel, contiguous and finite.
+
+    Live, one without strain is a gap; where it answers for no time, the channel has ended.
+    """
 
     ifo: str
     channel: str
@@ -194,7 +197,7 @@ class Searched:
     arrived_ns: int
     candidates: tuple[Candidate, ...] = ()
     gap: bool = False
-    """Nothing of it is analysed."""
+    """Nothing of it is analysed; where it has no length, the channel has ended."""
 
 
 @dataclass(frozen=True)

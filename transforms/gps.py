@@ -10,6 +10,8 @@ import re
 NANOSECONDS = 1_000_000_000
 LATEST_NS = 10**10 * NANOSECONDS
 """Times after this one are no times of data (the year 2296)."""
+REMEMBERED_NS = 86_400 * NANOSECONDS
+"""A live channel that has ended is remembered for so long in data time [ns]."""
 GPS_EPOCH_UNIX = 315_964_800
 """Unix time of GPS zero [s] (1980-01-06T00:00:00 UTC)."""
 

@@ -23,6 +23,7 @@ from transforms.elements import (
     Searched,
     Trigger,
 )
+from transforms.gps import REMEMBERED_NS
 
 
 def follow(
@@ -68,6 +69,13 @@ def follow(
         published=tuple(known),
         cut_ns=cut_ns,
     ), out
+
+
+def forgotten(channel: str, before: Open, sessions: Sessions, config_id: str) -> list[Trigger]:
+    """Return what is still to be said of a channel that is followed no more: all is final."""
+    low = before.searched_ns
+    gap = Searched(channel, low, low + REMEMBERED_NS, low, 0, (), True)
+    return follow(before, gap, sessions, config_id)[1]
 
 
 def _known(chains: list[Chain], before: Open, sessions: Sessions) -> Iterator[Session]:

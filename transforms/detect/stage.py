@@ -7,17 +7,19 @@ from typing import Any, Literal, TypeAlias
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
-from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.transforms.window import TimestampedValue
 
-from transforms.coders import CandidateCoder, OpenCoder, timed
+from transforms.coders import CandidateCoder, OpenCoder, event_time, timed
 from transforms.detect.bank import bank_for
 from transforms.detect.cluster import cluster
 from transforms.detect.config import DetectConfig
-from transforms.detect.follow import follow
+from transforms.detect.follow import follow, forgotten
 from transforms.detect.search import search
 from transforms.detect.sessions import Session, Sessions
-from transforms.elements import Candidate, Searched, Trigger, Whitened
+from transforms.elements import Candidate, Open, Searched, Trigger, Whitened
+from transforms.gps import REMEMBERED_NS
 from transforms.observe.record import Spent, recorder
 
 EDGES = "edges"
@@ -123,6 +125,9 @@ class _SearchNext(beam.DoFn):  # type: ignore[misc]
         )
 
 
+_FORGET = TimerSpec("forget", TimeDomain.WATERMARK)
+
+
 @beam.typehints.with_output_types(Trigger)
 class _Follow(beam.DoFn):  # type: ignore[misc]
     OPEN = ReadModifyWriteStateSpec("open", OpenCoder())
@@ -132,7 +137,10 @@ class _Follow(beam.DoFn):  # type: ignore[misc]
         self._config_id = config_id
 
     def process(
-        self, element: tuple[str, Searched], state: Any = beam.DoFn.StateParam(OPEN)
+        self,
+        element: tuple[str, Searched],
+        state: Any = beam.DoFn.StateParam(OPEN),
+        forget: Any = beam.DoFn.TimerParam(_FORGET),
     ) -> Iterator[TimestampedValue]:
         """Take what was found in one block."""
         channel, searched = element
@@ -140,9 +148,30 @@ class _Follow(beam.DoFn):  # type: ignore[misc]
         now, triggers = follow(before, searched, self._sessions, self._config_id)
         if now is not None:
             state.write(now)
+            if searched.start_ns == searched.end_ns:  # it has ended
+                forget.set(event_time(now.searched_ns + REMEMBERED_NS))
             if (record := recorder()) is not None:
                 cut = now.cut_ns > (before.cut_ns if before else 0)
                 record.followed(channel, now, cut=cut)
+        for trigger in triggers:
+            yield timed(trigger, trigger.time_ns)
+
+    @on_timer(_FORGET)  # type: ignore[untyped-decorator]
+    def forget(
+        self,
+        channel: str = beam.DoFn.KeyParam,
+        state: Any = beam.DoFn.StateParam(OPEN),
+        at: Any = beam.DoFn.TimestampParam,
+    ) -> Iterator[TimestampedValue]:
+        """Forget a channel that has ended long ago, unless it has come back since."""
+        before = state.read()
+        # Less a millisecond: a runner may keep times in whole ones.
+        if before is None or event_time(before.searched_ns + REMEMBERED_NS - 10**6) > at:
+            return
+        triggers = forgotten(channel, before, self._sessions, self._config_id)
+        state.clear()
+        if (record := recorder()) is not None:
+            record.followed(channel, Open(before.since_ns, before.searched_ns), cut=False)
         for trigger in triggers:
             yield timed(trigger, trigger.time_ns)
 

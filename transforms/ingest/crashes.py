@@ -146,13 +146,14 @@ class Marks:
         """Move the marks of the dead into the list of deaths, and return it."""
         now, path = time.time(), self._folder / "deaths.json"
         known = _listed(path)
-        dead = [place for mark in sorted(self._folder.glob("*.mark")) for place in _left(mark)]
+        left = {mark: _left(mark) for mark in sorted(self._folder.glob("*.mark"))}
+        dead = [place for place in left.values() if place]
         for place in dead:
             known[place] = [*known.get(place, []), now]
         recent = {
             place: times
             for place, all_times in known.items()
-            if (times := [at for at in all_times if now - at < _REMEMBERED_S])
+            if (times := [at for at in all_times if abs(now - at) < _REMEMBERED_S])
         }
         last = sorted(recent, key=lambda place: recent[place][-1])[-_MOST_PLACES:]
         kept = {place: recent[place][-MOST_DEATHS:] for place in last}
@@ -161,6 +162,10 @@ class Marks:
             beside = path.with_suffix(".new")
             beside.write_text(json.dumps(kept))
             beside.replace(path)
+        # Only now: where the list cannot be written, whoever comes next counts them.
+        for mark, at in left.items():
+            if at is not None:
+                mark.unlink(missing_ok=True)
         return {place: len(times) for place, times in kept.items()}
 
 
@@ -169,23 +174,22 @@ def _listed(path: Path) -> dict[str, list[float]]:
     try:
         found = json.loads(path.read_bytes())
         return {str(place): [float(at) for at in times] for place, times in found.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return {}
 
 
-def _left(mark: Path) -> list[str]:
-    """Remove the mark of a process that is dead, and return what it died of, if of a message."""
-    if mark.is_symlink():
-        return []
-    file = os.open(mark, os.O_RDONLY | os.O_CLOEXEC)
+def _left(mark: Path) -> str | None:
+    """Return the message that a dead process was at, empty if none; None of one that lives."""
+    try:
+        # What is no file waits for nobody.
+        file = os.open(mark, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return []  # it lives
-    else:
-        place = os.read(file, _SIZE).partition(b"\0")[0].decode(errors="replace")
-        mark.unlink()
-        return [place] if place else []
+        return os.read(file, _SIZE).partition(b"\0")[0].decode(errors="replace")
+    except OSError:
+        return None
     finally:
         os.close(file)
 

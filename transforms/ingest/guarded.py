@@ -76,6 +76,9 @@ def _wrong(frame: Frame, payload: bytes) -> DeadLetter | None:
         start = f"GPS {frame.gps_start_ns // NANOSECONDS}"
         text = f"{frame.channel} at {start} is not of this time: set its clock"
         return _letter(frame.source, text, payload, LetterKind.CLOCK)
+    if not frame.data:  # one without samples is ours, and ends its channel's stretch
+        text = f"{shown(frame.channel)} comes without samples; send some, or nothing"
+        return _letter(frame.source, text, payload, LetterKind.METADATA)
     length_ns = frame.gps_end_ns - frame.gps_start_ns
     if length_ns > LONGEST_FRAME_S * NANOSECONDS:
         most = f"live takes at most {LONGEST_FRAME_S} s; send shorter frames"

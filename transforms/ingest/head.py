@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 
 from transforms.elements import Frame, Interval
 from transforms.gps import to_index, to_ns
@@ -97,7 +97,9 @@ class Head:
     def to_bytes(self) -> bytes:
         """Return the head as JSON, without the frames that wait."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        values |= {name: [astuple(item) for item in values[name]] for name in _INTERVALS}
+        values |= {
+            name: [tuple(vars(item).values()) for item in values[name]] for name in _INTERVALS
+        }
         return json.dumps({**values, "waiting": ()}, separators=(",", ":")).encode()
 
     @classmethod

@@ -42,7 +42,6 @@ from transforms.coders import (
 from transforms.elements import Block, DeadLetter, Frame, Segment
 from transforms.ingest import quality
 from transforms.ingest.head import Head
-from transforms.ingest.progress import REMEMBERED_NS
 from transforms.ingest.stitch import StitchConfig, Stitcher
 from transforms.observe.record import Spent, recorder
 
@@ -168,11 +167,14 @@ class _Stitch(beam.DoFn):  # type: ignore[misc]
         if frame.data and stitcher.head == was and not given:
             self._repeat(channel)
         if stitcher.head is not None and stitcher.head.over:
-            forget.set(event_time(stitcher.head.end_ns + REMEMBERED_NS))
+            forget.set(event_time(stitcher.head.end_ns + gps.REMEMBERED_NS))
         for each in given:
             yield self._out(each)
             if isinstance(each, Segment) and stitcher.head is not None:
-                yield timed(_nothing(each, stitcher.head), each.start_ns)
+                yield timed(_nothing(each.start_ns, each.end_ns, stitcher.head), each.start_ns)
+        if not frame.data and stitcher.head is not None:
+            end_ns = stitcher.head.end_ns
+            yield timed(_nothing(end_ns, end_ns, stitcher.head), end_ns)
 
     @on_timer(_FORGET)  # type: ignore[untyped-decorator]
     def forget(self, head: Any = beam.DoFn.StateParam(HEAD)) -> None:
@@ -199,11 +201,13 @@ class _Stitch(beam.DoFn):  # type: ignore[misc]
         return timed(given, given.analyse_start_ns)
 
 
-def _nothing(gap: Segment, head: Head) -> Block:
-    """Tell those behind that nothing of a stretch is analysed: they need not wait for it."""
-    span = gap.start_ns, gap.end_ns
-    names = gap.ifo, gap.channel, head.sample_rate
-    return Block(*names, gap.start_ns, b"", *span, *span, arrived_ns=head.arrived_ns)
+def _nothing(start_ns: int, end_ns: int, head: Head) -> Block:
+    """Tell those behind that nothing of a stretch is analysed: they need not wait for it.
+
+    A stretch of no length says that the channel has ended.
+    """
+    names, span = (head.ifo, head.channel, head.sample_rate), (start_ns, end_ns)
+    return Block(*names, start_ns, b"", *span, *span, arrived_ns=head.arrived_ns)
 
 
 @dataclass

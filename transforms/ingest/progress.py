@@ -10,10 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from transforms.checks import check_values
 from transforms.elements import Frame
-from transforms.gps import NANOSECONDS
+from transforms.gps import NANOSECONDS, REMEMBERED_NS
 
-REMEMBERED_NS = 86_400 * NANOSECONDS
-"""A channel that has ended is remembered for so long in data time [ns]."""
 MOST_CHANNELS = 1024
 """Channels that are followed at once; what names them comes with the data."""
 _LONGEST_SILENCE_S = 3.0

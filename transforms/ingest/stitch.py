@@ -265,9 +265,10 @@ class Stitcher:
     def _analyse_open(self, start_ns: int) -> Iterator[Given]:
         """Analyse the whole seconds of a stretch that goes on."""
         head = self._known
-        if head.end_ns - start_ns < self._config.reach.warm_up_ns:
-            return
         whole = head.end_ns // NANOSECONDS * NANOSECONDS
+        # Blocks end with whole seconds: what lies beyond them is no part of the first spectrum.
+        if whole - start_ns < self._config.reach.warm_up_ns:
+            return
         certain_ns = (self._certain() - self._config.certain_ns) // NANOSECONDS * NANOSECONDS
         end_ns = min(whole - NANOSECONDS, certain_ns)
         if head.done_ns < end_ns:

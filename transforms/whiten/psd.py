@@ -124,7 +124,8 @@ def _median(power: FloatArray) -> tuple[FloatArray, FloatArray]:
         ranked.sort(axis=1)
         own = middle[first : first + BAND]
         ranked[:, half - 1 + segments % 2 : half + 1].mean(axis=1, out=own)
-        total += np.sum(band * (1 / np.maximum(own, np.finfo(float).tiny)), axis=1)
+        with np.errstate(over="ignore"):  # a signal in silence is as loud as can be
+            total += np.sum(band * (1 / np.maximum(own, np.finfo(float).tiny)), axis=1)
     return middle, total / bins
 
 

@@ -27,9 +27,14 @@ AnyArray = npt.NDArray[np.floating[Any]]
 
 BATCH = 16
 """Hops filtered at once: enough to be fast, few enough to stay in cache."""
-LOUDEST = 2.0**80
+LOUDEST = 2.0**40
 """Where pre-emphasised strain is cut off, in units of its noise: far beyond any signal, and
-far enough from the largest number of single precision."""
+what a filter makes of it is far from the largest number of single precision."""
+LOUDEST_STRAIN = 2.0**80
+"""The same of strain as it comes, which is filtered in double precision: it may lie far from 0."""
+LOUDEST_WHITE = 2.0**20
+"""Where white noise is cut off, in units of its standard deviation: ten times the loudest glitch,
+and the squares of sums of its energies, which detection makes, hold in single precision."""
 
 
 def past_needed(config: WhitenConfig, margin_ns: int) -> int:
@@ -142,8 +147,9 @@ def _emphasised(block: Block, hops: tuple[int, int], made: WhiteningFilter) -> A
     first, last = (hop * rate - origin for hop in hops)
     begin = max(first - 2, 0)
     known = pre_emphasise(block.samples[begin:last])
+    # Before it is divided: noise may be as small as numbers get.
+    np.clip(known, -LOUDEST * made.level, LOUDEST * made.level, out=known)
     known /= made.level
-    np.clip(known, -LOUDEST, LOUDEST, out=known)
     out = np.zeros(last - first, made.precision)
     out[begin + 2 - first :][: len(known)] = known
     return out
@@ -160,7 +166,8 @@ def _head(filters: _Filters, end: int) -> FloatArray:
     made = filters.of_update(in_force(block.segment_start_ns, filters.config))
     taps = np.convolve(made.taps, PRE_EMPHASIS)
     reach = len(taps) - made.lookahead
-    strain = block.samples[: end - start + reach][::-1]
+    limit = LOUDEST_STRAIN * made.level
+    strain = np.clip(block.samples[: end - start + reach][::-1], -limit, limit)
     white = oaconvolve(strain / made.level, taps)[made.lookahead :][: len(strain)]
     return np.asarray(white[::-1][: end - start])
 
@@ -186,6 +193,7 @@ def whiten(block: Block, config: WhitenConfig, margin_ns: int) -> Whitened:
     segment = (block.segment_start_ns, block.segment_end_ns)
     low, high = (to_index(t, rate) for t in valid_range(segment, config))
     out, origin = _filtered(filters, hops, (low, high)), hops[0] * rate
+    np.clip(out, -LOUDEST_WHITE, LOUDEST_WHITE, out=out)
     out[: max(low - origin, 0)] = 0
     out[max(high - origin, 0) :] = 0
     asd, response, first_update = _spectra(filters, block)
