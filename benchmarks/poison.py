@@ -4,15 +4,22 @@ A broker, a cluster and a live job of the benchmark's own. Good channels are pla
 time. In the middle third, messages of each kind of ``benchmarks.loads.poison`` come on the
 same topic. The good channels' lag is told before, with and after them; the job must not have
 begun again, and each message that cannot be used must be a dead letter.
+
+With ``--crash`` one frame comes on a topic of its own instead, and whoever decodes it is killed
+meanwhile, as a fault of the native reader would: after three deaths it must be a dead letter.
 """
 
 import argparse
+import os
+import signal
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +38,14 @@ from benchmarks.rehearsals.stage import Deadline
 from benchmarks.rehearsals.watch import Published, Watch
 from flink.settings import ClusterSettings
 from transforms.broker import LOSSLESS, KafkaConfig, Topic, ensure_topics
+from transforms.ingest.crashes import FOLDER, MOST_DEATHS
 from transforms.sink.kafka import output_topics
 
 PAST_S = 90
 """Strain handed over at once, for the first spectrum [s]."""
 PARTS = ("before", "with", "after")
+DEADLY = f"{GROUP}-deadly"
+"""Topic of the frame whose readers are killed."""
 PATIENCE_S = 120.0
 """How long what is late at the end is waited for [s]."""
 
@@ -66,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (),
     )
     with tempfile.TemporaryDirectory() as folder:
-        outcome = _perform(load, Path(folder))
+        outcome = _perform(load, Path(folder), options.crash)
     found = figures(load, outcome)
     report.print_table(
         ["lag of good channels [s]", "p50", "p99", "missing"],
@@ -81,7 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     report.write_json(options.json, {**report.provenance(0), **found})
     lost = any(found["lag_s"][part]["missing"] for part in PARTS)
-    return int(bool(lost or found["restarts"] or found["letters"] < found["poison"]))
+    restarts = MOST_DEATHS if options.crash else 0
+    return int(bool(lost or found["restarts"] > restarts or found["letters"] < found["poison"]))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,15 +100,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--channels", type=int, default=4, metavar="N", help="good ones")
     parser.add_argument("--rate", type=int, default=4096, metavar="HZ")
     parser.add_argument("--seconds", type=int, default=60, metavar="N", help="of each third")
+    parser.add_argument("--crash", action="store_true", help="kill who decodes a certain frame")
     report.add_options(parser)
     return parser
 
 
-def _perform(load: Load, folder: Path) -> Outcome:
+def _perform(load: Load, folder: Path, crash: bool) -> Outcome:
     """Play, and poison; nothing is left."""
     (folder / "science.yaml").write_text(PipelineConfig().to_yaml())
+    os.environ[FOLDER] = str(folder / "marks")
     with servers(folder / "servers") as there:
-        topics = {GROUP: Topic()}
+        topics = {GROUP: Topic(), DEADLY: Topic()}
         ensure_topics(KafkaConfig(there.broker.address), {**topics, **output_topics(GROUP)})
         names = ("--publish", GROUP, "--group", GROUP)
         command = ["live", *names, *there.live_options(topics, folder)]
@@ -111,7 +124,11 @@ def _perform(load: Load, folder: Path) -> Outcome:
             past = Deadline(PATIENCE_S + START_S)
             last = PAST_S - 1
             past.until(lambda: trial.reached(load, watch, last), "the past was analysed", [live])
-            refused = _poisoned(load, there, lambda: trial.begin(player))
+            begin = partial(trial.begin, player)
+            if crash:
+                refused = _deadly(load, there, begin, folder / "marks")
+            else:
+                refused = _poisoned(load, there, begin)
             player.communicate(timeout=PATIENCE_S)
             end = Deadline(PATIENCE_S)
             last = load.past + load.seconds - 1
@@ -129,7 +146,7 @@ def _perform(load: Load, folder: Path) -> Outcome:
     )
 
 
-def _poisoned(load: Load, there: Servers, begin: Any) -> int:
+def _poisoned(load: Load, there: Servers, begin: Callable[[], None]) -> int:
     """Begin to play; in the middle third send the poison. Return what must be refused."""
     kinds = list(poison.all_kinds(FIRST_GPS + load.past))
     third = load.seconds / 3
@@ -147,6 +164,42 @@ def _poisoned(load: Load, there: Servers, begin: Any) -> int:
         raise TimeoutError("the broker does not take the poison")
     threading.Event().wait(max(0.0, begun + 2 * third - time.monotonic()))
     return sum(len(kind.messages) for kind in kinds if kind.refused)
+
+
+def _deadly(load: Load, there: Servers, begin: Callable[[], None], marks: Path) -> int:
+    """Begin to play; in the middle third kill who decodes a frame. Return what must be refused."""
+    parts = poison.large(FIRST_GPS + load.past)
+    third = load.seconds / 3
+    begin()
+    threading.Event().wait(third)
+    begun = time.monotonic()
+    producer = kafka.Producer({"bootstrap.servers": there.broker.address, **LOSSLESS})
+    for part in parts:
+        producer.produce(DEADLY, part)
+        producer.poll(0)
+    # The topic is new: its last message has this offset, and makes the frame whole.
+    place = f"{DEADLY}/0/{len(parts) - 1}"
+    killed: set[int] = set()
+    while len(killed) < MOST_DEATHS and time.monotonic() - begun < third:
+        producer.poll(0.0005)
+        for reader in _readers(marks, place) - killed:
+            with suppress(ProcessLookupError):
+                os.kill(reader, signal.SIGKILL)
+            killed.add(reader)
+    threading.Event().wait(max(0.0, begun + third - time.monotonic()))
+    if len(killed) < MOST_DEATHS:
+        raise TimeoutError(f"{place} was decoded {len(killed)} times only")
+    return 1
+
+
+def _readers(marks: Path, place: str) -> set[int]:
+    """Return the processes whose marks say that they decode a message, or died of it."""
+    found = set()
+    for mark in marks.glob("*/*.mark"):
+        with suppress(OSError):  # another process may just have counted it
+            if mark.read_bytes().partition(b"\0")[0].decode() == place:
+                found.add(int(mark.name.partition("-")[0]))
+    return found
 
 
 def figures(load: Load, outcome: Outcome) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def all_kinds(since: int) -> Iterator[Poison]:
     yield _kind("a row with a wrong bit", [_flipped(whole)] * EACH)
     yield _kind("half a GWF frame", [gwf[: len(gwf) // 2]] * EACH)
     yield _kind("a damaged GWF frame whose checksum fits", _damaged(gwf))
-    yield _kind("GWF frames of the year 2300", [_gwf(10_000_000_000)] * EACH)
+    yield _kind("GWF frames of tomorrow", [_gwf(4_000_000_000)] * EACH)
     yield _kind("a detector that is a path", [_named("../../evil", since)] * EACH)
     yield _kind("a channel with markup", [_named("H1:<img src=x>", since)] * EACH)
     yield _kind("a rate of three", [row.encode(frame(_CHANNEL, since, rate=3))] * EACH)
@@ -53,6 +53,15 @@ def all_kinds(since: int) -> Iterator[Poison]:
         slow = [row.encode(frame(f"H1:SLOW-{rate}", since + n, rate=rate)) for n in range(90)]
         yield _kind(f"a channel of {rate} Hz", slow, False)
     yield _kind("a channel that changes its rate", list(_changing(since)), False)
+
+
+def large(second: int) -> list[bytes]:
+    """Return the parts of a frame that takes a while to decode."""
+    rate, seconds = 16384, 64
+    samples = np.random.default_rng(0).normal(0, 1e-21, rate * seconds)
+    start_ns = second * NANOSECONDS
+    whole = Frame("H1", "H1:DEADLY_STRAIN", rate, start_ns, samples.tobytes())
+    return lldd.split(encoder.encode_gwf([whole]), second)
 
 
 def frame(
