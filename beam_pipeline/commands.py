@@ -81,15 +81,7 @@ def configuration(options: argparse.Namespace) -> PipelineConfig:
 
 
 def output_of(given: str, config: PipelineConfig) -> str:
-    """Return a folder of results: of each science its own, where the name says so.
-
-    Raises:
-        UserError: Its name is not text, which Parquet's library demands.
-    """
-    try:
-        given.encode("utf-8")
-    except UnicodeEncodeError:
-        raise UserError(f"--output {given}: not UTF-8; choose another name") from None
+    """Return a folder of results: of each science its own, where the name says so."""
     return given.replace("{config}", config.id)
 
 

@@ -312,7 +312,8 @@ def test_files_that_cannot_be_used_are_told_and_others_played(broker, tmp_path, 
 )
 def test_mistakes_are_one_line(monkeypatch, capsys, arguments, words):
     monkeypatch.setattr(command, "PATIENCE_S", 0.5)
-    call = ["replay", GWOSC[0], "--brokers", "127.0.0.1:1", *arguments]
+    brokers = [] if "--brokers" in arguments else ["--brokers", "127.0.0.1:1"]
+    call = ["replay", GWOSC[0], *brokers, *arguments]
     assert cli.main(call) == exits.USAGE
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("wavefier: ")
