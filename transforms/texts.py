@@ -17,15 +17,22 @@ def storable(text: str) -> str:
     return _UNSTORABLE.sub(lambda found: _escaped(found[0]), text)
 
 
-def one_line(text: str) -> str:
-    """Return a text as any terminal and file can hold it; breaks of lines become spaces."""
+def printable(text: str) -> str:
+    """Return a text as any terminal and file can hold it, in one line.
+
+    What stands for a byte that is no UTF-8, and what controls a terminal, is written as
+    Python writes it.
+    """
     if text.isprintable():
         return text
-    return "".join(char if char.isprintable() else _shown(char) for char in text)
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
 
 
-def _shown(char: str) -> str:
-    return " " if char.isspace() else _escaped(char)
+def one_line(text: str) -> str:
+    """Return a printable text whose breaks of lines are spaces."""
+    if text.isprintable():
+        return text
+    return printable("".join(" " if char.isspace() else char for char in text))
 
 
 def _escaped(char: str) -> str:
@@ -33,4 +40,4 @@ def _escaped(char: str) -> str:
     # Python reads a byte that is not UTF-8 as one of these.
     if 0xDC80 <= code <= 0xDCFF:
         return f"\\x{code - 0xDC00:02x}"
-    return f"\\x{code:02x}" if code < 0x20 else char.encode("unicode_escape").decode()
+    return char.encode("unicode_escape").decode()

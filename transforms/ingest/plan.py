@@ -15,8 +15,9 @@ from transforms import gps
 from transforms.elements import BlockPlan, DeadLetter, Interval, Piece, Segment, Span
 from transforms.ingest import quality, resample
 from transforms.ingest.intervals import clipped, merged, tiled
-from transforms.ingest.series import DataError, letter_of, printable
+from transforms.ingest.series import DataError, letter_of
 from transforms.kinds import LetterKind, SegmentKind
+from transforms.texts import printable
 
 _FIRST, _LAST = -(1 << 64), 1 << 64
 _SPARE = 2 * gps.NANOSECONDS

@@ -11,6 +11,7 @@ import numpy as np
 from transforms import gps
 from transforms.elements import DeadLetter, Interval
 from transforms.kinds import LetterKind
+from transforms.texts import printable
 
 GRID_TOLERANCE = 1e-3
 """How far a sample may lie from the GPS grid [samples]."""
@@ -20,24 +21,6 @@ LATEST = 9_200_000_000
 """Last GPS time [s], in the year 2271: 64 bits hold no more nanoseconds."""
 _LONGEST_REASON = 2000
 """Characters of a reason that are kept: a file may name a thousand channels."""
-
-
-def printable(text: str) -> str:
-    """Return text as any terminal and file can hold it, in one line.
-
-    What stands for a byte that is no UTF-8, and what controls a terminal, is written as
-    Python writes it.
-    """
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else _escaped(char) for char in text)
-
-
-def _escaped(char: str) -> str:
-    code = ord(char)
-    if 0xDC80 <= code <= 0xDCFF:  # how Python holds a byte of a path that is not UTF-8
-        return f"\\x{code - 0xDC00:02x}"
-    return char.encode("unicode_escape").decode()
 
 
 class DataError(ValueError):
