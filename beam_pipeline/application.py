@@ -35,7 +35,7 @@ def write_application(
         options: Options of Beam; a runner has no place among them.
 
     Raises:
-        transforms.ingest.live.ReachError: The configuration cannot be used live.
+        transforms.ingest.stitch.stage.ReachError: The configuration cannot be used live.
         models.artefact.ArtefactError: The model is missing or does not fit.
         transforms.sink.folder.OutputError: The output folder cannot be used.
     """

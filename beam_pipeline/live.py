@@ -15,12 +15,12 @@ from transforms.classify.stage import Classify
 from transforms.detect.stage import Follow
 from transforms.detect.surroundings import future_seconds
 from transforms.gps import NANOSECONDS, from_seconds
-from transforms.ingest.decoder import Decoder
-from transforms.ingest.kafka import ReadKafka
-from transforms.ingest.live import StitchFrames
-from transforms.ingest.progress import Pace
-from transforms.ingest.rewind import Rewind
-from transforms.ingest.stitch import StitchConfig
+from transforms.ingest.kafka.progress import Pace
+from transforms.ingest.kafka.rewind import Rewind
+from transforms.ingest.kafka.stage import ReadKafka
+from transforms.ingest.messages.decoder import Decoder
+from transforms.ingest.stitch.stage import StitchFrames
+from transforms.ingest.stitch.stitcher import StitchConfig
 from transforms.sink.kafka import PublishKafka
 from transforms.sink.live import WriteLive
 
@@ -84,7 +84,7 @@ def build_live(pipeline: beam.Pipeline, job: LiveJob, config: PipelineConfig) ->
     """Lay the live graph: topics of frames to topics and files of results.
 
     Raises:
-        transforms.ingest.live.ReachError: The configuration cannot be used live.
+        transforms.ingest.stitch.stage.ReachError: The configuration cannot be used live.
         models.artefact.ArtefactError: The model is missing or does not fit.
         transforms.sink.folder.OutputError: The output folder cannot be used.
     """

@@ -31,7 +31,7 @@ from transforms.broker import (
     check_topics,
     ensure_topics,
 )
-from transforms.ingest.live import ReachError
+from transforms.ingest.stitch.stage import ReachError
 from transforms.observe.config import JSON, TEXT, ObserveConfig
 from transforms.sink.folder import OutputError
 from transforms.sink.kafka import output_topics

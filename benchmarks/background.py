@@ -14,8 +14,8 @@ from beam_pipeline.config import PipelineConfig
 from benchmarks import cores, detector, false_alarms, real_strain, report
 from benchmarks.false_alarms import HOUR
 from models.simulation import noise
-from transforms.detect.background import TileField
 from transforms.detect.bank import bank_for
+from transforms.significance.gaussian import TileField
 
 DATA = Path(__file__).parents[1] / "tests" / "data"
 REAL = tuple(sorted([*DATA.glob("*.hdf5"), *DATA.glob("*.hdf")]))

@@ -12,7 +12,6 @@ from beam_pipeline.config import PipelineConfig
 from benchmarks import detector
 from benchmarks.trials import FIRST_GPS, STRETCH
 from models.simulation import noise
-from transforms.detect.background import Shapes, TileField, merged, trigger_rate
 from transforms.detect.bank import Bank, bank_for
 from transforms.detect.cluster import TILE
 from transforms.detect.octave import BINS
@@ -20,6 +19,7 @@ from transforms.detect.search import search
 from transforms.detect.sessions import Sessions
 from transforms.elements import Candidate, Whitened
 from transforms.gps import NANOSECONDS
+from transforms.significance.gaussian import Shapes, TileField, merged, trigger_rate
 from transforms.whiten.whitening import valid_range, whiten
 
 FloatArray = npt.NDArray[np.float64]

@@ -26,11 +26,11 @@ from flink.settings import BrokerSettings, ClusterSettings
 from transforms.broker import KafkaConfig
 from transforms.elements import DeadLetter, Frame
 from transforms.gps import GPS_EPOCH_UNIX, NANOSECONDS
-from transforms.ingest.kafka import ReadKafka
-from transforms.ingest.progress import Positions
-from transforms.ingest.reader import Reader
-from transforms.ingest.rewind import Rewind
-from transforms.ingest.source import Source
+from transforms.ingest.kafka.progress import Positions
+from transforms.ingest.kafka.reader import Reader
+from transforms.ingest.kafka.rewind import Rewind
+from transforms.ingest.kafka.source import Source
+from transforms.ingest.kafka.stage import ReadKafka
 
 CHANNELS = ("H1:BENCH", "L1:BENCH", "V1:BENCH")
 RATE = 16384

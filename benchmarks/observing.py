@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks import report
 from transforms.elements import Block, Frame, Open, Whitened
 from transforms.gps import NANOSECONDS as S
-from transforms.ingest.crashes import Marks
+from transforms.ingest.kafka.crashes import Marks
 from transforms.observe.record import Recorder
 
 IFO, CHANNEL, RATE = "H1", "H1:STRAIN", 4096

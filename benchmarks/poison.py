@@ -38,7 +38,7 @@ from benchmarks.rehearsals.stage import Deadline
 from benchmarks.rehearsals.watch import Published, Watch
 from flink.settings import ClusterSettings
 from transforms.broker import LOSSLESS, KafkaConfig, Topic, ensure_topics
-from transforms.ingest.crashes import FOLDER, MOST_DEATHS
+from transforms.ingest.kafka.crashes import FOLDER, MOST_DEATHS
 from transforms.sink.kafka import output_topics
 
 PAST_S = 90

@@ -20,9 +20,9 @@ from transforms.detect.search import search
 from transforms.detect.sessions import Sessions
 from transforms.elements import Block, BlockPlan, Candidate, Trigger
 from transforms.gps import NANOSECONDS
-from transforms.ingest import formats
-from transforms.ingest.blocks import read_block
-from transforms.ingest.plan import plan
+from transforms.ingest.files import formats
+from transforms.ingest.files.blocks import read_block
+from transforms.ingest.files.plan import plan
 from transforms.sink import folder, writers
 from transforms.sink.writers import Provenance
 from transforms.whiten.whitening import whiten

@@ -17,8 +17,8 @@ from benchmarks.signals import Deck
 from models.simulation import noise
 from models.simulation.noise import NoiseCurve
 from transforms.gps import NANOSECONDS
-from transforms.ingest import formats
 from transforms.ingest.config import IngestConfig
+from transforms.ingest.files import formats
 
 FloatArray = npt.NDArray[np.floating]
 Progress = Callable[[str], None]

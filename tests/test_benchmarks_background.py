@@ -11,9 +11,9 @@ from benchmarks import background, detector, false_alarms, real_strain
 from benchmarks.trials import Stretch
 from models.simulation import noise
 from models.simulation.matching import find
-from transforms.detect.background import SHAPES
 from transforms.detect.bank import bank_for
 from transforms.elements import Trigger
+from transforms.significance.gaussian import SHAPES
 
 GPS = 1_000_000_000
 

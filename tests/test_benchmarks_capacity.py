@@ -18,7 +18,7 @@ from benchmarks.loads.lag import EDGE_S, lags, summed
 from flink.settings import ROOT
 from transforms.elements import Segment
 from transforms.gps import NANOSECONDS as S
-from transforms.ingest import row
+from transforms.ingest.messages import row
 
 NAMES = ("H1:A", "H1:B")
 
@@ -153,7 +153,8 @@ def test_shares_are_of_the_stages_that_are_called_and_not_of_waiting(tmp_path):
     def at(name, file="beam.py"):
         return file, 1, name
 
-    read, consume = at("process", str(ROOT / "transforms/ingest/kafka.py")), at("<consume>", "~")
+    read = at("process", str(ROOT / "transforms/ingest/kafka/stage.py"))
+    consume = at("<consume>", "~")
     white, fft = at("process", str(ROOT / "transforms/whiten/stage.py")), at("fft", "scipy.py")
     helper = at("whiten", str(ROOT / "transforms/whiten/whitening.py"))
     beam = at("process_bundle")

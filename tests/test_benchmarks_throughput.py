@@ -14,8 +14,8 @@ from benchmarks.archive import Recipe
 from benchmarks.children import Usage
 from models.simulation import noise
 from transforms.gps import NANOSECONDS
-from transforms.ingest import formats
 from transforms.ingest.config import IngestConfig
+from transforms.ingest.files import formats
 
 BURN = "import time\nwhile time.process_time() < {}: pass\n"
 

@@ -16,11 +16,11 @@ from flink.settings import QUICK, BrokerSettings
 from transforms.broker import BrokerAwayError, KafkaConfig, Topic, check_topics, ensure_topics
 from transforms.elements import DeadLetter, Segment, Trigger
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.decoder import Decoder
-from transforms.ingest.progress import Pace, Positions
-from transforms.ingest.reader import Reader
-from transforms.ingest.rewind import Rewind
-from transforms.ingest.source import Source
+from transforms.ingest.kafka.progress import Pace, Positions
+from transforms.ingest.kafka.reader import Reader
+from transforms.ingest.kafka.rewind import Rewind
+from transforms.ingest.kafka.source import Source
+from transforms.ingest.messages.decoder import Decoder
 from transforms.sink.kafka import PublishKafka, output_topics
 
 # A Java machine starts; on a busy core that takes longer than other tests may.

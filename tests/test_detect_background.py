@@ -7,7 +7,9 @@ import pytest
 
 from beam_pipeline.config import PipelineConfig
 from benchmarks import false_alarms
-from transforms.detect.background import (
+from transforms.detect.bank import bank_for
+from transforms.detect.config import DetectConfig
+from transforms.significance.gaussian import (
     Shapes,
     TileField,
     merged,
@@ -15,8 +17,6 @@ from transforms.detect.background import (
     peak_density,
     trigger_rate,
 )
-from transforms.detect.bank import bank_for
-from transforms.detect.config import DetectConfig
 
 RATE = 4096
 CONFIG = replace(DetectConfig(), threshold=4.5)

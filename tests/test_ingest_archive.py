@@ -12,11 +12,11 @@ from apache_beam.utils.timestamp import Timestamp
 
 from transforms import gps
 from transforms.elements import Block, BlockPlan, DeadLetter, Segment
-from transforms.ingest.archive import ReadArchive, ReadBlock, missing_channels
-from transforms.ingest.blocks import read_block
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.formats import inspect
-from transforms.ingest.plan import Reach, plan
+from transforms.ingest.files.blocks import read_block
+from transforms.ingest.files.formats import inspect
+from transforms.ingest.files.plan import Reach, plan
+from transforms.ingest.files.stage import ReadArchive, ReadBlock, missing_channels
 from transforms.kinds import LetterKind, SegmentKind
 
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from transforms import gps
 from transforms.elements import DeadLetter, Span
-from transforms.ingest.archive import InspectFile
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.filename import is_channel
-from transforms.ingest.formats import examine, read_native
+from transforms.ingest.files.filename import is_channel
+from transforms.ingest.files.formats import examine, read_native
+from transforms.ingest.files.stage import InspectFile
 from transforms.ingest.series import FASTEST, LATEST
 from transforms.kinds import LetterKind
 

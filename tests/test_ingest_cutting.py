@@ -11,10 +11,10 @@ import pytest
 
 from transforms import gps
 from transforms.elements import Block
-from transforms.ingest.blocks import read_block
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.formats import inspect, read
-from transforms.ingest.plan import Reach, plan
+from transforms.ingest.files.blocks import read_block
+from transforms.ingest.files.formats import inspect, read
+from transforms.ingest.files.plan import Reach, plan
 from transforms.ingest.series import DataError
 
 S = gps.NANOSECONDS

@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 
 from transforms import gps
 from transforms.elements import Block
-from transforms.ingest import decoded, hdf5
-from transforms.ingest.blocks import read_block
+from transforms.ingest import decoded
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.decoded import Kept, Part
-from transforms.ingest.formats import inspect, read
-from transforms.ingest.plan import Reach, plan
+from transforms.ingest.files import hdf5
+from transforms.ingest.files.blocks import read_block
+from transforms.ingest.files.formats import inspect, read
+from transforms.ingest.files.plan import Reach, plan
 
 S = gps.NANOSECONDS
 START, RATE = 1_000_000_000, 256

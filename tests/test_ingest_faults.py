@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.formats import inspect, read
+from transforms.ingest.files.formats import inspect, read
 from transforms.ingest.series import DataError
 
 DATA = Path(__file__).parent / "data"
@@ -75,7 +75,7 @@ def test_unreadable_file(tmp_path):
     script = (
         "import os, sys\n"
         "from transforms.ingest.config import IngestConfig\n"
-        "from transforms.ingest.formats import inspect\n"
+        "from transforms.ingest.files.formats import inspect\n"
         "os.geteuid() == 0 and os.seteuid(65534)\n"
         "try:\n    inspect(sys.argv[1], IngestConfig())\n"
         "except ValueError as error:\n    print(error)\n"

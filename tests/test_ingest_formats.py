@@ -10,7 +10,7 @@ import pytest
 from transforms import gps
 from transforms.elements import Interval
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.formats import inspect, read
+from transforms.ingest.files.formats import inspect, read
 from transforms.ingest.quality import settled
 from transforms.ingest.series import DataError
 
@@ -224,7 +224,7 @@ def test_a_state_vector_is_never_the_strain(tmp_path):
 
 
 def test_gaps_in_the_strain_are_found_across_chunks(tmp_path, monkeypatch):
-    monkeypatch.setattr("transforms.ingest.formats.CHUNK", 1000)
+    monkeypatch.setattr("transforms.ingest.files.formats.CHUNK", 1000)
     strain = noise(4096 * 4)
     strain[950:1010] = np.nan
     strain[1010] = np.inf

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.ingest import gwf_structure
+from transforms.ingest.messages import gwf_structure
 from transforms.ingest.series import DataError
 
 HEADER = 40

@@ -13,12 +13,12 @@ import pytest
 
 from transforms import gps
 from transforms.elements import Frame, Interval, Span
-from transforms.ingest.archive import unknown_checks
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.encoder import encode_gwf
-from transforms.ingest.filename import detector, is_channel
-from transforms.ingest.formats import Found, examine, inspect, read_native
-from transforms.ingest.gwf_message import decode
+from transforms.ingest.files.filename import detector, is_channel
+from transforms.ingest.files.formats import Found, examine, inspect, read_native
+from transforms.ingest.files.stage import unknown_checks
+from transforms.ingest.messages.encoder import encode_gwf
+from transforms.ingest.messages.gwf import decode
 from transforms.ingest.quality import settled
 from transforms.kinds import LetterKind, SegmentKind
 
@@ -403,7 +403,7 @@ def written(path: Path, text: str) -> Path:
 
 @pytest.mark.parametrize("suffix", ["txt", "txt.gz"])
 def test_text_of_gwosc_is_read(tmp_path, suffix, monkeypatch):
-    monkeypatch.setattr("transforms.ingest.text._CHUNK", 1000)
+    monkeypatch.setattr("transforms.ingest.files.text._CHUNK", 1000)
     lines = "\n".join(repr(float(value)) for value in cut(0, 8))
     path = written(tmp_path / f"a.{suffix}", HEAD + lines + "\n")
     (span,) = found(path).spans

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from transforms import gps
 from transforms.elements import Interval, Piece, Span
-from transforms.ingest.plan import Reach, Within, plan
+from transforms.ingest.files.plan import Reach, Within, plan
 from transforms.kinds import LetterKind
 
 S = gps.NANOSECONDS

@@ -18,10 +18,10 @@ from transforms.detect.cluster import cluster
 from transforms.detect.search import search
 from transforms.detect.sessions import Sessions
 from transforms.elements import Segment, Span, Trigger
-from transforms.ingest.blocks import read_block
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.formats import examine
-from transforms.ingest.plan import EVERYTHING, Within, plan
+from transforms.ingest.files.blocks import read_block
+from transforms.ingest.files.formats import examine
+from transforms.ingest.files.plan import EVERYTHING, Within, plan
 from transforms.kinds import LetterKind
 from transforms.sink import writers
 from transforms.whiten.config import WhitenConfig

@@ -14,8 +14,8 @@ from flink.kubernetes import release, reprocess, strain, trial
 from flink.kubernetes.release import CHART, VALUES
 from flink.processes import Problem
 from transforms.gps import NANOSECONDS
-from transforms.ingest import formats
 from transforms.ingest.config import IngestConfig
+from transforms.ingest.files import formats
 
 
 def merged():

@@ -21,7 +21,7 @@ from beam_pipeline.live import LiveJob
 from beam_pipeline.live_options import stream_options
 from flink.processes import free_ports
 from transforms.broker import BrokerError, KafkaConfig
-from transforms.ingest.live import ReachError
+from transforms.ingest.stitch.stage import ReachError
 from transforms.sink.folder import OutputError
 
 CONFIG = parse_config({"whiten": {"psd_seconds": 16, "update_seconds": 16}})

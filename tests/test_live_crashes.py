@@ -15,9 +15,9 @@ import pytest
 
 from transforms.elements import DeadLetter, Frame, Interval
 from transforms.gps import NANOSECONDS as S
-from transforms.ingest import crashes
-from transforms.ingest.crashes import Marks
-from transforms.ingest.guarded import Guarded
+from transforms.ingest.kafka import crashes
+from transforms.ingest.kafka.crashes import Marks
+from transforms.ingest.kafka.guarded import Guarded
 from transforms.kinds import LetterKind
 
 START = 1_000_000_000

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from transforms import gps
 from transforms.elements import DeadLetter, Frame, Interval
-from transforms.ingest import lldd, row
 from transforms.ingest.config import FORMATS, IngestConfig
-from transforms.ingest.decoder import Decoder
-from transforms.ingest.encoder import encode, encode_gwf
-from transforms.ingest.formats import inspect, read
+from transforms.ingest.files.formats import inspect, read
 from transforms.ingest.intervals import clipped, merged
+from transforms.ingest.messages import lldd, row
+from transforms.ingest.messages.decoder import Decoder
+from transforms.ingest.messages.encoder import encode, encode_gwf
 from transforms.ingest.quality import CONSTANT, NOT_FINITE, settled
 
 DATA = Path(__file__).parent / "data"

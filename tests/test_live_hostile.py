@@ -23,13 +23,13 @@ from transforms.detect.cluster import cluster
 from transforms.detect.search import search
 from transforms.detect.sessions import Sessions
 from transforms.elements import Block, DeadLetter, Frame, Interval, Segment
-from transforms.ingest import gwf_structure, lldd, row
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.crashes import Marks
-from transforms.ingest.decoder import Decoder
-from transforms.ingest.guarded import Guarded
-from transforms.ingest.plan import Reach
-from transforms.ingest.stitch import StitchConfig, Stitcher
+from transforms.ingest.files.plan import Reach
+from transforms.ingest.kafka.crashes import Marks
+from transforms.ingest.kafka.guarded import Guarded
+from transforms.ingest.messages import gwf_structure, lldd, row
+from transforms.ingest.messages.decoder import Decoder
+from transforms.ingest.stitch.stitcher import StitchConfig, Stitcher
 from transforms.kinds import LetterKind
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import whiten

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.ingest import lldd
-from transforms.ingest.lldd import Assembler, Header, Lost, Whole, parse, split
+from transforms.ingest.messages import lldd
+from transforms.ingest.messages.lldd import Assembler, Header, Lost, Whole, parse, split
 
 RECORDED = Path(__file__).parent / "data" / "lldd-igwn-0.4.1.npz"
 GPS = 1_400_000_000

@@ -12,12 +12,12 @@ from flink.processes import free_ports
 from transforms import gps
 from transforms.broker import BrokerError, KafkaConfig
 from transforms.elements import Frame
-from transforms.ingest import client
-from transforms.ingest.kafka import PositionsCoder, PositionsTracker
-from transforms.ingest.progress import MOST_CHANNELS, Channel, Pace, Positions, Progress
-from transforms.ingest.reader import arrival_ns
-from transforms.ingest.rewind import Rewind, Sample, find, read_note, write_note
-from transforms.ingest.source import Source
+from transforms.ingest.kafka import client
+from transforms.ingest.kafka.progress import MOST_CHANNELS, Channel, Pace, Positions, Progress
+from transforms.ingest.kafka.reader import arrival_ns
+from transforms.ingest.kafka.rewind import Rewind, Sample, find, read_note, write_note
+from transforms.ingest.kafka.source import Source
+from transforms.ingest.kafka.stage import PositionsCoder, PositionsTracker
 
 S = gps.NANOSECONDS
 START = 1_000_000_007

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from transforms import gps
 from transforms.elements import Frame, Interval
-from transforms.ingest import row
+from transforms.ingest.messages import row
 from transforms.ingest.series import DataError
 from transforms.kinds import LetterKind
 

@@ -28,13 +28,13 @@ from flink.settings import QUICK, ClusterSettings
 from transforms import gps
 from transforms.broker import BrokerError, KafkaConfig, check_topics
 from transforms.elements import DeadLetter, Frame
-from transforms.ingest import progress
-from transforms.ingest import reader as readers
-from transforms.ingest.kafka import PositionsTracker, ReadFrames, ReadKafka
-from transforms.ingest.progress import Pace, Positions
-from transforms.ingest.reader import Reader
-from transforms.ingest.rewind import Rewind, read_note
-from transforms.ingest.source import Source
+from transforms.ingest.kafka import progress
+from transforms.ingest.kafka import reader as readers
+from transforms.ingest.kafka.progress import Pace, Positions
+from transforms.ingest.kafka.reader import Reader
+from transforms.ingest.kafka.rewind import Rewind, read_note
+from transforms.ingest.kafka.source import Source
+from transforms.ingest.kafka.stage import PositionsTracker, ReadFrames, ReadKafka
 from transforms.kinds import LetterKind
 from transforms.seldom import Seldom
 

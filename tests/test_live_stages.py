@@ -22,9 +22,9 @@ from transforms.detect.sessions import Sessions
 from transforms.detect.stage import Follow
 from transforms.elements import Block, Frame, Trigger
 from transforms.gps import GPS_EPOCH_UNIX, NANOSECONDS
-from transforms.ingest import live
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.live import StitchFrames
+from transforms.ingest.stitch import stage
+from transforms.ingest.stitch.stage import StitchFrames
 from transforms.sink import writers
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import whiten
@@ -96,7 +96,7 @@ def run(sent, check):
 @pytest.mark.parametrize("held", [True, False], ids=["held", "made again of the state each time"])
 def test_live_final_triggers_are_the_archive_s(strain, monkeypatch, held):
     if not held:
-        monkeypatch.setattr(live._Process, "take", lambda *_: None)
+        monkeypatch.setattr(stage._Process, "take", lambda *_: None)
     expected = wanted(strain)
     assert len(expected) > 8
 

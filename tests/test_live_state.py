@@ -13,9 +13,9 @@ from transforms.coders import FrameCoder, event_time
 from transforms.elements import Block, DeadLetter, Frame, Interval, Segment
 from transforms.gps import NANOSECONDS as S
 from transforms.gps import to_ns
-from transforms.ingest import live, stitch
-from transforms.ingest.plan import Reach
-from transforms.ingest.stitch import StitchConfig
+from transforms.ingest.files.plan import Reach
+from transforms.ingest.stitch import stage, stitcher
+from transforms.ingest.stitch.stitcher import StitchConfig
 from transforms.kinds import LetterKind
 
 CHANNEL = "H1:TEST-STRAIN"
@@ -70,9 +70,9 @@ class Keyed:
     """A channel in state cells of its own, and what came of its frames."""
 
     def __init__(self, config, name=CHANNEL):
-        self.name, self.made = name, live._Stitch(config)
+        self.name, self.made = name, stage._Stitch(config)
         self.head, self.waiting, self.timer = Cell(), Bag(), Timer()
-        self.bags = [Bag() for _ in range(live.BAGS)]
+        self.bags = [Bag() for _ in range(stage.BAGS)]
         self.given = []
 
     def feed(self, frame):
@@ -82,7 +82,7 @@ class Keyed:
         return items
 
     def restart(self):
-        live._PROCESS._held.pop(self.name, None)
+        stage._PROCESS._held.pop(self.name, None)
 
     @property
     def seconds(self):
@@ -136,7 +136,7 @@ def test_what_is_kept_of_a_channel_is_bounded_whatever_its_frames(keyed, length,
     kept = keyed(DEFAULT)
     for frame in cut(noise(rate, seconds), rate, round(length * rate), phase * rate + 3):
         kept.feed(frame)
-        assert kept.seconds <= live.BAGS * live.BAG_SECONDS + length
+        assert kept.seconds <= stage.BAGS * stage.BAG_SECONDS + length
         assert not kept.waiting.frames
         assert len(kept.head.value) < 1500
     assert not [g for g in kept.given if isinstance(g, Segment | DeadLetter)]
@@ -212,7 +212,7 @@ def test_holes_without_end_keep_no_more_than_what_waits(keyed):
 
 
 def test_frames_of_a_sample_after_a_hole_are_a_gap_when_there_are_too_many(keyed, monkeypatch):
-    monkeypatch.setattr(stitch, "MOST_WAITING", 20)
+    monkeypatch.setattr(stitcher, "MOST_WAITING", 20)
     kept = keyed(DEFAULT)
     frames = list(cut(noise(1024, 2), 1024, 1))
     for frame in [frames[0], *frames[2:600:2]]:
@@ -255,14 +255,14 @@ def test_a_gap_beyond_its_frame_is_a_gap_of_its_frame_alone(keyed):
 
 
 def test_each_sample_a_gap_and_a_hundred_flags_fill_no_state(keyed, monkeypatch):
-    monkeypatch.setattr(stitch, "MOST_FLAGS", 1000)
+    monkeypatch.setattr(stitcher, "MOST_FLAGS", 1000)
     kept = keyed(DEFAULT)
     for number, frame in enumerate(cut(noise(64, 120), 64, 64)):
         times = [frame.gps_start_ns + i * S // 64 for i in range(65)]
         gaps = tuple(Interval(a, b, "DATA") for a, b in itertools.pairwise(times))[::2]
         flags = tuple(Interval(times[0], times[1], f"X{number}-{i}") for i in range(100))
         kept.feed(replace(frame, gaps=gaps if number % 50 > 25 else (), flags=flags))
-        assert len(kept.head.value) < 80 * (stitch.MOST_FLAGS + 100)
+        assert len(kept.head.value) < 80 * (stitcher.MOST_FLAGS + 100)
     letters = [g for g in kept.given if isinstance(g, DeadLetter)]
     assert letters
     assert all("has too many flags: more than 1000 in 201 s" in one.reason for one in letters)
@@ -284,7 +284,7 @@ def test_of_a_channel_that_has_ended_a_small_head_is_left_for_a_day(keyed):
             kept.feed(frame)
     kept.feed(quiet())
     assert kept.nbytes < 1000
-    assert live._PROCESS._held[kept.name].stitcher.past._array.nbytes == 0
+    assert stage._PROCESS._held[kept.name].stitcher.past._array.nbytes == 0
     assert kept.timer.at == event_time(frames[-6].gps_end_ns + gps.REMEMBERED_NS)
     # It is still told what was there from what was never there.
     assert kept.feed(frames[-6]) == []
@@ -319,4 +319,4 @@ def test_channels_that_come_and_go_leave_little(keyed):
         assert not kept.waiting.frames
         assert not kept.seconds
     assert max(sizes) < 400
-    assert len(live._PROCESS._held) <= live.MOST_CHANNELS
+    assert len(stage._PROCESS._held) <= stage.MOST_CHANNELS

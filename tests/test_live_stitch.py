@@ -17,12 +17,12 @@ from transforms.detect.bank import bank_for
 from transforms.detect.search import search
 from transforms.elements import Block, DeadLetter, Frame, Interval, Segment
 from transforms.gps import NANOSECONDS, to_index
-from transforms.ingest import formats
-from transforms.ingest.blocks import read_block
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.head import MOST_LOST, Head
-from transforms.ingest.plan import plan
-from transforms.ingest.stitch import Stitcher
+from transforms.ingest.files import formats
+from transforms.ingest.files.blocks import read_block
+from transforms.ingest.files.plan import plan
+from transforms.ingest.stitch.stitcher import Stitcher
+from transforms.ingest.stitch.stream_state import MOST_LOST, Head
 from transforms.kinds import LetterKind
 from transforms.sink.segments import coalesce
 from transforms.whiten.config import WhitenConfig

@@ -40,8 +40,8 @@ from transforms.elements import (
 )
 from transforms.gps import NANOSECONDS as S
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.decoder import Decoder
-from transforms.ingest.encoder import encode
+from transforms.ingest.messages.decoder import Decoder
+from transforms.ingest.messages.encoder import encode
 from transforms.kinds import LetterKind, SegmentKind, gap_kind
 from transforms.observe import endpoint
 from transforms.observe import record as recording

@@ -19,13 +19,13 @@ from confluent_kafka.admin import AdminClient
 from beam_pipeline import cli, exits
 from beam_pipeline.replay import command, sender
 from beam_pipeline.replay.faults import Faults
+from beam_pipeline.replay.playback import Cut, Playback, Played, gather
 from beam_pipeline.replay.schedule import Pace, Sending
 from beam_pipeline.replay.sender import Sender, SendError
 from transforms.elements import DeadLetter, Interval
 from transforms.gps import NANOSECONDS as S
 from transforms.ingest.config import FORMATS, IngestConfig
-from transforms.ingest.decoder import Decoder
-from transforms.ingest.playback import Cut, Playback, Played, gather
+from transforms.ingest.messages.decoder import Decoder
 from transforms.sink.utc import gps_now
 
 # A Java machine starts, in some tests twice.

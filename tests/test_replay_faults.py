@@ -16,10 +16,10 @@ from beam_pipeline.replay.faults import (
     Faults,
     parse,
 )
+from beam_pipeline.replay.playback import Played
 from beam_pipeline.replay.schedule import Pace, schedule
 from transforms.elements import Frame
 from transforms.gps import NANOSECONDS as S
-from transforms.ingest.playback import Played
 
 START = 1_400_000_000
 RATE = 16

@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from beam_pipeline.replay import playback
+from beam_pipeline.replay.playback import READ_NS, Cut, Playback, gather
 from transforms import gps
 from transforms.elements import Interval, Span
-from transforms.ingest import formats, playback
 from transforms.ingest.config import FORMATS, IngestConfig
-from transforms.ingest.decoder import Decoder
-from transforms.ingest.encoder import encode
-from transforms.ingest.formats import inspect, read, read_native
+from transforms.ingest.files import formats
+from transforms.ingest.files.formats import inspect, read, read_native
 from transforms.ingest.intervals import merged
-from transforms.ingest.playback import READ_NS, Cut, Playback, gather
+from transforms.ingest.messages.decoder import Decoder
+from transforms.ingest.messages.encoder import encode
 from transforms.ingest.quality import CONSTANT, NOT_FINITE
 
 DATA = Path(__file__).parent / "data"

@@ -13,13 +13,13 @@ from beam_pipeline import progress
 from beam_pipeline.exits import DATA_PROBLEM, DONE, UserError
 from beam_pipeline.replay.account import Account, Parcel
 from beam_pipeline.replay.faults import CORRUPT, DROP, DUPLICATE, KINDS, Faults, parse
+from beam_pipeline.replay.playback import Cut, Playback, gather
 from beam_pipeline.replay.schedule import Pace, Sending, schedule
 from beam_pipeline.replay.sender import Receipt, Sender, SendError
 from transforms import gps
 from transforms.broker import BrokerError, KafkaConfig, Topic, ensure_topics
 from transforms.gps import NANOSECONDS
-from transforms.ingest.encoder import encode
-from transforms.ingest.playback import Cut, Playback, gather
+from transforms.ingest.messages.encoder import encode
 from transforms.sink.utc import gps_now
 
 PATIENCE_S = 10.0

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from beam_pipeline.replay.playback import Played
 from transforms.gps import from_seconds
-from transforms.ingest.playback import Played
 
 DROP, CORRUPT, DELAY, REORDER, DUPLICATE = "drop", "corrupt", "delay", "reorder", "duplicate"
 KINDS = {

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from beam_pipeline.replay.faults import DELAY, REORDER, Fault, Faults
+from beam_pipeline.replay.playback import Played
 from transforms.gps import NANOSECONDS
-from transforms.ingest.playback import Played
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from benchmarks.archive import FIRST_GPS, Recipe
 from transforms.broker import LOSSLESS
 from transforms.elements import Frame
 from transforms.gps import NANOSECONDS
-from transforms.ingest import row
+from transforms.ingest.messages import row
 
 CURVE = "aligo_O4high"
 CLASSES = ("sine_gaussian",)

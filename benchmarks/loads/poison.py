@@ -9,7 +9,7 @@ import numpy as np
 
 from transforms.elements import Frame, Interval
 from transforms.gps import NANOSECONDS, to_ns
-from transforms.ingest import encoder, gwf_structure, lldd, row
+from transforms.ingest.messages import encoder, gwf_structure, lldd, row
 
 RATE = 1024
 EACH = 8

@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from transforms.elements import Span
 from transforms.gps import from_seconds, to_index, to_ns
-from transforms.ingest import formats, resample
+from transforms.ingest import resample
 from transforms.ingest.config import IngestConfig
+from transforms.ingest.files import formats
 from transforms.ingest.series import DataError, rate_of
 
 FloatArray = npt.NDArray[np.float64]

@@ -11,8 +11,8 @@ from scipy.signal import resample_poly
 from models.simulation import noise
 from transforms.elements import Block
 from transforms.gps import NANOSECONDS, to_ns
-from transforms.ingest import formats
 from transforms.ingest.config import IngestConfig
+from transforms.ingest.files import formats
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -25,7 +25,7 @@ from igwn_lldd_common.messageparser import MessageFunnelConsumer
 from sgn import Pipeline
 from sgnts.sources import FakeSeriesSource
 
-from transforms.ingest import lldd
+from transforms.ingest.messages import lldd
 
 START, RATE, PART_BYTES = 1_400_000_000, 512, 2000
 PACKAGES = ("igwn-lldd-common", "igwn-connect", "gwframe")

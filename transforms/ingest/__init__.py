@@ -1,1 +1,1 @@
-"""From files to blocks: formats, data quality, planning."""
+"""The way in: strain of files and of streams, as blocks."""

@@ -4,7 +4,8 @@ import numpy as np
 
 from transforms import gps
 from transforms.elements import Block, BlockPlan
-from transforms.ingest import formats, resample
+from transforms.ingest import resample
+from transforms.ingest.files import formats
 from transforms.ingest.series import DataError
 
 

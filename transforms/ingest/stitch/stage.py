@@ -41,8 +41,8 @@ from transforms.coders import (
 )
 from transforms.elements import Block, DeadLetter, Frame, Segment
 from transforms.ingest import quality
-from transforms.ingest.head import Head
-from transforms.ingest.stitch import StitchConfig, Stitcher
+from transforms.ingest.stitch.stitcher import StitchConfig, Stitcher
+from transforms.ingest.stitch.stream_state import Head
 from transforms.observe.record import Spent, recorder
 
 BAG_SECONDS = 104

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from transforms.elements import DeadLetter, Frame
-from transforms.ingest import gwf_frames, gwf_message, lldd, row
+from transforms.ingest import gwf_frames
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.intervals import merged
+from transforms.ingest.messages import gwf, lldd, row
 from transforms.ingest.series import DataError
 from transforms.kinds import LetterKind
 
@@ -55,7 +56,7 @@ class Decoder:
 
     def _frames(self, payload: bytes, source: str) -> list[Frame]:
         if payload.startswith(gwf_frames.MAGIC):
-            return gwf_message.decode(payload, source, self._config)
+            return gwf.decode(payload, source, self._config)
         if payload.startswith(row.MAGIC):
             frame = row.decode(payload, source)
             wanted = self._config.channels

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import confluent_kafka as kafka
 
 from transforms.elements import DeadLetter, Frame
-from transforms.ingest import client
-from transforms.ingest.crashes import Marks
-from transforms.ingest.guarded import guarded
-from transforms.ingest.progress import MOST_CHANNELS, Positions, Progress
-from transforms.ingest.rewind import write_note
-from transforms.ingest.source import Decoder, Source
-from transforms.ingest.start import begin
+from transforms.ingest.kafka import client
+from transforms.ingest.kafka.crashes import Marks
+from transforms.ingest.kafka.guarded import guarded
+from transforms.ingest.kafka.progress import MOST_CHANNELS, Positions, Progress
+from transforms.ingest.kafka.rewind import write_note
+from transforms.ingest.kafka.seek import begin
+from transforms.ingest.kafka.source import Decoder, Source
 from transforms.kinds import LetterKind
 from transforms.seldom import Seldom
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from transforms.ingest.progress import Channel
+from transforms.ingest.kafka.progress import Channel
 
 _LARGEST_NOTE = 4000
 """Most of a note beside a committed offset [characters]; brokers take 4096 bytes."""

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import h5py
 
-from transforms.ingest import attributes, filename, masks
+from transforms.ingest import masks
+from transforms.ingest.files import attributes, filename
 from transforms.ingest.series import DataError, Stretch, index_of, rate_of
 from transforms.kinds import LetterKind
 

@@ -8,11 +8,12 @@ import numpy as np
 
 from transforms import gps
 from transforms.elements import Frame, Interval
-from transforms.ingest import lldd, quality, row
+from transforms.ingest import quality
 from transforms.ingest.config import FORMATS
 from transforms.ingest.gwf_frames import FASTEST_STATE
 from transforms.ingest.intervals import clipped
 from transforms.ingest.masks import unit_of
+from transforms.ingest.messages import lldd, row
 from transforms.kinds import SegmentKind
 
 _RATES = tuple(1 << power for power in range(4, FASTEST_STATE.bit_length()))

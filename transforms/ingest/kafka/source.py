@@ -7,8 +7,8 @@ from typing import Protocol
 
 from transforms.broker import BrokerError, KafkaConfig
 from transforms.elements import DeadLetter, Frame
-from transforms.ingest.progress import Pace
-from transforms.ingest.rewind import Rewind
+from transforms.ingest.kafka.progress import Pace
+from transforms.ingest.kafka.rewind import Rewind
 
 
 class Decoder(Protocol):

@@ -17,8 +17,9 @@ import numpy as np
 
 from transforms import gps
 from transforms.elements import FloatArray, Span
-from transforms.ingest import filename, gwf, gwf_frames, hdf5, masks, quality, resample, text
+from transforms.ingest import gwf_frames, masks, quality, resample
 from transforms.ingest.config import IngestConfig
+from transforms.ingest.files import filename, gwf, hdf5, text
 from transforms.ingest.intervals import tiled
 from transforms.ingest.series import LATEST, DataError, Held, Stretch, line
 from transforms.kinds import LetterKind

@@ -21,10 +21,11 @@ from transforms.coders import (
     timed,
 )
 from transforms.elements import Block, BlockPlan, DeadLetter, Segment, Span
-from transforms.ingest import formats, quality
-from transforms.ingest.blocks import read_block
+from transforms.ingest import quality
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.plan import EVERYTHING, Plan, Reach, Within, plan
+from transforms.ingest.files import formats
+from transforms.ingest.files.blocks import read_block
+from transforms.ingest.files.plan import EVERYTHING, Plan, Reach, Within, plan
 from transforms.ingest.series import DataError, letter_of
 from transforms.kinds import LetterKind, SegmentKind
 

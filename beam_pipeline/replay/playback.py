@@ -16,10 +16,10 @@ import numpy as np
 from transforms import gps
 from transforms.elements import FloatArray, Frame, Interval, Span
 from transforms.gps import NANOSECONDS
-from transforms.ingest import formats
 from transforms.ingest.config import IngestConfig
+from transforms.ingest.files import formats
+from transforms.ingest.files.plan import settle
 from transforms.ingest.intervals import clipped, merged, runs
-from transforms.ingest.plan import settle
 from transforms.ingest.quality import NOT_FINITE
 from transforms.ingest.series import DataError
 

@@ -11,12 +11,13 @@ import numpy as np
 
 from transforms import gps
 from transforms.elements import FloatArray
-from transforms.ingest import dataset_hdf5, decoded, gwosc, quality
+from transforms.ingest import decoded, quality
+from transforms.ingest.files import gwosc_hdf5, gwpy_hdf5
 from transforms.ingest.series import DataError, Held, Stretch, line, settled
 from transforms.kinds import LetterKind
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
-_LAYOUTS = (gwosc, dataset_hdf5)
+_LAYOUTS = (gwosc_hdf5, gwpy_hdf5)
 _PIECE = 1 << 17
 """Samples decompressed together: 1 MiB, so that little is in vain where few are wanted."""
 _LEAST_WRITTEN = 1000

@@ -17,10 +17,10 @@ from apache_beam.typehints.decorators import no_annotations
 from transforms.broker import KafkaConfig
 from transforms.coders import DEAD_LETTERS, TaggedDeadLetter, event_time, timed
 from transforms.elements import Frame
-from transforms.ingest import reader
-from transforms.ingest.progress import Pace, Positions
-from transforms.ingest.rewind import Rewind
-from transforms.ingest.source import Decoder, Source
+from transforms.ingest.kafka import reader
+from transforms.ingest.kafka.progress import Pace, Positions
+from transforms.ingest.kafka.rewind import Rewind
+from transforms.ingest.kafka.source import Decoder, Source
 from transforms.observe.record import Spent, recorder
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 import confluent_kafka as kafka
 
 from transforms.elements import Frame
-from transforms.ingest import client
-from transforms.ingest.progress import Positions
-from transforms.ingest.rewind import Sample, find, read_note
-from transforms.ingest.source import Decoder, Source
+from transforms.ingest.kafka import client
+from transforms.ingest.kafka.progress import Positions
+from transforms.ingest.kafka.rewind import Sample, find, read_note
+from transforms.ingest.kafka.source import Decoder, Source
 
 _LOG = logging.getLogger(__name__)
 _LOOK = 128

@@ -8,10 +8,12 @@ from gwframe.types import GPSSpan
 
 from transforms import gps
 from transforms.elements import Frame
-from transforms.ingest import filename, formats, gwf_structure, quality
+from transforms.ingest import quality
 from transforms.ingest.config import IngestConfig
+from transforms.ingest.files import filename, formats
 from transforms.ingest.gwf_frames import UNREADABLE, decompressed, failed
 from transforms.ingest.intervals import clipped, merged
+from transforms.ingest.messages import gwf_structure
 from transforms.ingest.series import DataError, line
 from transforms.kinds import LetterKind
 

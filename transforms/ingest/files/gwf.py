@@ -11,7 +11,8 @@ from gwframe import _core  # only there can a frame be asked for its rate and no
 from gwframe.types import GPSSpan
 
 from transforms.elements import FloatArray
-from transforms.ingest import decoded, filename, quality
+from transforms.ingest import decoded, quality
+from transforms.ingest.files import filename
 from transforms.ingest.gwf_frames import UNREADABLE, decompressed, failed, is_lacking
 from transforms.ingest.series import DataError, Held, Stretch, index_of, line, rate_of, settled
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from transforms import gps
 from transforms.elements import Frame, Interval
-from transforms.ingest import filename
+from transforms.ingest.files import filename
 from transforms.ingest.names import is_check, shown
 from transforms.ingest.series import GRID_TOLERANCE, DataError
 from transforms.kinds import LetterKind

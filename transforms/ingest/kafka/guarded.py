@@ -8,11 +8,11 @@ from functools import partial
 
 from transforms.elements import DeadLetter, Frame
 from transforms.gps import GPS_EPOCH_UNIX, NANOSECONDS, seconds_text
-from transforms.ingest.crashes import MOST_DEATHS, Marks
-from transforms.ingest.filename import is_channel
+from transforms.ingest.files.filename import is_channel
+from transforms.ingest.kafka.crashes import MOST_DEATHS, Marks
+from transforms.ingest.kafka.source import Decoder, Source
 from transforms.ingest.names import is_check, shown
 from transforms.ingest.series import line
-from transforms.ingest.source import Decoder, Source
 from transforms.kinds import LetterKind
 
 LONGEST_FRAME_S = 256

@@ -1,0 +1,1 @@
+"""From files of strain to blocks: formats, data quality, planning."""

@@ -1,0 +1,1 @@
+"""From messages to frames, and back: LLDD, GWF and rows."""

@@ -1,0 +1,1 @@
+"""From frames that come one by one to blocks."""

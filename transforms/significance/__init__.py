@@ -1,0 +1,1 @@
+"""How rare what was found is in noise."""
