@@ -13,7 +13,7 @@ from google.protobuf import json_format
 
 from beam_pipeline.config import PipelineConfig
 from beam_pipeline.live import LiveJob, build_live
-from transforms.sink.folder import whole_file
+from transforms.files import whole_file
 
 PROGRAM = "org.apache.beam.runners.flink.FlinkPipelineRunner"
 """Class with which Flink begins."""
@@ -36,8 +36,8 @@ def write_application(
 
     Raises:
         transforms.ingest.stitch.stage.ReachError: The configuration cannot be used live.
-        models.artefact.ArtefactError: The model is missing or does not fit.
-        transforms.sink.folder.OutputError: The output folder cannot be used.
+        transforms.classify.artefact.ArtefactError: The model is missing or does not fit.
+        transforms.files.OutputError: The output folder cannot be used.
     """
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions

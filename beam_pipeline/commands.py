@@ -16,12 +16,12 @@ from beam_pipeline.graph import ArchiveJob, output_folder, run_archive
 from beam_pipeline.options import beam_options, in_process, see_runner
 from beam_pipeline.streams import one_line
 from beam_pipeline.surroundings import quiet_threads
-from models.artefact import ArtefactError
 from transforms import times
+from transforms.classify.artefact import ArtefactError
+from transforms.files import OutputError
 from transforms.gps import to_seconds
 from transforms.kinds import LetterKind, SegmentKind
 from transforms.sink import folder, writers
-from transforms.sink.folder import OutputError
 from transforms.sink.segments import livetime
 
 _TABLE = (

@@ -64,7 +64,7 @@ def _own_names() -> Iterator[Finding]:
 
 
 def _model() -> Finding:
-    from models import artefact
+    from transforms.classify import artefact
 
     try:
         card = artefact.load_card(artefact.default_artefact())

@@ -141,7 +141,7 @@ def output_folder(job: ArchiveJob, config: PipelineConfig) -> AbstractContextMan
     """Hold the output folder of a run: nobody else writes to it meanwhile.
 
     Raises:
-        transforms.sink.folder.OutputError: It cannot be used.
+        transforms.files.OutputError: It cannot be used.
     """
     return opened(job.output, config.to_yaml(), config.id, own_version())
 
@@ -158,7 +158,7 @@ def run_archive(
         folder: The output folder, held for this run.
 
     Raises:
-        transforms.sink.folder.OutputError: Not all results could be written; what was in the
+        transforms.files.OutputError: Not all results could be written; what was in the
             folder is as it was.
     """
     from beam_pipeline.options import beam_options

@@ -85,8 +85,8 @@ def build_live(pipeline: beam.Pipeline, job: LiveJob, config: PipelineConfig) ->
 
     Raises:
         transforms.ingest.stitch.stage.ReachError: The configuration cannot be used live.
-        models.artefact.ArtefactError: The model is missing or does not fit.
-        transforms.sink.folder.OutputError: The output folder cannot be used.
+        transforms.classify.artefact.ArtefactError: The model is missing or does not fit.
+        transforms.files.OutputError: The output folder cannot be used.
     """
     rewind = Rewind(reach(config).past_ns + 2 * NANOSECONDS, REPEAT_NS)
     read = pipeline | "Ingest frames" >> ReadKafka(

@@ -22,7 +22,6 @@ from beam_pipeline.live_options import live_options, stream_options
 from beam_pipeline.options import OptionError, checked
 from beam_pipeline.surroundings import quiet_threads
 from beam_pipeline.workers import pool
-from models.artefact import ArtefactError
 from transforms.broker import (
     BrokerAwayError,
     BrokerError,
@@ -31,9 +30,10 @@ from transforms.broker import (
     check_topics,
     ensure_topics,
 )
+from transforms.classify.artefact import ArtefactError
+from transforms.files import OutputError
 from transforms.ingest.stitch.stage import ReachError
 from transforms.observe.config import JSON, TEXT, ObserveConfig
-from transforms.sink.folder import OutputError
 from transforms.sink.kafka import output_topics
 
 MISTAKES = (BrokerError, OutputError, OptionError, ArtefactError, ReachError)

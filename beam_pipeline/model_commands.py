@@ -8,12 +8,13 @@ from typing import Any
 
 from beam_pipeline.exits import DONE, UserError
 from beam_pipeline.steps import Steps
-from models import artefact, pool
+from models import pool
 from models.evaluation import evaluate as evaluation
 from models.training import settings
 from models.training.settings import TrainConfig
 from models.training.train import Run, Tell
 from models.training.train import train as train_model
+from transforms.classify import artefact
 
 
 def train(options: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from beam_pipeline import loopback, temporary
-from transforms.observe import journal
+from transforms.observe import json_log
 from transforms.observe.config import JSON
 
 
@@ -20,7 +20,7 @@ def prepare(verbose: bool, json_logs: bool) -> None:
     """
     _quiet(verbose)
     if json_logs:
-        journal.write(JSON)
+        json_log.write(JSON)
     loopback.spare()
     temporary.gather()
 

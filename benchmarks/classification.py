@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import cores, report
-from models import artefact
+from transforms.classify import artefact
 from transforms.classify.config import BACKENDS
 from transforms.classify.features import ModelInput, model_input
 from transforms.elements import Trigger

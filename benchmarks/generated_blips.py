@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import report
-from models import artefact
 from models.evaluation.evaluate import asked, pipeline_of
-from models.served import ServedModel
 from models.simulation import background, injections, noise
 from models.simulation.injections import Drawn
 from models.simulation.matching import Example, Stretch, find, match
+from transforms.classify import artefact
+from transforms.classify.native import ServedModel
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 

@@ -22,13 +22,14 @@ from scipy.special import logsumexp, softmax
 from benchmarks import evidence, report, six_families
 from benchmarks.evidence import RATE, Listener
 from benchmarks.six_families import EDGES, FAMILIES
-from models import artefact, score
+from models import metrics
 from models.evaluation.evaluate import asked, pipeline_of
-from models.served import ServedModel
 from models.simulation import noise, waveforms
 from models.simulation.matching import REACH, Example, Stretch, find, match
 from models.simulation.simulate import SimulationConfig, stretch
 from models.training.settings import read
+from transforms.classify import artefact
+from transforms.classify.native import ServedModel
 from transforms.detect.config import DetectConfig
 from transforms.gps import to_index
 from transforms.whiten.config import WhitenConfig
@@ -191,7 +192,7 @@ def convergence(seen: Sequence[Seen], told: FloatArray, draws: Draws) -> list[li
 def confusion(seen: Sequence[Seen], answers: IntArray) -> list[list[str]]:
     """Count answers, a row for each true family."""
     truth = np.array([FAMILIES.index(each.label) for each in seen])
-    table = score.confusion(truth, answers, len(FAMILIES))
+    table = metrics.confusion(truth, answers, len(FAMILIES))
     return [[label, *map(str, row)] for label, row in zip(FAMILIES, table, strict=True)]
 
 

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import report
-from models import score
+from models import metrics
 from models.pool import usable_cpus
 from models.simulation import waveforms
 from models.training import dataset
@@ -79,11 +79,11 @@ def measure(probabilities: FloatArray, test: Examples, left_out: Sequence[str]) 
     found = []
     for label in left_out:
         own = test.truth == waveforms.CLASSES.index(label)
-        compared = (own | known) & (test.snr >= score.LOUD)
+        compared = (own | known) & (test.snr >= metrics.LOUD)
         loud = own & compared
         called = float(np.sum(probabilities[loud].argmax(axis=1) == unknown))
         areas = [
-            score.auc(values[compared], own[compared])
+            metrics.auc(values[compared], own[compared])
             for values in (probabilities[:, unknown], largest)
         ]
         numbers = called / max(loud.sum(), 1), *(np.nan if a is None else a for a in areas)

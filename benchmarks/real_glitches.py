@@ -17,11 +17,11 @@ import h5py
 import numpy as np
 
 from benchmarks import report
-from models import artefact
 from models.evaluation import snippets
 from models.evaluation.evaluate import asked, pipeline_of
 from models.evaluation.strain_files import Strain
-from models.served import ServedModel
+from transforms.classify import artefact
+from transforms.classify.native import ServedModel
 from transforms.elements import Trigger, Whitened
 from transforms.gps import NANOSECONDS
 

@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import report
-from models import artefact
 from models.simulation import waveforms
 from models.simulation.waveforms import simple
 from models.training import dataset
 from models.training.examples import Examples
 from models.training.train import served
+from transforms.classify import artefact
 
 FAMILIES = tuple(simple.FAMILIES)
 EDGES = (5.0, 6.0, 7.0, 8.0)

@@ -11,7 +11,7 @@ from typing import Any
 from beam_pipeline.config import PipelineConfig
 from beam_pipeline.graph import margin_ns, reach
 from benchmarks.archive import Archive
-from models import artefact
+from transforms.classify import artefact
 from transforms.classify.features import model_input
 from transforms.classify.handler import SavedModelHandler
 from transforms.detect.bank import Bank, bank_for

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from models.artefact import Card
-from transforms.sink.report.drawing import COLOURS, drawing, png
+from transforms.classify.artefact import Card
+from transforms.page.drawing import COLOURS, drawing, png
 
 _SHOWN = 0.005
 """Least share of a row that a cell of a confusion table tells."""

@@ -19,11 +19,11 @@ from flink import parts
 from flink.broker import Broker
 from flink.processes import Problem, free_ports
 from flink.settings import QUICK, BrokerSettings
-from models import artefact
-from models.artefact import Card
 from models.simulation import noise
 from models.training import answer, network, novelty
 from models.training.export import export
+from transforms.classify import artefact
+from transforms.classify.artefact import Card
 from transforms.detect.config import DetectConfig
 from transforms.elements import Block
 from transforms.gps import NANOSECONDS, to_ns

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from apache_beam.metrics import MetricsFilter
 
-from models import artefact
 from tests.samples import TRIGGER
+from transforms.classify import artefact
 from transforms.classify.config import BACKENDS, LOW_SCORE, ClassifyConfig
 from transforms.classify.features import model_input
 from transforms.classify.handler import SavedModelHandler

@@ -12,14 +12,14 @@ import pytest
 from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.window import FixedWindows, GlobalWindows, Sessions, TimestampedValue
 
-from models import artefact
-from models.served import ServedModel
-from models.served_by_tfx import TfxModel
 from tests.samples import UNLABELLED
+from transforms.classify import artefact
 from transforms.classify.config import BACKENDS, ClassifyConfig
 from transforms.classify.features import model_input
 from transforms.classify.handler import SavedModelHandler
+from transforms.classify.native import ServedModel
 from transforms.classify.stage import Classify, _Label
+from transforms.classify.tfx import TfxModel
 from transforms.detect.config import DetectConfig
 from transforms.detect.follow import follow
 from transforms.detect.sessions import Sessions as DetectSessions

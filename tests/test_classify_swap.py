@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from beam_pipeline import cli, exits
-from models import artefact
+from transforms.classify import artefact
 from transforms.sink import writers
 
 ANSWER = {"label", "score", "probabilities", "model"}

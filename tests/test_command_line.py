@@ -252,7 +252,7 @@ def test_a_job_server_that_is_not_there_is_one_line_from_any_folder(monkeypatch,
         ),
         (
             "Pipeline failed in state FAILED: java.lang.RuntimeException: Error received from SDK"
-            " harness: Traceback\n  File y\ntransforms.sink.folder.OutputError: cannot write\n\n"
+            " harness: Traceback\n  File y\ntransforms.files.OutputError: cannot write\n\n"
             "Caused by: java.lang.RuntimeException: closed",
             "OutputError",
             True,

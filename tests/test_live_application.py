@@ -21,8 +21,8 @@ from beam_pipeline.live import LiveJob
 from beam_pipeline.live_options import stream_options
 from flink.processes import free_ports
 from transforms.broker import BrokerError, KafkaConfig
+from transforms.files import OutputError
 from transforms.ingest.stitch.stage import ReachError
-from transforms.sink.folder import OutputError
 
 CONFIG = parse_config({"whiten": {"psd_seconds": 16, "update_seconds": 16}})
 

@@ -6,9 +6,10 @@ import h5py
 import numpy as np
 import pytest
 
-from models import artefact, runtime, score
+from models import metrics
 from models.simulation import noise, simulate, waveforms
 from models.training import examples, train
+from transforms.classify import artefact, tensorflow
 from transforms.classify.features import model_input
 from transforms.detect.config import DetectConfig
 from transforms.elements import Block
@@ -59,8 +60,10 @@ def test_it_is_as_good_on_a_new_simulation(card):
     found = examples.collect(
         simulate.simulate(config, WhitenConfig(), DetectConfig(threshold=5.0), (987_654_321,))
     )
-    loud = found.snr >= score.LOUD
-    figures = score.summary(train.served(card.folder, found)[loud], found.truth[loud], card.classes)
+    loud = found.snr >= metrics.LOUD
+    figures = metrics.summary(
+        train.served(card.folder, found)[loud], found.truth[loud], card.classes
+    )
     assert figures["examples"] > 50
     assert figures["overall"] >= 0.85
 
@@ -72,7 +75,7 @@ def test_gw150914_is_a_compact_binary(card, ifo):
     near = [t for t in triggers if abs(t.time_ns - MERGER_NS) < 5e7]
     assert len(near) == 1
     seen = model_input(near[0])
-    model = runtime.tensorflow().saved_model.load(str(card.folder))
+    model = tensorflow.tensorflow().saved_model.load(str(card.folder))
     probabilities = model.serve(seen.image[None], seen.parameters[None]).numpy()[0]
     assert card.classes[int(np.argmax(probabilities))] == "cbc"
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.served import ServedModel
 from models.training import answer, calibration, network, novelty
 from models.training.export import export
 from transforms.classify import features
+from transforms.classify.native import ServedModel
 
 
 def _drawn(rng, temperature, count=20_000):

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from beam_pipeline.cli import main
-from models import artefact
 from models.evaluation import evaluate, snippets
 from models.simulation import simulate, waveforms
 from models.simulation.matching import find, match
 from models.training import settings
+from transforms.classify import artefact
 from transforms.detect.config import DetectConfig
 from transforms.gps import to_index
 from transforms.whiten.config import WhitenConfig

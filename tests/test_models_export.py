@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from models import artefact, runtime
-from models.served import ServedModel
 from models.training.answer import Answer
 from models.training.export import export
 from models.training.novelty import Novelty, unit
+from transforms.classify import artefact, tensorflow
+from transforms.classify.native import ServedModel
 
 
 def inputs(count):
@@ -22,7 +22,7 @@ def inputs(count):
 
 
 def example(**values):
-    tf = runtime.tensorflow()
+    tf = tensorflow.tensorflow()
     held = {
         name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.tobytes()]))
         for name, value in values.items()
@@ -32,13 +32,13 @@ def example(**values):
 
 @pytest.fixture(scope="module")
 def loaded(untrained):
-    return runtime.tensorflow().saved_model.load(str(untrained.folder))
+    return tensorflow.tensorflow().saved_model.load(str(untrained.folder))
 
 
 def test_both_endpoints_give_the_same_probabilities(untrained, loaded):
     image, parameters = inputs(50)
     examples = [example(image=i, parameters=p) for i, p in zip(image, parameters, strict=True)]
-    answers = loaded.serving_default(runtime.tensorflow().constant(examples)).numpy()
+    answers = loaded.serving_default(tensorflow.tensorflow().constant(examples)).numpy()
     assert answers.dtype == np.float32
     assert answers.sum(axis=1) == pytest.approx(np.ones(50), abs=1e-6)
     assert np.allclose(answers, loaded.serve(image, parameters).numpy(), rtol=0, atol=1e-6)
@@ -53,7 +53,7 @@ def test_the_card_names_both(untrained):
 
 @pytest.mark.parametrize("lost", ["image", "parameters"])
 def test_an_example_that_lacks_something_is_refused(loaded, lost):
-    tf = runtime.tensorflow()
+    tf = tensorflow.tensorflow()
     image, parameters = inputs(1)
     values = {"image": image[0], "parameters": parameters[0]}
     del values[lost]
@@ -63,7 +63,7 @@ def test_an_example_that_lacks_something_is_refused(loaded, lost):
 
 def test_the_temperature_softens(untrained, tmp_path):
     """Half the temperature squares the odds."""
-    tf = runtime.tensorflow()
+    tf = tensorflow.tensorflow()
 
     class Logits(tf.Module):
         """Give logits that are known, and say what is known too."""

@@ -6,11 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models import runtime
-from models.served import ServedModel
 from models.training import answer, network, novelty
 from models.training.export import export
-from transforms.classify import features
+from transforms.classify import features, tensorflow
+from transforms.classify.native import ServedModel
 
 SNR = features.PARAMETERS.index("snr")
 IMAGE = len(features.FREQUENCIES), features.COLUMNS, len(features.SPANS)
@@ -88,7 +87,7 @@ def test_the_written_model_turns_the_distance_into_the_unknown(tmp_path):
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
 def test_a_network_that_is_sure_of_a_stranger_calls_it_unknown(tmp_path):
     """Far from all that is kept, whatever the logits say."""
-    tf = runtime.tensorflow()
+    tf = tensorflow.tensorflow()
 
     class Sure(tf.Module):
         def __init__(self):

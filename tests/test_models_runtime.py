@@ -7,17 +7,17 @@ import sys
 
 import pytest
 
-from models import runtime
+from transforms.classify import tensorflow
 
 
 def test_all_but_notices_follow(capfd):
-    with runtime.without_notices():
+    with tensorflow.without_notices():
         os.write(2, b"0000 cudart_stub.cc:31] Could not find cuda drivers\nsomething is wrong\n")
     assert capfd.readouterr().err == "something is wrong\n"
 
 
 def _fail():
-    with runtime.without_notices():
+    with tensorflow.without_notices():
         os.write(2, b"a library is missing\n")
         raise ImportError
 
@@ -45,5 +45,5 @@ def test_a_process_that_dies_meanwhile_leaves_what_was_said(tmp_path):
     )
     assert done.returncode == -signal.SIGABRT
     assert "Fatal Python error: Aborted" in done.stderr
-    (left,) = tmp_path.glob(f"{runtime.HELD}*")
+    (left,) = tmp_path.glob(f"{tensorflow.HELD}*")
     assert left.read_text() == "the processor lacks an instruction"

@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from models import artefact, runtime
-from models.artefact import ArtefactError
-from models.served import ServedModel
+from transforms.classify import artefact, tensorflow
+from transforms.classify.artefact import ArtefactError
+from transforms.classify.native import ServedModel
 
 FOLDER = artefact.default_artefact()
 
@@ -29,7 +29,7 @@ def model():
 
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_the_answers_are_tensorflow_s_bit_for_bit(model, count):
-    reference = runtime.tensorflow().saved_model.load(str(FOLDER))
+    reference = tensorflow.tensorflow().saved_model.load(str(FOLDER))
     for seed in range(20):
         image, parameters = inputs(count, seed)
         expected = reference.serve(image, parameters).numpy()
@@ -77,7 +77,7 @@ def test_a_damaged_model_is_refused(tmp_path, name):
 
 
 def test_a_model_with_other_endpoints_is_refused(tmp_path):
-    tf = runtime.tensorflow()
+    tf = tensorflow.tensorflow()
     module = tf.Module()
     module.factor = tf.Variable(2.0)
     signature = tf.TensorSpec((None, 5), tf.float32, name="other")
@@ -97,7 +97,7 @@ def _fresh(code):
 SERVE = (
     "import sys, numpy as np\n"
     "from models import artefact, runtime\n"
-    "from models.served import ServedModel\n"
+    "from transforms.classify.native import ServedModel\n"
     "def serve():\n"
     "    model = ServedModel(artefact.default_artefact())\n"
     "    return model(np.ones((1, 48, 64, 4), np.float32), np.ones((1, 5), np.float32))\n"

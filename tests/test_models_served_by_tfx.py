@@ -11,12 +11,12 @@ from apache_beam.testing.util import assert_that
 from tfx_bsl.public.beam.run_inference import RunInference
 from tfx_bsl.public.proto.model_spec_pb2 import InferenceSpecType, SavedModelSpec
 
-from models import artefact, runtime
-from models.artefact import ArtefactError
-from models.served import ServedModel
-from models.served_by_tfx import TfxModel
 from models.simulation import simulate
 from models.training import examples
+from transforms.classify import artefact, tensorflow
+from transforms.classify.artefact import ArtefactError
+from transforms.classify.native import ServedModel
+from transforms.classify.tfx import TfxModel
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 
@@ -70,7 +70,7 @@ def test_inputs_of_another_shape_are_refused_and_the_next_are_served(models):
 
 
 def _example(image, parameters):
-    tf = runtime.tensorflow()
+    tf = tensorflow.tensorflow()
 
     def feature(values):
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=[values.tobytes()]))
@@ -89,7 +89,7 @@ def test_tfx_bsl_s_own_transform_serves_the_artefact(models):
         assert sorted(number for number, _ in answers) == list(range(20))
         for number, log in answers:
             (output,) = log.predict_log.response.outputs.values()
-            values = runtime.tensorflow().make_ndarray(output)[0]
+            values = tensorflow.tensorflow().make_ndarray(output)[0]
             assert np.allclose(values, expected[number], rtol=0, atol=1e-5)
 
     spec = InferenceSpecType(saved_model_spec=SavedModelSpec(model_path=str(FOLDER)))
@@ -116,7 +116,7 @@ def test_a_damaged_model_is_refused(tmp_path, name):
 @pytest.fixture(scope="module")
 def arrays_only(tmp_path_factory):
     """Make a model that takes arrays, and no examples."""
-    tf = runtime.tensorflow()
+    tf = tensorflow.tensorflow()
     module = tf.Module()
     module.factor = tf.Variable(2.0)
     signature = [
@@ -150,7 +150,7 @@ def test_the_card_tells_the_endpoints_that_are_there(arrays_only):
 
 
 def test_without_tfx_bsl_one_line_says_so(monkeypatch):
-    monkeypatch.setattr("models.served_by_tfx.find_spec", lambda name: None)
+    monkeypatch.setattr("transforms.classify.tfx.find_spec", lambda name: None)
     with pytest.raises(ArtefactError, match=r"classify\.backend: native"):
         TfxModel(FOLDER)
 
@@ -160,7 +160,7 @@ def test_it_says_nothing_to_a_user():
         "import logging, numpy as np\n"
         "logging.basicConfig(level=logging.ERROR)\n"
         "from models import artefact\n"
-        "from models.served_by_tfx import TfxModel\n"
+        "from transforms.classify.tfx import TfxModel\n"
         "model = TfxModel(artefact.default_artefact())\n"
         "model(np.ones((1, 48, 64, 4), np.float32), np.ones((1, 5), np.float32))\n"
     )

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import yaml
 
-from models import artefact, machine
+from models import environment
 from models.simulation import simulate, waveforms
 from models.training import answer, examples, fit, network, settings, train, work
+from transforms.classify import artefact
 from transforms.classify.features import model_input
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
@@ -223,7 +224,7 @@ def test_a_folder_of_something_else_is_no_work_folder(tmp_path):
 
 
 def test_without_tensorboard_one_line_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(machine, "has_tensorboard", lambda: False)
+    monkeypatch.setattr(environment, "has_tensorboard", lambda: False)
     notes = []
     assert train._logs(train.Run(), tmp_path, notes.append) is None
     assert "pip install" in notes[0]

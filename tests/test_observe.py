@@ -49,9 +49,9 @@ from transforms.observe.catalogue import CATALOGUE, COUNTER, HISTOGRAM, PREFIX, 
 from transforms.observe.config import ObserveConfig
 from transforms.observe.endpoint import exposition, workers
 from transforms.observe.inspiral import LOWEST, inspiral_range
-from transforms.observe.journal import JsonLines
+from transforms.observe.json_log import JsonLines
 from transforms.observe.record import Recorder, Spent, recorder
-from transforms.sink.utc import from_unix
+from transforms.utc import from_unix
 
 ROOT = Path(__file__).parents[1]
 NAME = "H1:STRAIN"

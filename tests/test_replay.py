@@ -26,7 +26,7 @@ from transforms.elements import DeadLetter, Interval
 from transforms.gps import NANOSECONDS as S
 from transforms.ingest.config import FORMATS, IngestConfig
 from transforms.ingest.messages.decoder import Decoder
-from transforms.sink.utc import gps_now
+from transforms.utc import gps_now
 
 # A Java machine starts, in some tests twice.
 pytestmark = pytest.mark.timeout(1200)

@@ -10,9 +10,10 @@ import pytest
 
 from tests.samples import prepare
 from transforms.elements import DeadLetter, Segment, Trigger
+from transforms.files import OutputError
 from transforms.gps import from_seconds
 from transforms.sink import writers
-from transforms.sink.folder import OutputError, partition
+from transforms.sink.folder import partition
 from transforms.sink.report import figures, page, write_report
 
 MADE = writers.Provenance(config="c0ffee", version="0.1.0")

@@ -79,7 +79,7 @@ def test_gw150914_is_denoised_from_what_is_published(event):
 
 
 def test_every_trigger_is_labelled_by_the_packaged_model(event):
-    from models import artefact
+    from transforms.classify import artefact
 
     card = artefact.load_card(artefact.default_artefact())
     for trigger in triggers(event):

@@ -9,10 +9,10 @@ from apache_beam.transforms.window import Sessions, TimestampedValue
 
 from tests import samples
 from transforms.elements import DeadLetter, Segment, Trigger
+from transforms.files import OutputError
 from transforms.gps import from_seconds, to_event_micros
 from transforms.sink.archive import WriteArchive, failures
 from transforms.sink.config import SinkConfig
-from transforms.sink.folder import OutputError
 from transforms.sink.staging import opened
 from transforms.sink.writers import (
     Provenance,

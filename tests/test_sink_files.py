@@ -18,12 +18,13 @@ from astropy.time import Time
 from beam_pipeline.cli import main
 from tests.samples import TRIGGER, UNLABELLED, prepare
 from transforms.elements import DeadLetter, Segment
+from transforms.files import OutputError, whole_file
 from transforms.gps import from_seconds
 from transforms.kinds import LetterKind, SegmentKind
 from transforms.sink import writers
-from transforms.sink.folder import OutputError, partition, whole_file
+from transforms.sink.folder import partition
 from transforms.sink.tables import SEGMENT_COLUMNS, TRIGGER_COLUMNS, trigger_row, trigger_table
-from transforms.sink.utc import gps_now, utc_day, utc_text
+from transforms.utc import gps_now, utc_day, utc_text
 
 # gwpy 4.1 asks astropy for a name that is on its way out.
 pytestmark = pytest.mark.filterwarnings("ignore:COPY_IF_NEEDED")

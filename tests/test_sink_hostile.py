@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from tests.samples import TRIGGER, prepare
 from transforms.elements import DeadLetter, Segment
+from transforms.files import OutputError, whole_file
 from transforms.kinds import LetterKind, SegmentKind
-from transforms.sink import minutes, writers
+from transforms.sink import rolling, writers
 from transforms.sink.checked import refused
-from transforms.sink.folder import OutputError, analysed_names, is_ours, partition, whole_file
+from transforms.sink.folder import analysed_names, is_ours, partition
 from transforms.sink.messages import dead_letter_message, segment_message, trigger_message
 from transforms.sink.tables import TRIGGER_COLUMNS, trigger_row
 from transforms.texts import storable
@@ -125,13 +126,13 @@ def test_live_files_stay_inside_the_folder_and_a_replay_changes_nothing(found, l
         output = Path(f"{top}/a/b/out")
         for again in (False, True):
             changed = [
-                *(minutes.add_triggers(output / minutes.trigger_name(each), [each], MADE)
+                *(rolling.add_triggers(output / rolling.trigger_name(each), [each], MADE)
                   for each in found[:1]),
-                *(minutes.add_events(output / minutes.event_name(each), [each], MADE, 2)
+                *(rolling.add_events(output / rolling.event_name(each), [each], MADE, 2)
                   for each in found[:1]),
-                *(minutes.add_segments(output / minutes.segment_name(each), [each], MADE)
+                *(rolling.add_segments(output / rolling.segment_name(each), [each], MADE)
                   for each in looked if each.start_ns < each.end_ns),
-                minutes.add_letters(output / minutes.letter_name(START), letters),
+                rolling.add_letters(output / rolling.letter_name(START), letters),
             ]  # fmt: skip
             assert not (again and any(changed))
         assert outside(top, output) == []

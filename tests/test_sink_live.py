@@ -19,10 +19,11 @@ from beam_pipeline.cli import main
 from tests import samples
 from tests.samples import prepare
 from transforms.elements import PRELIMINARY, SETTLED, WITHDRAWN, DeadLetter, Segment, Trigger
+from transforms.files import OutputError
 from transforms.gps import from_event_micros, from_seconds, to_event_micros
-from transforms.sink import minutes
+from transforms.sink import rolling
 from transforms.sink.config import SinkConfig
-from transforms.sink.folder import OutputError, resume
+from transforms.sink.folder import resume
 from transforms.sink.live import WriteLive, _Keyed, _Write
 from transforms.sink.writers import (
     DamagedError,
@@ -200,7 +201,7 @@ def test_a_restart_goes_on_and_a_replay_changes_nothing(tmp_path):
 
 
 def test_files_are_the_same_in_whatever_order_and_bundles_things_come(tmp_path, monkeypatch):
-    monkeypatch.setattr(minutes, "gps_now", lambda: 1.4e9)
+    monkeypatch.setattr(rolling, "gps_now", lambda: 1.4e9)
     triggers = [moved(name, 13 * number) for number, name in enumerate("abcdef")]
     segments = [segment(start, end) for start, end in pairwise(range(0, 75, 5))]
     letters = [DeadLetter("frames/0/1", "empty"), DeadLetter("frames/0/2", "empty")]
@@ -229,10 +230,10 @@ def test_a_trigger_that_changed_replaces_the_one_that_is_there(tmp_path):
 
 def test_rows_that_an_older_version_wrote_are_kept(tmp_path):
     path = tmp_path / H1
-    minutes.add_triggers(path, [TRIGGER], MADE)
+    rolling.add_triggers(path, [TRIGGER], MADE)
     pq.write_table(pq.read_table(path, partitioning=None).drop_columns(["wavelet", "far"]), path)
 
-    assert minutes.add_triggers(path, [moved("b", 1)], MADE)
+    assert rolling.add_triggers(path, [moved("b", 1)], MADE)
 
     assert ids(tmp_path, H1) == ["a", "b"]
     wavelets = pq.read_table(path, partitioning=None)["wavelet"].to_pylist()
@@ -436,7 +437,7 @@ def test_nothing_is_held_of_a_file_that_was_written(tmp_path):
 
 def test_a_thousand_channels_of_a_detector_make_one_key_a_minute():
     names = {
-        minutes.trigger_name(replace(TRIGGER, channel=f"H1:{number}/../..")) for number in range(9)
+        rolling.trigger_name(replace(TRIGGER, channel=f"H1:{number}/../..")) for number in range(9)
     }
 
     assert names == {H1}
@@ -483,9 +484,9 @@ def test_a_folder_that_is_gone_is_an_error_and_not_made_anew(tmp_path):
 
 def test_letters_with_any_end_of_line_stay_one(tmp_path):
     letter = DeadLetter("a\u2028b\x85c.gwf", "line\nbreak")
-    path = tmp_path / minutes.letter_name(from_seconds(MINUTE))
+    path = tmp_path / rolling.letter_name(from_seconds(MINUTE))
 
-    assert minutes.add_letters(path, [letter])
-    assert not minutes.add_letters(path, [letter])
+    assert rolling.add_letters(path, [letter])
+    assert not rolling.add_letters(path, [letter])
 
     assert read_dead_letters(tmp_path) == [letter]

@@ -22,7 +22,7 @@ from transforms.sink.messages import (
 )
 from transforms.sink.schemas import KINDS, schema_path, schema_text
 from transforms.sink.tables import SEGMENT_COLUMNS, TRIGGER_COLUMNS
-from transforms.sink.utc import from_unix
+from transforms.utc import from_unix
 
 UNIX_NS = 1_442_224_247_250_000_000
 """1126259464.25 GPS: 17 leap seconds since 1980."""

@@ -9,8 +9,9 @@ import pytest
 
 from beam_pipeline import cli
 from tests.samples import TRIGGER, prepare
+from transforms.files import OutputError
 from transforms.sink import folder, staging, writers
-from transforms.sink.folder import OutputError, partition, resume
+from transforms.sink.folder import partition, resume
 from transforms.sink.lock import LOCK, BusyError, locked
 from transforms.sink.staging import opened, written
 

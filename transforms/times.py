@@ -4,7 +4,7 @@ import re
 from datetime import date
 
 from transforms.gps import LATEST_NS, NANOSECONDS, parse_seconds
-from transforms.sink.utc import DAY, utc_midnight
+from transforms.utc import DAY, utc_midnight
 
 _DATE = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"

@@ -20,7 +20,7 @@ from transforms import gps
 from transforms.broker import BrokerError, KafkaConfig, Topic, ensure_topics
 from transforms.gps import NANOSECONDS
 from transforms.ingest.messages.encoder import encode
-from transforms.sink.utc import gps_now
+from transforms.utc import gps_now
 
 PATIENCE_S = 10.0
 """How long a broker may take to answer at the start [s]; later, it is waited for."""

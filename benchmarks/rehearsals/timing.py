@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.rehearsals.deliveries import Delivery, stretches
 from transforms.elements import FINAL, SETTLED
 from transforms.gps import NANOSECONDS, to_seconds
-from transforms.sink.utc import from_unix
+from transforms.utc import from_unix
 
 PROMPT_S = 2.0
 """Results this late still are at the newest data [s of real time]."""

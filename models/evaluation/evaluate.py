@@ -12,17 +12,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models import artefact, machine, score
+from models import environment, metrics
 from models.evaluation import events
 from models.evaluation.events import Event, EventError
-from models.served import ServedModel
 from models.simulation import waveforms
 from models.simulation.simulate import Progress
 from models.training.settings import TrainConfig
+from transforms.classify import artefact
 from transforms.classify.features import model_input
+from transforms.classify.native import ServedModel
 from transforms.detect.config import DetectConfig
 from transforms.elements import Trigger
-from transforms.sink.folder import whole_file
+from transforms.files import whole_file
 from transforms.whiten.config import WhitenConfig
 
 FIGURES, EVENTS, REPORT = "evaluation.json", "events.csv", "report.html"
@@ -171,10 +172,10 @@ def _milliseconds(model: ServedModel, triggers: Sequence[Trigger]) -> float:
 def figures(evaluation: Evaluation, command: str) -> dict[str, Any]:
     """Give what ``evaluation.json`` tells."""
     card, truth, answers = evaluation.card, evaluation.truth, evaluation.probabilities
-    table = score.confusion(truth, answers.argmax(axis=1), len(card.classes))
+    table = metrics.confusion(truth, answers.argmax(axis=1), len(card.classes))
     classes: dict[str, dict[str, Any]] = {
-        name: {**each, "auc": score.auc(answers[:, i], truth == i)}
-        for i, (name, each) in enumerate(score.per_class(table, card.classes).items())
+        name: {**each, "auc": metrics.auc(answers[:, i], truth == i)}
+        for i, (name, each) in enumerate(metrics.per_class(table, card.classes).items())
     }
     noise = card.classes.index(waveforms.NOISE)
     return {
@@ -182,18 +183,18 @@ def figures(evaluation: Evaluation, command: str) -> dict[str, Any]:
         "events": len(truth),
         "not_detected": sum(not row["detected"] for row in evaluation.rows),
         "accuracy": round(float(np.trace(table) / len(truth)), 4),
-        "macro_f1": score.macro_f1(classes),
-        "ece": round(score.calibration_error(answers, truth), 4),
+        "macro_f1": metrics.macro_f1(classes),
+        "ece": round(metrics.calibration_error(answers, truth), 4),
         "ms_per_event": round(evaluation.milliseconds, 3),
-        "binary": score.binary(answers, truth, evaluation.snr, noise),
-        "by_snr": score.by_snr(answers, truth, evaluation.snr),
+        "binary": metrics.binary(answers, truth, evaluation.snr, noise),
+        "by_snr": metrics.by_snr(answers, truth, evaluation.snr),
         "per_class": classes,
         "confusion": {"labels": list(card.classes), "table": table.tolist()},
-        "calibration": score.calibration_curve(answers, truth),
+        "calibration": metrics.calibration_curve(answers, truth),
         "notes": list(evaluation.notes),
         "command": command,
-        "machine": machine.about(),
-        "versions": machine.versions(),
+        "machine": environment.about(),
+        "versions": environment.versions(),
     }
 
 

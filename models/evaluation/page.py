@@ -8,10 +8,10 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from models import plots, score
+from models import metrics, plots
 from models.evaluation.evaluate import Evaluation
-from transforms.sink.report.drawing import drawing, svg
-from transforms.sink.report.html import figure, none, style, table
+from transforms.page.drawing import drawing, svg
+from transforms.page.html import figure, none, style, table
 
 WRONG = 25
 _NONE = "&ndash;"
@@ -102,7 +102,7 @@ def _roc(evaluation: Evaluation) -> str:
     for index, label in enumerate(evaluation.card.classes):
         own = evaluation.truth == index
         if own.any() and not own.all():
-            curves[label] = score.roc(evaluation.probabilities[:, index], own)
+            curves[label] = metrics.roc(evaluation.probabilities[:, index], own)
     if not curves:
         return none("All events are of one class.")
     image = _drawn("roc", (9.6, 4.6), lambda axes: plots.roc(axes, curves))

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models import artefact, machine, score
+from models import environment, metrics
 from models.simulation import waveforms
 from models.training import novelty
 from models.training.answer import Answer
 from models.training.examples import Examples
 from models.training.settings import TrainConfig
+from transforms.classify import artefact
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 
@@ -49,7 +50,7 @@ def accuracy(
 
     The SNR is the trigger's own: what its reader sees.
     """
-    loud = examples.snr >= score.LOUD
+    loud = examples.snr >= metrics.LOUD
     parts = {
         "all": np.ones(len(examples), bool),
         "snr_below_8": ~loud,
@@ -57,7 +58,7 @@ def accuracy(
         "snr_from_8_loudest_of_its_signal": loud & examples.loudest,
     }
     return {
-        name: score.summary(probabilities[part], examples.truth[part], waveforms.CLASSES)
+        name: metrics.summary(probabilities[part], examples.truth[part], waveforms.CLASSES)
         for name, part in parts.items()
         if part.any()
     }
@@ -73,12 +74,12 @@ def about(
         "settings": artefact.settings(*pipeline),
         "data": _data(config, made.sets),
         "accuracy": accuracy(answers, test),
-        "by_snr": score.by_snr(answers, test.truth, test.snr),
-        "calibration": score.calibration_curve(answers, test.truth),
-        "binary": score.binary(answers, test.truth, test.snr, noise),
+        "by_snr": metrics.by_snr(answers, test.truth, test.snr),
+        "calibration": metrics.calibration_curve(answers, test.truth),
+        "binary": metrics.binary(answers, test.truth, test.snr, noise),
         "roc": [
             [round(float(value), 5) for value in rate]
-            for rate in score.roc(-answers[:, noise], test.truth != noise)
+            for rate in metrics.roc(-answers[:, noise], test.truth != noise)
         ],
         "training": {
             **asdict(config),
@@ -97,9 +98,9 @@ def about(
         },
         "whiten": asdict(pipeline[0]),
         "detect": asdict(pipeline[1]),
-        "versions": machine.versions(),
+        "versions": environment.versions(),
         "command": made.command,
-        "machine": machine.about(),
+        "machine": environment.about(),
         "seconds": made.seconds,
     }
 

@@ -16,7 +16,7 @@ from models.simulation.simulate import Progress, SimulationConfig, stretch_examp
 from models.training import examples
 from models.training.examples import NAMES, Examples
 from transforms.detect.config import DetectConfig
-from transforms.sink.folder import whole_file
+from transforms.files import whole_file
 from transforms.whiten.config import WhitenConfig
 
 SHARD = 2

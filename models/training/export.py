@@ -7,10 +7,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-from models import runtime
 from models.training import calibration, novelty
 from models.training.answer import Answer
-from transforms.classify import features
+from transforms.classify import features, tensorflow
 
 
 def export(answer: Answer, folder: Path) -> None:
@@ -28,7 +27,7 @@ def export(answer: Answer, folder: Path) -> None:
             what it knows, as :mod:`models.training.novelty` does.
         folder: Where to write.
     """
-    tf = runtime.tensorflow()
+    tf = tensorflow.tensorflow()
     import keras
 
     image_shape = (len(features.FREQUENCIES), features.COLUMNS, len(features.SPANS))
@@ -65,7 +64,7 @@ def export(answer: Answer, folder: Path) -> None:
 
 def _served(answer: Answer) -> Any:
     """Give the function from what the network takes to probabilities."""
-    tf = runtime.tensorflow()
+    tf = tensorflow.tensorflow()
     snr = features.PARAMETERS.index("snr")
     (a, b), (c, d) = answer.temperature, answer.novelty.limit
     known = tf.Variable(answer.novelty.known, trainable=False, name="known")

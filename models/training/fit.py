@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from models import runtime
 from models.simulation import waveforms
 from models.simulation.simulate import Progress
 from models.training import network
 from models.training.batches import batches
 from models.training.examples import PREDICTED, Examples
 from models.training.settings import TrainConfig
-from transforms.sink.folder import whole_file
+from transforms.classify import tensorflow
+from transforms.files import whole_file
 
 LAST_RATE = 0.01
 """Learning rate of the last epoch, as a part of the first one's."""
@@ -57,7 +57,7 @@ def fit(
     Returns:
         The network of the epoch with the least validation loss, and each epoch's losses.
     """
-    runtime.tensorflow(place.threads, onednn=True)
+    tensorflow.tensorflow(place.threads, onednn=True)
     import keras
 
     keras.utils.set_random_seed(config.seed % 2**32)

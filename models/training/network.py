@@ -6,8 +6,7 @@ package's configuration without them.
 
 from typing import Any
 
-from models import runtime
-from transforms.classify import features
+from transforms.classify import features, tensorflow
 
 FILTERS = (32, 48, 96, 128)
 """Filters of the convolutions, each of which halves the image."""
@@ -20,7 +19,7 @@ DROPPED = 0.3
 
 def build(classes: int) -> Any:
     """Build the network; its output are logits, [example, class]."""
-    runtime.tensorflow()
+    tensorflow.tensorflow()
     import keras
     from keras import layers
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from models import artefact, machine, plots
-from models.served import ServedModel
+from models import environment, plots
 from models.simulation import waveforms
 from models.simulation.simulate import Progress
 from models.training import card, dataset, work
@@ -18,6 +17,8 @@ from models.training.examples import PREDICTED, Examples
 from models.training.export import export
 from models.training.fit import FitPlace, Note, fit
 from models.training.settings import TrainConfig
+from transforms.classify import artefact
+from transforms.classify.native import ServedModel
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 
@@ -71,7 +72,7 @@ def train(
         The card, with the accuracy measured on the test set.
 
     Raises:
-        models.artefact.ArtefactError: The output folder is not empty.
+        transforms.classify.artefact.ArtefactError: The output folder is not empty.
         models.training.work.WorkError: The work folder is of another training.
         models.pool.PoolError: A process was killed.
         ValueError: Nothing was found to train on, a file of strain is missing, or logs were
@@ -105,7 +106,7 @@ def _check_strain(config: TrainConfig) -> None:
 
 def _logs(run: Run, place: Path, note: Note) -> Path | None:
     """Say where TensorBoard's logs go, and that they cannot where it is missing."""
-    if machine.has_tensorboard():
+    if environment.has_tensorboard():
         return run.logs or place / "logs"
     advice = "tensorboard is missing: pip install 'wavefier[train]'"
     if run.logs:
@@ -126,9 +127,9 @@ class _Training:
     pipeline: tuple[WhitenConfig, DetectConfig]
 
     def __post_init__(self) -> None:
-        self.simulated = machine.Clock(self.place.work / "seconds.json")
+        self.simulated = environment.Clock(self.place.work / "seconds.json")
         # Goes with the fit when another one is made of the same examples.
-        self.fitted = machine.Clock(self.place.work / "fit" / "seconds.json")
+        self.fitted = environment.Clock(self.place.work / "fit" / "seconds.json")
 
     def made(self) -> artefact.Card:
         """Make the model."""

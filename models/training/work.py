@@ -11,11 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from models import artefact, machine
+from models import environment
 from models.simulation import waveforms
 from models.training.settings import TrainConfig
+from transforms.classify import artefact
 from transforms.detect.config import DetectConfig
-from transforms.sink.folder import whole_file
+from transforms.files import whole_file
 from transforms.whiten.config import WhitenConfig
 
 MARK = "work.json"
@@ -51,7 +52,7 @@ def keys(config: TrainConfig, whitening: WhitenConfig, detection: DetectConfig) 
         "detect": asdict(detection),
         "features": artefact.feature_spec(),
         "classes": waveforms.CLASSES,
-        "versions": machine.versions(),
+        "versions": environment.versions(),
         "sources": _sources(_DATA_SOURCES),
     }
     data_key = _hash(data)

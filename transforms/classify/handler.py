@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from apache_beam.ml.inference.base import ModelHandler
 
-from models import artefact
-from models.served import ServedModel
-from models.served_by_tfx import TfxModel
-from transforms.classify import features
+from transforms.classify import artefact, features
 from transforms.classify.config import NATIVE, TFX_BSL
 from transforms.classify.features import ModelInput
+from transforms.classify.native import ServedModel
+from transforms.classify.tfx import TfxModel
 from transforms.observe.record import Spent, recorder
 
 Probabilities = npt.NDArray[np.float32]
@@ -26,7 +25,7 @@ def check_backend(card: artefact.Card, backend: str) -> None:
     """Check that a model can be asked by a back end.
 
     Raises:
-        models.artefact.ArtefactError: It lacks the endpoint.
+        ArtefactError: It lacks the endpoint.
     """
     if _ENDPOINTS[backend] not in card.endpoints:
         raise artefact.ArtefactError(
@@ -59,7 +58,7 @@ class SavedModelHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: 
         """Load the model and run it once, so that the first trigger does not wait.
 
         Raises:
-            models.artefact.ArtefactError: The worker has no such model, or another one.
+            ArtefactError: The worker has no such model, or another one.
         """
         card = artefact.load_card(self._folder or artefact.default_artefact())
         if card.id != self._id:

@@ -8,7 +8,7 @@ from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import KeyedModelHandler, RunInference
 
 import transforms.coders  # noqa: F401  (registers how triggers travel)
-from models import artefact
+from transforms.classify import artefact
 from transforms.classify.config import LOW_SCORE, ClassifyConfig
 from transforms.classify.features import ModelInput, model_input
 from transforms.classify.handler import Probabilities, SavedModelHandler, check_backend
@@ -27,7 +27,7 @@ class Classify(beam.PTransform):  # type: ignore[misc]
     labels need be kept, and a restart changes none.
 
     Raises:
-        models.artefact.ArtefactError: The model is missing or does not fit, or cannot be
+        ArtefactError: The model is missing or does not fit, or cannot be
             asked by the back end, when the graph is built.
     """
 

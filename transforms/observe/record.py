@@ -25,7 +25,7 @@ from transforms.elements import (
 )
 from transforms.gps import NANOSECONDS
 from transforms.kinds import LetterKind
-from transforms.observe import journal
+from transforms.observe import json_log
 from transforms.observe.catalogue import (
     BUCKETS,
     CATALOGUE,
@@ -39,7 +39,7 @@ from transforms.observe.catalogue import (
 from transforms.observe.config import ObserveConfig
 from transforms.observe.inspiral import inspiral_range
 from transforms.seldom import Seldom
-from transforms.sink.utc import from_unix
+from transforms.utc import from_unix
 
 _LOG = logging.getLogger(__name__)
 _REST = "other"
@@ -66,7 +66,7 @@ def recorder() -> "Recorder | None":
 
 def _begin() -> "Recorder | None":
     config = ObserveConfig.from_environment()
-    journal.write(config.log)
+    json_log.write(config.log)
     if not config.address:
         return None
     from transforms.observe import endpoint

@@ -11,12 +11,14 @@ from apache_beam.metrics.metric import MetricResults
 
 import transforms.coders  # noqa: F401  (registers the elements' coders)
 from transforms.elements import DeadLetter, Segment, Trigger
+from transforms.files import OutputError
 from transforms.sink import writers
 from transforms.sink.config import SinkConfig
-from transforms.sink.folder import OutputError, partition, said
+from transforms.sink.folder import partition
 from transforms.sink.stage import Admit
 from transforms.sink.staging import written
 from transforms.sink.writers import Provenance
+from transforms.storage import said
 from transforms.texts import storable
 
 _TRIGGERS = Metrics.counter("sink", "triggers")

@@ -1,13 +1,7 @@
-"""The output folder: its names, files that appear whole, and making it ready.
+"""The output folder: the names in it, and making it ready."""
 
-A file is written under a temporary name beside its place and then renamed, so that
-whoever looks sees the old file or the new one, and an interruption leaves no half.
-"""
-
-import errno
 import json
 import math
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -17,11 +11,12 @@ from pathlib import Path
 from uuid import uuid4
 
 from transforms.elements import Trigger
+from transforms.files import OutputError, refusal, whole_file
 from transforms.sink import parquet
 from transforms.sink.lock import BusyError, locked
 from transforms.sink.tables import trigger_table
-from transforms.sink.utc import utc_day
-from transforms.texts import storable
+from transforms.storage import storage
+from transforms.utc import utc_day
 
 CONFIG = "config.yaml"
 EVENTS = "events.h5"
@@ -60,10 +55,6 @@ _LONGEST = 150
 """Characters of a channel in a file's name."""
 
 
-class OutputError(ValueError):
-    """An output folder that cannot be used; one line says why and what to do."""
-
-
 def partition(trigger: Trigger) -> str:
     """Give the file in which a trigger belongs: one for each detector and day of UTC.
 
@@ -98,56 +89,6 @@ def analysed_names(channels: Iterable[tuple[str, str]]) -> dict[tuple[str, str],
 
 def _description(ifo: str, channel: str) -> str:
     return re.sub(r"\W", "_", channel.removeprefix(f"{ifo}:"), flags=re.ASCII)
-
-
-@contextmanager
-def whole_file(path: Path, within: Path | None = None) -> Iterator[Path]:
-    """Give a temporary name; what was written there takes its place at the end.
-
-    Args:
-        path: The file to write; its folder is made.
-        within: The folder that it must not leave, which exists; None: any place will do.
-
-    Yields:
-        Where to write. If the writing fails, nothing changes at ``path``.
-
-    Raises:
-        OutputError: ``path`` lies outside of ``within``, perhaps behind a link.
-    """
-    if within is not None:
-        see_within(path, within)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Readers of data sets pass over names that begin with a dot.
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
-    try:
-        yield temporary
-        _flush(temporary)
-        os.replace(temporary, path)
-        _flush(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def see_within(path: Path, folder: Path) -> None:
-    """See that a file's place lies inside a folder, whatever links say.
-
-    Raises:
-        OutputError: It does not.
-        FileNotFoundError: The folder is gone; nobody makes it anew.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "the folder is gone", str(folder))
-    if not path.parent.resolve().is_relative_to(folder.resolve()):
-        raise OutputError(refusal(str(folder), f"{path} lies outside of it"))
-
-
-def _flush(path: Path) -> None:
-    # The name must not reach the disk before what it names.
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def resume(output: str, config_text: str, config_id: str, version: str, job: str = "") -> Path:
@@ -195,25 +136,6 @@ def _see_same_job(folder: Path, output: str, config_id: str, job: str) -> None:
     if job and origin["job"] not in (None, known):
         reason = f"its results are of the live job {origin['job']}, not {known}"
         raise OutputError(f"{refusal(output, reason)}, or go on with its --group")
-
-
-@contextmanager
-def storage(output: str) -> Iterator[None]:
-    """Tell of errors of the storage in one line.
-
-    Raises:
-        OutputError: For each of them.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(refusal(output, said(error))) from error
-
-
-def said(error: OSError) -> str:
-    """Return what the system says of an error: one line, without names."""
-    known = os.strerror(error.errno) if error.errno else ""
-    return known or " ".join(str(error).split())
 
 
 @contextmanager
@@ -267,11 +189,6 @@ def write_origin(
     with whole_file(folder / SCHEMA, folder) as temporary:
         metadata = {"config": config_id, "version": version}
         parquet.write(trigger_table([], version, 0.0, metadata), temporary)
-
-
-def refusal(output: str, reason: str) -> str:
-    """Return the line that says why a folder cannot be used."""
-    return f"cannot write to {storable(output)}: {reason}; choose another --output"
 
 
 def _probe(folder: Path) -> float:

@@ -23,7 +23,7 @@ from transforms.sink.messages import (
     trigger_message,
 )
 from transforms.sink.publisher import Batch, publisher
-from transforms.sink.utc import gps_now
+from transforms.utc import gps_now
 
 KINDS = (TRIGGERS, SEGMENTS, DEAD_LETTERS)
 

@@ -17,13 +17,15 @@ from apache_beam.transforms.userstate import BagStateSpec, TimerSpec, on_timer
 
 from transforms import coders
 from transforms.elements import FINAL, DeadLetter, Segment, Trigger
+from transforms.files import see_within
 from transforms.gps import from_event_micros
-from transforms.sink import minutes
+from transforms.sink import rolling
 from transforms.sink.config import SinkConfig
-from transforms.sink.folder import SEGMENTS, resume, see_within, storage
+from transforms.sink.folder import SEGMENTS, resume
 from transforms.sink.stage import Admit
-from transforms.sink.utc import from_unix
 from transforms.sink.writers import DamagedError, Provenance, write_segments
+from transforms.storage import storage
+from transforms.utc import from_unix
 
 Add = Callable[[Path, list[Any]], bool]
 """Adds elements to a file; says whether it was written."""
@@ -85,7 +87,7 @@ class WriteLive(beam.PTransform):  # type: ignore[misc]
             "dead_letters": (
                 results["dead_letters"],
                 _by_arrival,
-                minutes.add_letters,
+                rolling.add_letters,
                 coders.DeadLetterCoder(),
             ),
         }
@@ -108,17 +110,17 @@ def _has_strain(trigger: Trigger) -> bool:
 def _by_minute(trigger: Trigger) -> _Keyed:
     # Strain goes to another file, and would fill the state.
     encoded = coders.TriggerCoder().encode(replace(trigger, snippet=b""))
-    return minutes.trigger_name(trigger), (minutes.minute_end_ns(trigger.time_ns), encoded)
+    return rolling.trigger_name(trigger), (rolling.minute_end_ns(trigger.time_ns), encoded)
 
 
 def _by_day(trigger: Trigger) -> _Keyed:
     encoded = coders.TriggerCoder().encode(trigger)
-    return minutes.event_name(trigger), (minutes.minute_end_ns(trigger.time_ns), encoded)
+    return rolling.event_name(trigger), (rolling.minute_end_ns(trigger.time_ns), encoded)
 
 
 def _by_start(segment: Segment) -> _Keyed:
     encoded = coders.SegmentCoder().encode(segment)
-    return minutes.segment_name(segment), (minutes.minute_end_ns(segment.start_ns), encoded)
+    return rolling.segment_name(segment), (rolling.minute_end_ns(segment.start_ns), encoded)
 
 
 def _by_arrival(letter: DeadLetter, timestamp: Any = beam.DoFn.TimestampParam) -> _Keyed:
@@ -126,7 +128,7 @@ def _by_arrival(letter: DeadLetter, timestamp: Any = beam.DoFn.TimestampParam) -
     if not 0 <= came_ns < _LATEST_NS:  # it has no time of its own, and nothing told one yet
         came_ns = from_unix(time.time_ns())
     encoded = coders.DeadLetterCoder().encode(letter)
-    return minutes.letter_name(came_ns), (minutes.minute_end_ns(came_ns), encoded)
+    return rolling.letter_name(came_ns), (rolling.minute_end_ns(came_ns), encoded)
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ class _AddTriggers:
     provenance: Provenance
 
     def __call__(self, path: Path, triggers: list[Trigger]) -> bool:
-        return minutes.add_triggers(path, triggers, self.provenance)
+        return rolling.add_triggers(path, triggers, self.provenance)
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ class _AddEvents:
     loudest: int
 
     def __call__(self, path: Path, triggers: list[Trigger]) -> bool:
-        return minutes.add_events(path, triggers, self.provenance, self.loudest)
+        return rolling.add_events(path, triggers, self.provenance, self.loudest)
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ class _AddSegments:
     provenance: Provenance
 
     def __call__(self, path: Path, segments: list[Segment]) -> bool:
-        return minutes.add_segments(path, segments, self.provenance)
+        return rolling.add_segments(path, segments, self.provenance)
 
 
 _CLOSE = TimerSpec("close", TimeDomain.WATERMARK)

@@ -21,8 +21,8 @@ from transforms.sink.tables import (
     segment_row,
     trigger_row,
 )
-from transforms.sink.utc import from_unix
 from transforms.texts import storable
+from transforms.utc import from_unix
 
 TRIGGERS, SEGMENTS, DEAD_LETTERS = "triggers", "segments", "dead_letters"
 """What is published, by the name under which the graph hands it over."""

@@ -14,22 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from transforms.files import OutputError, refusal, see_within, whole_file
 from transforms.sink.folder import (
     CONFIG,
-    OutputError,
     clear,
     former_results,
     held,
     is_ours,
     made,
     origin_of,
-    refusal,
     see_clear,
-    see_within,
-    storage,
-    whole_file,
     write_origin,
 )
+from transforms.storage import storage
 
 STAGED = ".run-"
 """What the hidden folder's name begins with."""

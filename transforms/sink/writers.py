@@ -13,16 +13,18 @@ import numpy as np
 import pyarrow as pa
 
 from transforms.elements import DeadLetter, Segment, SingleArray, Trigger
+from transforms.files import OutputError, whole_file
 from transforms.gps import to_seconds
 from transforms.kinds import LetterKind, SegmentKind, gap_kind
 from transforms.sink import folder, parquet
 from transforms.sink.segments import coalesce, segwizard
 from transforms.sink.tables import letter_row, segment_table, trigger_row, trigger_table
-from transforms.sink.utc import gps_now
+from transforms.storage import said
 from transforms.texts import storable
+from transforms.utc import gps_now
 
 
-class DamagedError(folder.OutputError):
+class DamagedError(OutputError):
     """A file among the results that is not what this software writes."""
 
 
@@ -71,7 +73,7 @@ def write_triggers(
     """
     path = output / name
     table = trigger_table(triggers, provenance.version, gps_now(), asdict(provenance))
-    with folder.whole_file(path, output) as temporary:
+    with whole_file(path, output) as temporary:
         parquet.write(table, temporary)
     return path
 
@@ -88,10 +90,10 @@ def write_segments(output: Path, segments: Iterable[Segment], provenance: Proven
         channels[segment.ifo, segment.channel].append(segment)
     for each, name in folder.analysed_names(channels).items():
         stretches = channels[each]
-        with folder.whole_file(output / name, output) as temporary:
+        with whole_file(output / name, output) as temporary:
             temporary.write_text(segwizard(stretches), encoding="utf-8")
     path = output / folder.SEGMENTS
-    with folder.whole_file(path, output) as temporary:
+    with whole_file(path, output) as temporary:
         table = segment_table(joined, asdict(provenance))
         parquet.write(table, temporary)
     return path
@@ -105,7 +107,7 @@ def write_dead_letters(output: Path, letters: Iterable[DeadLetter]) -> Path:
     """
     lines = sorted(letter_lines(letters))
     path = output / folder.DEAD_LETTERS
-    with folder.whole_file(path, output) as temporary:
+    with whole_file(path, output) as temporary:
         temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return path
 
@@ -126,7 +128,7 @@ def write_events(output: Path, triggers: Iterable[Trigger], provenance: Provenan
     """
     path = output / folder.EVENTS
     loudest_first = sorted(triggers, key=lambda each: (each.channel, -each.snr, each.id))
-    with folder.whole_file(path, output) as temporary, hdf5_file(temporary) as file:
+    with whole_file(path, output) as temporary, hdf5_file(temporary) as file:
         file.attrs.update(asdict(provenance))
         for trigger in loudest_first:
             if trigger.snippet and trigger.id not in file:
@@ -217,7 +219,7 @@ def readable(path: Path) -> Iterator[None]:
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, ArithmeticError) as error:
         # Arrow, HDF5 and JSON know many ways to say that a file is not what we wrote.
         if isinstance(error, OSError) and error.errno:
-            raise folder.OutputError(f"{name}: {folder.said(error)}") from error
+            raise OutputError(f"{name}: {said(error)}") from error
         text = f"{name}: damaged, or not of this software; move it away, or run wavefier again"
         raise DamagedError(text) from error
 
@@ -337,5 +339,5 @@ def _existing(output: str | Path, name: str) -> Path:
     path = Path(output) / name
     if not path.exists():
         where = storable(str(output))
-        raise folder.OutputError(f"no results in {where}: {name} is missing; run wavefier first")
+        raise OutputError(f"no results in {where}: {name} is missing; run wavefier first")
     return path

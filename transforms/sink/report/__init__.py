@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from transforms.sink.folder import REPORT, OutputError, whole_file
+from transforms.files import OutputError, whole_file
+from transforms.sink.folder import REPORT
 from transforms.sink.report.page import render
 from transforms.sink.report.results import Results
 

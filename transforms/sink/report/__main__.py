@@ -2,7 +2,7 @@
 
 import sys
 
-from transforms.sink.folder import OutputError
+from transforms.files import OutputError
 from transforms.sink.report import write_report
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 
 from transforms.elements import Segment
 from transforms.gps import to_seconds
-from transforms.sink.report.drawing import COLOURS, drawing, svg
+from transforms.page.drawing import COLOURS, drawing, svg
 from transforms.sink.report.qscan import scan
 from transforms.sink.report.results import Results
 from transforms.sink.writers import Event

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from transforms.page.html import figure, none, style, table
 from transforms.sink.report import figures
-from transforms.sink.report.html import figure, none, style, table
 from transforms.sink.report.results import Results
-from transforms.sink.utc import utc_text
+from transforms.utc import utc_text
 
 LOUDEST = 25
 EVENTS = 12

@@ -12,9 +12,9 @@ from pathlib import Path
 import h5py
 
 from transforms.elements import DeadLetter, Segment, Trigger
+from transforms.files import whole_file
 from transforms.gps import NANOSECONDS
 from transforms.sink import parquet
-from transforms.sink.folder import whole_file
 from transforms.sink.segments import coalesce
 from transforms.sink.tables import (
     segment_row,
@@ -23,7 +23,6 @@ from transforms.sink.tables import (
     trigger_rows_table,
     unique,
 )
-from transforms.sink.utc import gps_now, utc_day
 from transforms.sink.writers import (
     Provenance,
     hdf5_file,
@@ -36,6 +35,7 @@ from transforms.sink.writers import (
     write_event,
 )
 from transforms.texts import storable
+from transforms.utc import gps_now, utc_day
 
 MINUTE = 60
 """[s], on the grid of GPS time."""

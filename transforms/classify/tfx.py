@@ -1,7 +1,7 @@
 """The same SavedModel served by tfx-bsl: TensorFlow's Python, serialised examples, a log of each.
 
 tfx-bsl and TensorFlow are imported when a model is loaded. The answers are those of
-``models.served``, bit for bit; time and memory are not.
+``transforms.classify.native``, bit for bit; time and memory are not.
 """
 
 import logging
@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models import runtime
-from models.artefact import ArtefactError
+from transforms.classify import tensorflow
+from transforms.classify.artefact import ArtefactError
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -32,7 +32,7 @@ class TfxModel:
         """
         if find_spec("tfx_bsl") is None:
             raise ArtefactError("tfx-bsl is missing: install it, or set classify.backend: native")
-        self._tf = runtime.tensorflow()
+        self._tf = tensorflow.tensorflow()
         with _quiet():
             self._handler, self._session = _load(folder)
 

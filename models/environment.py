@@ -12,7 +12,7 @@ from pathlib import Path
 from time import perf_counter
 
 from models import pool
-from transforms.sink.folder import whole_file
+from transforms.files import whole_file
 
 _PACKAGES = ("wavefier", "keras", "lalsuite", "numpy", "scipy", "tensorflow")
 _CPUINFO = Path("/proc/cpuinfo")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from transforms.gps import NANOSECONDS, to_seconds
 from transforms.observe.config import JSON
-from transforms.sink.utc import from_unix
+from transforms.utc import from_unix
 
 _KNOWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 def style() -> str:
     """Give the style sheet of all pages."""
-    return files("transforms.sink").joinpath("report.css").read_text("utf-8")
+    return files("transforms.page").joinpath("page.css").read_text("utf-8")
 
 
 def figure(image: str, caption: str, *, wide: bool = True) -> str:

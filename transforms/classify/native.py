@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models import runtime
-from models.artefact import ArtefactError
+from transforms.classify import tensorflow
+from transforms.classify.artefact import ArtefactError
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -127,10 +127,10 @@ def _library() -> Any:
     Raises:
         ArtefactError: It is missing.
     """
-    runtime.prepare_environment()
+    tensorflow.prepare_environment()
     _trim()
     for path in _files():
-        with runtime.without_notices():
+        with tensorflow.without_notices():
             api = ctypes.CDLL(str(path))
     for name, (result, arguments) in _FUNCTIONS.items():
         function = getattr(api, name)
@@ -186,7 +186,7 @@ def _load(api: Any, folder: Path) -> tuple[int, int]:
     path = str(folder).encode()
     try:
         # It looks for a graphics card at its first session, and says so.
-        with runtime.without_notices(), _status(api, RuntimeError) as status:
+        with tensorflow.without_notices(), _status(api, RuntimeError) as status:
             api.TF_SetConfig(options, _ONE_THREAD, len(_ONE_THREAD), status)
             session = api.TF_LoadSessionFromSavedModel(
                 options, None, path, tags, len(tags), graph, None, status

@@ -1,0 +1,1 @@
+"""Pieces of HTML pages, and figures in the house's style."""

@@ -1,0 +1,26 @@
+"""Where results are kept, and what it says when it cannot be used."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from transforms.files import OutputError, refusal
+
+
+@contextmanager
+def storage(output: str) -> Iterator[None]:
+    """Tell of errors of the storage in one line.
+
+    Raises:
+        OutputError: For each of them.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(refusal(output, said(error))) from error
+
+
+def said(error: OSError) -> str:
+    """Return what the system says of an error: one line, without names."""
+    known = os.strerror(error.errno) if error.errno else ""
+    return known or " ".join(str(error).split())
