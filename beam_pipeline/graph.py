@@ -23,8 +23,9 @@ from transforms.detect.stage import Detect
 from transforms.detect.surroundings import margin_seconds
 from transforms.elements import Block, BlockPlan, Segment, Trigger
 from transforms.gps import NANOSECONDS
-from transforms.ingest.files.plan import EVERYTHING, Reach, Within
+from transforms.ingest.files.plan import EVERYTHING, Within
 from transforms.ingest.files.stage import ReadArchive
+from transforms.ingest.reach import Reach
 from transforms.sink.archive import WriteArchive, failures
 from transforms.sink.staging import Run, opened
 from transforms.sink.writers import Provenance

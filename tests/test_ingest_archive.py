@@ -15,8 +15,9 @@ from transforms.elements import Block, BlockPlan, DeadLetter, Segment
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.files.blocks import read_block
 from transforms.ingest.files.formats import inspect
-from transforms.ingest.files.plan import Reach, plan
+from transforms.ingest.files.plan import plan
 from transforms.ingest.files.stage import ReadArchive, ReadBlock, missing_channels
+from transforms.ingest.reach import Reach
 from transforms.kinds import LetterKind, SegmentKind
 
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from transforms import gps
 from transforms.elements import DeadLetter, Span
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.files.filename import is_channel
 from transforms.ingest.files.formats import examine, read_native
 from transforms.ingest.files.stage import InspectFile
+from transforms.ingest.names import is_channel
 from transforms.ingest.series import FASTEST, LATEST
 from transforms.kinds import LetterKind
 

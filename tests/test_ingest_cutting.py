@@ -14,7 +14,8 @@ from transforms.elements import Block
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.files.blocks import read_block
 from transforms.ingest.files.formats import inspect, read
-from transforms.ingest.files.plan import Reach, plan
+from transforms.ingest.files.plan import plan
+from transforms.ingest.reach import Reach
 from transforms.ingest.series import DataError
 
 S = gps.NANOSECONDS

@@ -22,7 +22,8 @@ from transforms.ingest.decoded import Kept, Part
 from transforms.ingest.files import hdf5
 from transforms.ingest.files.blocks import read_block
 from transforms.ingest.files.formats import inspect, read
-from transforms.ingest.files.plan import Reach, plan
+from transforms.ingest.files.plan import plan
+from transforms.ingest.reach import Reach
 
 S = gps.NANOSECONDS
 START, RATE = 1_000_000_000, 256

@@ -14,11 +14,12 @@ import pytest
 from transforms import gps
 from transforms.elements import Frame, Interval, Span
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.files.filename import detector, is_channel
+from transforms.ingest.filename import detector
 from transforms.ingest.files.formats import Found, examine, inspect, read_native
 from transforms.ingest.files.stage import unknown_checks
 from transforms.ingest.messages.encoder import encode_gwf
 from transforms.ingest.messages.gwf import decode
+from transforms.ingest.names import is_channel
 from transforms.ingest.quality import settled
 from transforms.kinds import LetterKind, SegmentKind
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from transforms import gps
 from transforms.elements import Interval, Piece, Span
-from transforms.ingest.files.plan import Reach, Within, plan
+from transforms.ingest.files.plan import Within, plan
+from transforms.ingest.reach import Reach
 from transforms.kinds import LetterKind
 
 S = gps.NANOSECONDS

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from transforms import gps
 from transforms.elements import Interval
-from transforms.ingest.files.filename import parse
+from transforms.ingest.filename import parse
 from transforms.ingest.intervals import merged, tiled
 from transforms.ingest.quality import not_ready, open_ended, scan, settled, sorted_out, unset_bits
 

@@ -24,11 +24,11 @@ from transforms.detect.search import search
 from transforms.detect.sessions import Sessions
 from transforms.elements import Block, DeadLetter, Frame, Interval, Segment
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.files.plan import Reach
 from transforms.ingest.kafka.crashes import Marks
 from transforms.ingest.kafka.guarded import Guarded
 from transforms.ingest.messages import gwf_structure, lldd, row
 from transforms.ingest.messages.decoder import Decoder
+from transforms.ingest.reach import Reach
 from transforms.ingest.stitch.stitcher import StitchConfig, Stitcher
 from transforms.kinds import LetterKind
 from transforms.whiten.config import WhitenConfig

@@ -13,7 +13,7 @@ from transforms.coders import FrameCoder, event_time
 from transforms.elements import Block, DeadLetter, Frame, Interval, Segment
 from transforms.gps import NANOSECONDS as S
 from transforms.gps import to_ns
-from transforms.ingest.files.plan import Reach
+from transforms.ingest.reach import Reach
 from transforms.ingest.stitch import stage, stitcher
 from transforms.ingest.stitch.stitcher import StitchConfig
 from transforms.kinds import LetterKind

@@ -5,10 +5,9 @@ first bytes; what it holds, from its own metadata and, where that is silent, fro
 """
 
 import os
-import re
 import stat
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -17,16 +16,15 @@ import numpy as np
 
 from transforms import gps
 from transforms.elements import FloatArray, Span
-from transforms.ingest import gwf_frames, masks, quality, resample
+from transforms.ingest import channels, filename, gwf_frames, quality, resample
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.files import filename, gwf, hdf5, text
+from transforms.ingest.files import gwf, hdf5, text
 from transforms.ingest.intervals import tiled
 from transforms.ingest.series import LATEST, DataError, Held, Stretch, line
 from transforms.kinds import LetterKind
 
 CHUNK = 1 << 20
 """Samples looked at together when a file is inspected: 8 MiB."""
-_STRAIN = re.compile(r"strain|:h_|:Hrec_hoft", re.IGNORECASE)
 
 
 class Format(Protocol):
@@ -63,7 +61,7 @@ def look(path: str, config: IngestConfig) -> Found:
             _refuse_streams(path)
             source = _recognised(path)
             names = source.channels(path)
-        wanted = chosen(path, names, config.channels)
+        wanted = channels.chosen(path, names, config.channels)
     except DataError as error:
         return Found(spans=(), errors=(error,))
     spans: list[Span] = []
@@ -211,65 +209,6 @@ def _recognised(path: str) -> Format:
         return hdf5
     what = "is neither HDF5 nor GWF, nor GWOSC's text, inside" if head else "is empty"
     raise DataError(f"{path}: {what}; fetch or convert it again", LetterKind.UNKNOWN_FORMAT)
-
-
-def chosen(path: str, names: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    """Choose the channels to read: those wanted, or the one strain of each detector.
-
-    Raises:
-        DataError: None is there, or it cannot be told which is the strain.
-    """
-    usable = [name for name in names if filename.is_channel(name)]
-    if wanted:
-        found = [name for name in wanted if name in usable]
-        if not found:
-            raise DataError(
-                f"{path}: no channel {_listed(wanted)}; it holds {_listed(names)};"
-                " name one of these with --channel",
-                LetterKind.CHANNEL,
-            )
-        return found
-    odd = [name for name in names if not filename.is_channel(name)]
-    if odd and (not usable or any(map(_STRAIN.search, odd))):
-        raise _unusable(path, next(filter(_STRAIN.search, odd), odd[0]))
-    by_ifo = defaultdict(list)
-    for name in usable:
-        # Where a detector is down, its state may come alone: that is no strain.
-        if masks.is_beside(name):
-            continue
-        by_ifo[filename.interferometer(path, name)].append(name)
-    if not by_ifo:
-        why = f"no strain; it holds {_listed(names)}; leave it out"
-        raise DataError(f"{path}: {why}", LetterKind.CHANNEL)
-    return [_only(path, candidates) for candidates in by_ifo.values()]
-
-
-def _unusable(path: str, name: str) -> DataError:
-    """Say why a channel's name cannot be used."""
-    whole = name if name[2:3] == ":" else f"{filename.interferometer(path)}:{name}"
-    return DataError(
-        f"{path}: the channel name {whole!r} cannot be used; write it again with a name like"
-        " H1:GDS-CALIB_STRAIN, of at most 250 characters of ASCII without space, slash, quote"
-        " or bracket",
-        LetterKind.CHANNEL,
-    )
-
-
-def _only(path: str, names: Sequence[str]) -> str:
-    candidates = [name for name in names if _STRAIN.search(name)] or names
-    if len(candidates) > 1:
-        raise DataError(
-            f"{path}: several channels may be the strain: {_listed(candidates)};"
-            " name one with --channel",
-            LetterKind.CHANNEL,
-        )
-    return candidates[0]
-
-
-def _listed(names: Iterable[str], most: int = 10) -> str:
-    listed = list(names)
-    more = f" and {len(listed) - most} more" if len(listed) > most else ""
-    return ", ".join(listed[:most]) + more
 
 
 def _span(path: str, stretch: Stretch, ceiling: int) -> Span:

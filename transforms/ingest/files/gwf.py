@@ -11,9 +11,9 @@ from gwframe import _core  # only there can a frame be asked for its rate and no
 from gwframe.types import GPSSpan
 
 from transforms.elements import FloatArray
-from transforms.ingest import decoded, quality
-from transforms.ingest.files import filename
+from transforms.ingest import decoded, filename, quality
 from transforms.ingest.gwf_frames import UNREADABLE, decompressed, failed, is_lacking
+from transforms.ingest.names import completed, is_channel, is_interferometer
 from transforms.ingest.series import DataError, Held, Stretch, index_of, line, rate_of, settled
 
 _LARGEST_CHECKED = 256 << 20
@@ -50,14 +50,14 @@ class _Opened:
     def names(self) -> dict[str, str]:
         """Give the channels' names in the file, by their whole names."""
         own = list(self.frames.channels)
-        if all(map(filename.is_channel, own)):
+        if all(map(is_channel, own)):
             return dict(zip(own, own, strict=True))
         ifo = filename.detector(self.filename) or self._frame_ifo()
-        return {filename.completed(name, ifo): name for name in sorted(own, key=_whole_last)}
+        return {completed(name, ifo): name for name in sorted(own, key=_whole_last)}
 
     def _frame_ifo(self) -> str:
         name = self.frames.frames[0].name if self.frames.num_frames else ""
-        return name if filename.is_interferometer(name) else ""
+        return name if is_interferometer(name) else ""
 
     @property
     def frame_spans(self) -> list[GPSSpan]:
@@ -76,7 +76,7 @@ class _Opened:
 
 def _whole_last(name: str) -> bool:
     """Order names so that one that is whole in the file wins over one that was completed."""
-    return filename.is_channel(name)
+    return is_channel(name)
 
 
 def channels(path: str) -> list[str]:

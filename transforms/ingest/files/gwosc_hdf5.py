@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import h5py
 
-from transforms.ingest import masks
-from transforms.ingest.files import attributes, filename
+from transforms.ingest import filename, masks
+from transforms.ingest.files import attributes
+from transforms.ingest.names import is_interferometer
 from transforms.ingest.series import DataError, Stretch, index_of, rate_of
 from transforms.kinds import LetterKind
 
@@ -130,7 +131,7 @@ def _detector(file: h5py.File) -> str:
         return ""
     value = item[()] if item.ndim == 0 else item[:].reshape(-1)[0]
     name = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-    return name if filename.is_interferometer(name) else ""
+    return name if is_interferometer(name) else ""
 
 
 def _check_length(path: str, values: h5py.Dataset) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 
 import h5py
 
-from transforms.ingest import masks
-from transforms.ingest.files import attributes, filename
+from transforms.ingest import filename, masks
+from transforms.ingest.files import attributes
+from transforms.ingest.names import completed, is_channel
 from transforms.ingest.series import DataError, Stretch, index_of, rate_of
 from transforms.kinds import LetterKind
 
@@ -37,7 +38,7 @@ def channels(file: h5py.File, path: str) -> list[str]:
     """
     series = list(_series(file))
     names = [_channel(path, dataset) for dataset in series]
-    if not any(map(filename.is_channel, names)):
+    if not any(map(is_channel, names)):
         for name, dataset in zip(names, series, strict=True):
             _stretch(path, name, dataset)
     return list(dict.fromkeys(names))
@@ -189,6 +190,6 @@ def _channel(path: str, dataset: h5py.Dataset) -> str:
     own: str = dataset.name.rsplit("/", 1)[-1]
     said = (own, *(attributes.text(dataset, name) for name in ("channel", "name")))
     for name in (*said, key, f"{key}:STRAIN"):
-        if filename.is_channel(name):
+        if is_channel(name):
             return name
-    return filename.completed("STRAIN" if key in _UNNAMED else key, filename.detector(path))
+    return completed("STRAIN" if key in _UNNAMED else key, filename.detector(path))

@@ -15,6 +15,8 @@ from transforms import gps
 from transforms.elements import BlockPlan, DeadLetter, Interval, Piece, Segment, Span
 from transforms.ingest import quality, resample
 from transforms.ingest.intervals import clipped, merged, tiled
+from transforms.ingest.reach import Reach
+from transforms.ingest.segments import no_data, segment_of, too_short
 from transforms.ingest.series import DataError, letter_of
 from transforms.kinds import LetterKind, SegmentKind
 from transforms.texts import printable
@@ -22,16 +24,6 @@ from transforms.texts import printable
 _FIRST, _LAST = -(1 << 64), 1 << 64
 _SPARE = 2 * gps.NANOSECONDS
 """For edges of resampling, and runs of equal samples."""
-
-
-@dataclass(frozen=True)
-class Reach:
-    """What a block needs around the stretch that it answers for."""
-
-    past_ns: int
-    future_ns: int
-    warm_up_ns: int
-    """Data at the start of a segment that a block there must hold, as far as there is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,25 +238,6 @@ def _judged(span: Span, tile: Interval, minimum_ns: int) -> Segment:
     if not tile.name and tile.end_ns - tile.start_ns < minimum_ns:
         return too_short(span.ifo, span.channel, tile, minimum_ns)
     return segment_of(span.ifo, span.channel, tile)
-
-
-def segment_of(ifo: str, channel: str, tile: Interval) -> Segment:
-    """Return the segment of a tile: not analysed where the tile has a name."""
-    kind = tile.kind if tile.name else SegmentKind.ANALYSED
-    return Segment(ifo, channel, tile.start_ns, tile.end_ns, not tile.name, tile.name, kind)
-
-
-def too_short(ifo: str, channel: str, stretch: Interval, minimum_ns: int) -> Segment:
-    """Return the segment of good data that are too short to be analysed."""
-    length, needed = stretch.end_ns - stretch.start_ns, gps.seconds_text(minimum_ns)
-    reason = f"too short: {gps.seconds_text(length)} s, {needed} s needed"
-    ends = stretch.start_ns, stretch.end_ns
-    return Segment(ifo, channel, *ends, False, reason, SegmentKind.TOO_SHORT)
-
-
-def no_data(start_ns: int, end_ns: int) -> Interval:
-    """Return the gap between samples."""
-    return Interval(start_ns, end_ns, SegmentKind.NO_DATA.value)
 
 
 def _lost_to_resampling(start_ns: int, end_ns: int) -> Interval:

@@ -15,8 +15,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from transforms.elements import FloatArray
-from transforms.ingest import decoded
-from transforms.ingest.files import filename
+from transforms.ingest import decoded, filename
 from transforms.ingest.series import DataError, Held, Stretch, index_of, line, rate_of
 from transforms.kinds import LetterKind
 

@@ -8,10 +8,9 @@ from functools import partial
 
 from transforms.elements import DeadLetter, Frame
 from transforms.gps import GPS_EPOCH_UNIX, NANOSECONDS, seconds_text
-from transforms.ingest.files.filename import is_channel
 from transforms.ingest.kafka.crashes import MOST_DEATHS, Marks
 from transforms.ingest.kafka.source import Decoder, Source
-from transforms.ingest.names import is_check, shown
+from transforms.ingest.names import is_channel, is_check, shown
 from transforms.ingest.series import line
 from transforms.kinds import LetterKind
 

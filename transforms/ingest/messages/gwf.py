@@ -8,12 +8,12 @@ from gwframe.types import GPSSpan
 
 from transforms import gps
 from transforms.elements import Frame
-from transforms.ingest import quality
+from transforms.ingest import channels, filename, quality
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.files import filename, formats
 from transforms.ingest.gwf_frames import UNREADABLE, decompressed, failed
 from transforms.ingest.intervals import clipped, merged
 from transforms.ingest.messages import gwf_structure
+from transforms.ingest.names import is_channel
 from transforms.ingest.series import DataError, line
 from transforms.kinds import LetterKind
 
@@ -46,7 +46,7 @@ def decode(payload: bytes, source: str, config: IngestConfig) -> list[Frame]:
     """
     try:
         message = Message(payload, source)
-        names = [name for name in message.channels if filename.is_channel(name)]
+        names = [name for name in message.channels if is_channel(name)]
         if not names:
             raise DataError(
                 f"{source}: no channel names its detector; send it like H1:GDS-CALIB_STRAIN",
@@ -54,7 +54,7 @@ def decode(payload: bytes, source: str, config: IngestConfig) -> list[Frame]:
             )
         return [
             _frame(message, name, number, config.require)
-            for name in formats.chosen(source, names, config.channels)
+            for name in channels.chosen(source, names, config.channels)
             for number in sorted(
                 range(len(message.frame_spans)), key=lambda at: message.frame_spans[at].start
             )

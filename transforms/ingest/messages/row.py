@@ -12,8 +12,7 @@ import numpy as np
 
 from transforms import gps
 from transforms.elements import Frame, Interval
-from transforms.ingest.files import filename
-from transforms.ingest.names import is_check, shown
+from transforms.ingest.names import is_channel, is_check, shown
 from transforms.ingest.series import GRID_TOLERANCE, DataError
 from transforms.kinds import LetterKind
 
@@ -78,7 +77,7 @@ def decode(payload: bytes, source: str) -> Frame:
             f"{source}: {count} samples of {width} bytes do not fit its {len(payload)} bytes;"
             f" {_AGAIN}"
         )
-    if not filename.is_channel(channel) or channel.partition(":")[0] != ifo:
+    if not is_channel(channel) or channel.partition(":")[0] != ifo:
         raise DataError(
             f"{source}: {shown(channel)} is no channel of {shown(ifo)};"
             " send it like H1:GDS-CALIB_STRAIN",

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from transforms.elements import Block, DeadLetter, Frame, Interval, Segment
 from transforms.gps import NANOSECONDS, seconds_text, to_index, to_ns
 from transforms.ingest import quality
-from transforms.ingest.files.plan import Reach, no_data, segment_of, too_short
 from transforms.ingest.intervals import clipped, merged, tiled
+from transforms.ingest.reach import Reach
 from transforms.ingest.resample import is_power_of_two
+from transforms.ingest.segments import no_data, segment_of, too_short
 from transforms.ingest.stitch.strain_buffer import Past
 from transforms.ingest.stitch.stream_state import Head
 from transforms.kinds import LetterKind

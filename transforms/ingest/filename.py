@@ -1,18 +1,16 @@
-"""File names after LIGO-T050017: ``S-DESCRIPTION-GPS-DURATION.ext``; and names of channels."""
+"""File names after LIGO-T050017: ``S-DESCRIPTION-GPS-DURATION.ext``."""
 
 import re
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from transforms.ingest.names import ifo_of, is_channel
 from transforms.ingest.series import DataError
 from transforms.kinds import LetterKind
 
 _NAME = re.compile(
     r"(?P<site>[A-Z]+)-(?P<text>[A-Za-z0-9_+#]+)-(?P<gps>[0-9]+)-(?P<duration>[0-9]+)\."
 )
-_IFO = re.compile(r"[A-Z][0-9]")
-# Names become parts of paths, queries and pages: nothing that means something there.
-_CHANNEL = re.compile(r"(?P<ifo>[A-Z][0-9]):[^\x00-\x20\x7f-\U0010ffff/\\\"'<>`{}]{1,250}")
 _DETECTORS = frozenset(("G1", "H1", "H2", "I1", "K1", "L1", "T1", "V1"))
 """Known in names that follow no convention, where R1 and V2 are versions."""
 
@@ -39,29 +37,6 @@ def parse(path: str) -> FileName | None:
     return FileName(ifo, start, duration)
 
 
-def is_channel(name: str) -> bool:
-    """Tell whether a name is a whole channel name, such as H1:GDS-CALIB_STRAIN.
-
-    After the detector, up to 250 characters of ASCII that print, but no space, slash,
-    backslash, quote, backtick, angle bracket or brace.
-    """
-    return _CHANNEL.fullmatch(name) is not None
-
-
-def is_interferometer(name: str) -> bool:
-    """Tell whether a name is that of an interferometer, such as H1."""
-    return _IFO.fullmatch(name) is not None
-
-
-def completed(name: str, ifo: str) -> str:
-    """Return a channel's whole name: that in the file, with its detector before it.
-
-    A name that cannot be used even so is returned as it is.
-    """
-    whole = f"{ifo}:{name}"
-    return whole if ifo and not is_channel(name) and is_channel(whole) else name
-
-
 def detector(path: str) -> str:
     """Return the interferometer that a file's name tells; empty where it does not."""
     name = parse(path)
@@ -78,9 +53,8 @@ def interferometer(path: str, channel: str = "") -> str:
     Raises:
         DataError: Neither says.
     """
-    match = _CHANNEL.fullmatch(channel)
-    if match:
-        return match["ifo"]
+    if is_channel(channel):
+        return ifo_of(channel)
     ifo = detector(path)
     if not ifo:
         raise DataError(
