@@ -34,15 +34,15 @@ def _run(words: Sequence[str]) -> int:
     with stoppable():
         # Only now: a signal has its one line from here on, while the libraries are imported too.
         with beginning():
-            from beam_pipeline import surroundings
+            from beam_pipeline.commands import surroundings
 
             surroundings.prepare("--verbose" in words, "--json-logs" in words)
             # What these import reads the environment that was just set.
-            from beam_pipeline import arguments
+            from beam_pipeline.commands import arguments
 
             options = arguments.read(words)
-            from beam_pipeline import commands
-        return int(getattr(commands, options.command)(options))
+            from beam_pipeline.commands import actions
+        return int(getattr(actions, options.command)(options))
 
 
 if __name__ == "__main__":

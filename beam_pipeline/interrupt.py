@@ -60,10 +60,10 @@ def beginning() -> Iterator[None]:
     """
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        from beam_pipeline import streams, temporary
+        from beam_pipeline import private_tmpdir, streams
 
         streams.complain(INTERRUPTED)
-        temporary.remove()
+        private_tmpdir.remove()
         os._exit(128 + number)
 
     with _handled(stop):

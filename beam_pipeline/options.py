@@ -6,8 +6,8 @@ from functools import cache
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from beam_pipeline import job_server
 from beam_pipeline.exits import UserError
+from beam_pipeline.flink import job_server
 from beam_pipeline.words import OneLineParser, divide, options_of
 
 IN_PROCESS = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"

@@ -19,7 +19,7 @@ import numpy as np
 from apache_beam.options.pipeline_options import PipelineOptions
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from beam_pipeline.flink_rest import FlinkCluster
+from beam_pipeline.flink.rest import FlinkCluster
 from flink import configuration
 from flink.broker import Broker
 from flink.settings import BrokerSettings, ClusterSettings

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from beam_pipeline.flink_rest import FlinkCluster
+from beam_pipeline.flink.rest import FlinkCluster
 from flink import configuration, launch, parts
 from flink.launch import JOB_SERVER, JOBMANAGER, KINDS, TASKMANAGER, ZOOKEEPER
 from flink.processes import HOST, Problem, Processes, alone, listens, refuse_taken

@@ -23,7 +23,7 @@ from typing import Any
 
 import yaml
 
-from beam_pipeline import loopback
+from beam_pipeline.flink import bypass_proxy
 from flink.processes import HOST, Problem, Processes
 from flink.settings import ROOT
 
@@ -37,7 +37,7 @@ PATIENCE_S = 240.0
 STEPS = 2_000
 """Points of a query over the whole of a rehearsal, at most; Prometheus takes 11 000."""
 _METRIC = re.compile(r"\b(?:wavefier|flink)[_:][A-Za-z0-9_:]+")
-_LOCAL = loopback.opener(HOST)
+_LOCAL = bypass_proxy.opener(HOST)
 
 
 def program(name: str) -> Path:

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from beam_pipeline import cli, failure, job_server, live_options, streams
+from beam_pipeline import cli, streams
+from beam_pipeline.commands import failure, live_options
 from beam_pipeline.exits import UserError
+from beam_pipeline.flink import job_server
 from beam_pipeline.options import OptionError, beam_options, checked, known_options, see_runner
 from beam_pipeline.words import OneLineParser, divide, options_of
 

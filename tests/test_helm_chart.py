@@ -13,10 +13,10 @@ import pytest
 import yaml
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from beam_pipeline import arguments
-from beam_pipeline.application import PROGRAM
+from beam_pipeline.commands import arguments
+from beam_pipeline.commands.inputs import expand
 from beam_pipeline.config import PipelineConfig, load_config
-from beam_pipeline.inputs import expand
+from beam_pipeline.flink.application import PROGRAM
 from flink import charts, configuration, prometheus
 from flink.processes import Problem
 from flink.settings import QUICK, ClusterSettings

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beam_pipeline.inputs import InputError, expand, parse_line, path_of
+from beam_pipeline.commands.inputs import InputError, expand, parse_line, path_of
 
 NAMES = st.text(
     st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20

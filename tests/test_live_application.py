@@ -13,12 +13,13 @@ from threading import Thread
 import pytest
 from google.protobuf import json_format
 
-from beam_pipeline import cli, flink_rest, leftovers
-from beam_pipeline.application import write_application
+from beam_pipeline import cli
+from beam_pipeline.commands.live_options import stream_options
 from beam_pipeline.config import parse_config
-from beam_pipeline.leftovers import ApiError, ConfigMaps, forget, former
+from beam_pipeline.flink import ha_cleanup, rest
+from beam_pipeline.flink.application import write_application
+from beam_pipeline.flink.ha_cleanup import ApiError, ConfigMaps, forget, former
 from beam_pipeline.live import LiveJob
-from beam_pipeline.live_options import stream_options
 from flink.processes import free_ports
 from transforms.broker import BrokerError, KafkaConfig
 from transforms.files import OutputError
@@ -216,7 +217,7 @@ def test_of_a_shared_volume_only_the_own_namespace_is_touched(
     account, api, tmp_path, monkeypatch, capsys
 ):
     port, _ = api
-    monkeypatch.setattr(leftovers, "ACCOUNT", account)
+    monkeypatch.setattr(ha_cleanup, "ACCOUNT", account)
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(port))
     names = ("gw-0123456789", "gw-abcdef0123")
@@ -228,13 +229,13 @@ def test_of_a_shared_volume_only_the_own_namespace_is_touched(
         (folder / "checkpoints").mkdir(parents=True)
     linked.symlink_to(tmp_path / "other")
     words = ["--of", "gw", "--but", "gw-abcdef0123", "--folder", str(tmp_path)]
-    assert leftovers.main(words) == 0
+    assert ha_cleanup.main(words) == 0
     assert str(gone) in capsys.readouterr().out
     assert not gone.exists()
     assert linked.is_symlink()
     assert all((folder / "checkpoints").is_dir() for folder in kept)
     # Of a new namespace, there is no folder yet.
-    assert leftovers.main([*words[:-1], str(tmp_path / "other")]) == 0
+    assert ha_cleanup.main([*words[:-1], str(tmp_path / "other")]) == 0
 
 
 @pytest.mark.parametrize("namespace", ["", "..", "a/b", "/", "A", "a" * 64])
@@ -248,10 +249,10 @@ def test_a_namespace_that_cannot_be_is_no_part_of_a_path(namespace, account, tmp
 
 def test_the_command_says_what_it_forgot(account, api, monkeypatch, capsys):
     port, maps = api
-    monkeypatch.setattr(leftovers, "ACCOUNT", account)
+    monkeypatch.setattr(ha_cleanup, "ACCOUNT", account)
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(port))
-    assert leftovers.main(["--of", "gw"]) == 0
+    assert ha_cleanup.main(["--of", "gw"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 3
     assert list(maps) == ["other-0123456789-cluster-config-map"]
 
@@ -263,10 +264,10 @@ def test_a_missing_right_or_account_is_one_line(account, api, tmp_path, monkeypa
     with pytest.raises(ApiError, match="no service account"):
         ConfigMaps(tmp_path, "127.0.0.1", str(port))
     (tmp_path / "token").write_text("wrong")
-    monkeypatch.setattr(leftovers, "ACCOUNT", tmp_path)
+    monkeypatch.setattr(ha_cleanup, "ACCOUNT", tmp_path)
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(port))
-    assert leftovers.main(["--of", "gw"]) == 1
+    assert ha_cleanup.main(["--of", "gw"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "403" in line
     assert "right" in line
@@ -317,7 +318,7 @@ class Flink(BaseHTTPRequestHandler):
 def test_a_release_is_tested_by_whether_its_job_runs(status, name, patience, code, said):
     with serving(type("One", (Flink,), {"status": status})) as port:
         where = f"127.0.0.1:{port}"
-        command = [sys.executable, "-m", "beam_pipeline.flink_rest", where, name]
+        command = [sys.executable, "-m", "beam_pipeline.flink.rest", where, name]
         command.append(f"--patience={patience}")
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == code
@@ -325,4 +326,4 @@ def test_a_release_is_tested_by_whether_its_job_runs(status, name, patience, cod
 
 
 def test_a_cluster_that_is_away_does_not_run():
-    assert flink_rest.main([f"127.0.0.1:{free_ports(1)[0]}", "job"]) == 1
+    assert rest.main([f"127.0.0.1:{free_ports(1)[0]}", "job"]) == 1

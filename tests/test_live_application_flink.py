@@ -11,8 +11,8 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from beam_pipeline import cli
-from beam_pipeline.application import PROGRAM
-from beam_pipeline.workers import pool
+from beam_pipeline.flink.application import PROGRAM
+from beam_pipeline.flink.workers import pool
 from flink import configuration, launch, parts
 from flink.cluster import Cluster
 from flink.processes import free_ports

@@ -10,10 +10,11 @@ import grpc
 import pytest
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 
-from beam_pipeline import cli, live_options
-from beam_pipeline.flink_rest import FlinkCluster
+from beam_pipeline import cli
+from beam_pipeline.commands import live_options
+from beam_pipeline.flink.rest import FlinkCluster
+from beam_pipeline.flink.workers import pool
 from beam_pipeline.options import OptionError
-from beam_pipeline.workers import pool
 from flink.processes import free_ports
 
 
@@ -158,7 +159,7 @@ def test_a_mistake_is_one_line(arguments, line, capsys, monkeypatch):
 
 
 def test_a_worker_without_an_order_ends():
-    command = [sys.executable, "-m", "beam_pipeline.worker"]
+    command = [sys.executable, "-m", "beam_pipeline.flink.worker"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     assert done.returncode == 0
 

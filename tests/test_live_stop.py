@@ -10,7 +10,7 @@ import pytest
 
 from beam_pipeline import exits
 from beam_pipeline.config import PipelineConfig
-from beam_pipeline.flink_rest import FlinkCluster
+from beam_pipeline.flink.rest import FlinkCluster
 from benchmarks.loads.usage import children
 from benchmarks.rehearsals.servers import end_all, servers
 from flink.settings import ROOT

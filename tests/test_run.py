@@ -10,7 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
-from beam_pipeline import cli, commands, config, exits, progress
+from beam_pipeline import cli, config, exits, progress
+from beam_pipeline.commands import actions
 from transforms.detect.wdf import denoised, window_start_ns
 from transforms.sink import writers
 
@@ -379,7 +380,7 @@ def test_storage_that_fails_is_one_line_and_a_bug_is_not(error, code, tmp_path, 
 
 def test_a_report_that_cannot_be_drawn_is_one_line(tmp_path):
     with pytest.raises(exits.UserError, match="no results in") as refused:
-        commands._drawn(str(tmp_path))
+        actions._drawn(str(tmp_path))
     assert "\n" not in str(refused.value)
 
 

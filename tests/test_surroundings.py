@@ -12,8 +12,8 @@ from threading import Thread
 import grpc
 import pytest
 
-from beam_pipeline import loopback
-from beam_pipeline.flink_rest import FlinkCluster
+from beam_pipeline.flink import bypass_proxy
+from beam_pipeline.flink.rest import FlinkCluster
 from beam_pipeline.interrupt import Interrupted, stoppable, whole
 from flink.processes import free_ports
 
@@ -150,7 +150,7 @@ def test_beams_processes_talk_without_a_proxy():
     server = grpc.server(ThreadPoolExecutor(1))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    loopback.spare()
+    bypass_proxy.spare()
     with grpc.insecure_channel(f"localhost:{port}") as channel:
         grpc.channel_ready_future(channel).result(10)
     server.stop(0)
@@ -167,8 +167,8 @@ def test_beams_processes_talk_without_a_proxy():
 )
 def test_what_needs_no_proxy_is_kept(given, no_proxy):
     environment = dict(given)
-    loopback.spare(environment)
-    loopback.spare(environment)
+    bypass_proxy.spare(environment)
+    bypass_proxy.spare(environment)
     assert environment["no_proxy"] == no_proxy
 
 

@@ -12,7 +12,7 @@ from flink.processes import free_ports
 
 def test_it_listens_on_loopback_until_it_is_told_to_end(tmp_path):
     (port,) = free_ports(1)
-    line = [sys.executable, "-m", "beam_pipeline.worker_pool", f"--port={port}"]
+    line = [sys.executable, "-m", "beam_pipeline.flink.worker_pool", f"--port={port}"]
     pool = subprocess.Popen(line)
     try:
         end = time.monotonic() + 240
@@ -34,7 +34,7 @@ def test_it_listens_on_loopback_until_it_is_told_to_end(tmp_path):
 SEARCH = """
 import json
 import numpy as np
-from beam_pipeline.worker import _prepare
+from beam_pipeline.flink.worker import _prepare
 from transforms.detect import kernels
 from transforms.detect.bank import bank_for
 from transforms.detect.config import DetectConfig

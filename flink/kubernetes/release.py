@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from beam_pipeline.flink_rest import FlinkCluster, every_task_runs
+from beam_pipeline.flink.rest import FlinkCluster, every_task_runs
 from flink.images import run
 from flink.kubernetes.settings import NAMESPACE
 from flink.processes import Problem

@@ -1,6 +1,6 @@
 """A Flink cluster's REST interface, as far as a job's client needs it.
 
-``python -m beam_pipeline.flink_rest HOST:PORT JOB`` tells whether a job runs.
+``python -m beam_pipeline.flink.rest HOST:PORT JOB`` tells whether a job runs.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from beam_pipeline import loopback
+from beam_pipeline.flink import bypass_proxy
 
 _ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
 _POLL_S = 1.0
@@ -25,7 +25,7 @@ class FlinkCluster:
     def __init__(self, address: str) -> None:
         """Talk to the REST interface at ``HOST:PORT``."""
         self._address = address
-        self._open = loopback.opener(address.rpartition(":")[0]).open
+        self._open = bypass_proxy.opener(address.rpartition(":")[0]).open
 
     def state(self, name: str) -> str | None:
         """Give the state of the newest job of a name; None without an answer or a job."""

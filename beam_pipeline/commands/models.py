@@ -6,8 +6,8 @@ import sys
 from dataclasses import replace
 from typing import Any
 
+from beam_pipeline.commands.steps import Steps
 from beam_pipeline.exits import DONE, UserError
-from beam_pipeline.steps import Steps
 from models import pool
 from models.evaluation import evaluate as evaluation
 from models.training import settings

@@ -1,4 +1,4 @@
-"""One Python worker: ``python -m beam_pipeline.worker``, started by the pool of workers.
+"""One Python worker: ``python -m beam_pipeline.flink.worker``, started by the pool of workers.
 
 It imports and compiles what it will need, and waits for a line of JSON that says where its
 runner is. Then it asks the runner for the rest, as the ``boot`` of Beam's images does, and is

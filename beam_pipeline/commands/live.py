@@ -10,18 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from beam_pipeline import failure, streams
-from beam_pipeline.application import POOL, write_application
+from beam_pipeline import streams
+from beam_pipeline.commands import failure
+from beam_pipeline.commands.live_options import live_options, stream_options
+from beam_pipeline.commands.surroundings import quiet_threads
 from beam_pipeline.config import PipelineConfig
 from beam_pipeline.exits import DONE, DataProblem, UserError
-from beam_pipeline.flink_rest import FlinkCluster
+from beam_pipeline.flink.application import POOL, write_application
+from beam_pipeline.flink.job_server import typed
+from beam_pipeline.flink.rest import FlinkCluster
+from beam_pipeline.flink.workers import pool
 from beam_pipeline.interrupt import whole
-from beam_pipeline.job_server import typed
 from beam_pipeline.live import LiveJob, build_live
-from beam_pipeline.live_options import live_options, stream_options
 from beam_pipeline.options import OptionError, checked
-from beam_pipeline.surroundings import quiet_threads
-from beam_pipeline.workers import pool
 from transforms.broker import (
     BrokerAwayError,
     BrokerError,

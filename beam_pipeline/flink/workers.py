@@ -70,7 +70,7 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ign
                 path = self._logs / f"worker-{self._made}.log"
                 log = stack.enter_context(open(path, "ab"))
             worker = subprocess.Popen(
-                [sys.executable, "-m", "beam_pipeline.worker"],
+                [sys.executable, "-m", "beam_pipeline.flink.worker"],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,

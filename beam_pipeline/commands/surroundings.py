@@ -6,7 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from beam_pipeline import loopback, temporary
+from beam_pipeline import private_tmpdir
+from beam_pipeline.flink import bypass_proxy
 from transforms.observe import json_log
 from transforms.observe.config import JSON
 
@@ -21,8 +22,8 @@ def prepare(verbose: bool, json_logs: bool) -> None:
     _quiet(verbose)
     if json_logs:
         json_log.write(JSON)
-    loopback.spare()
-    temporary.gather()
+    bypass_proxy.spare()
+    private_tmpdir.gather()
 
 
 @contextmanager

@@ -8,14 +8,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from beam_pipeline import failure, inputs, progress, streams
+from beam_pipeline import progress, streams
+from beam_pipeline.commands import failure, inputs
+from beam_pipeline.commands.doctor import examine
+from beam_pipeline.commands.surroundings import quiet_threads
 from beam_pipeline.config import PipelineConfig, load_config
-from beam_pipeline.doctor import examine
 from beam_pipeline.exits import DATA_PROBLEM, DONE, USAGE, DataProblem, UserError
 from beam_pipeline.graph import ArchiveJob, output_folder, run_archive
 from beam_pipeline.options import beam_options, in_process, see_runner
 from beam_pipeline.streams import one_line
-from beam_pipeline.surroundings import quiet_threads
 from transforms import times
 from transforms.classify.artefact import ArtefactError
 from transforms.files import OutputError
@@ -203,7 +204,7 @@ def _drawn(output: str) -> Path:
 def live(options: argparse.Namespace) -> int:
     """Analyse topics of frames until it is told to stop."""
     # Only now: nobody else needs a Kafka client.
-    from beam_pipeline.live_command import run_live
+    from beam_pipeline.commands.live import run_live
 
     config = configuration(options)
     if options.output:
@@ -224,13 +225,13 @@ def doctor(_options: argparse.Namespace) -> int:
 def train(options: argparse.Namespace) -> int:
     """Make a model from simulated transients."""
     # Only now: no other command needs what simulates and draws.
-    from beam_pipeline import model_commands
+    from beam_pipeline.commands import models
 
-    return model_commands.train(options)
+    return models.train(options)
 
 
 def evaluate(options: argparse.Namespace) -> int:
     """Say how good a model is."""
-    from beam_pipeline import model_commands
+    from beam_pipeline.commands import models
 
-    return model_commands.evaluate(options)
+    return models.evaluate(options)

@@ -1,4 +1,4 @@
-"""The workers beside one TaskManager: ``python -m beam_pipeline.worker_pool``, in its pod.
+"""The workers beside one TaskManager: ``python -m beam_pipeline.flink.worker_pool``, in its pod.
 
 In place of the pool of Beam's images (``boot --worker_pool``): that one listens to every network,
 has each worker ask pip what is installed, and makes a worker only when it is wanted, so that a
@@ -10,7 +10,8 @@ import signal
 import threading
 from collections.abc import Sequence
 
-from beam_pipeline import loopback, temporary
+from beam_pipeline import private_tmpdir
+from beam_pipeline.flink import bypass_proxy
 
 PORT = 50000
 """Where Beam's own images listen."""
@@ -21,13 +22,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--port", type=int, default=PORT, help="where to listen, on loopback")
     given = parser.parse_args(arguments)
-    loopback.spare()
-    temporary.gather()
+    bypass_proxy.spare()
+    private_tmpdir.gather()
     asked = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: asked.set())
     # Only now: what it imports reads the environment that was just set.
-    from beam_pipeline.workers import pool
+    from beam_pipeline.flink.workers import pool
 
     with pool(None, port=given.port):
         asked.wait()

@@ -1,4 +1,4 @@
-"""What Flink's jobs leave in Kubernetes: ``python -m beam_pipeline.leftovers --of NAME``.
+"""What Flink's jobs leave in Kubernetes: ``python -m beam_pipeline.flink.ha_cleanup --of NAME``.
 
 Flink keeps who leads, and where the newest checkpoint lies, in ConfigMaps that carry the id of
 their cluster; on a volume each cluster has a folder, below that of its namespace: releases of

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from beam_pipeline import job_server
-from beam_pipeline.job_server import JOB_SERVER
+from beam_pipeline.flink import job_server
+from beam_pipeline.flink.job_server import JOB_SERVER
 from beam_pipeline.options import FLINK, PORTABLE, OptionError
 
 STREAM = {

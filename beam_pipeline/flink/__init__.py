@@ -1,0 +1,1 @@
+"""What the pipeline needs on Flink: job server, workers, applications."""
