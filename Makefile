@@ -43,7 +43,7 @@ demo: env  ## find GW150914 in 32 s of H1 and L1
 test: env  ## run all tests; without Java, all but those on a real cluster; without Go, all but the chart's
 	$(JAVA_PARTS) --if-possible
 	$(CHARTS) tools --if-possible
-	$(BIN)/python -m flink.prometheus --if-possible
+	$(BIN)/python -m flink.dev.prometheus --if-possible
 	$(BIN)/python -m pytest -rs
 
 lint: env  ## style
@@ -70,14 +70,14 @@ coverage: env  ## run all tests and see which lines they reach: build/coverage.x
 	PYTHONPATH=$(CURDIR)/.venv-coverage $(BIN)/python -m coverage report --skip-covered
 
 bench: env  ## measure efficiency and throughput
-	$(BIN)/python -m benchmarks.efficiency
-	$(BIN)/python -m benchmarks.throughput
+	$(BIN)/python -m benchmarks.detection.efficiency
+	$(BIN)/python -m benchmarks.throughput.archive
 
 peers-env:  ## build the environments of peers in .venv-peers (12 GB)
 	mkdir -p .venv-peers && echo '*' > .venv-peers/.gitignore
 	for peer in sgnax wdflow gengli; do \
 		$(PYTHON) -m venv .venv-peers/$$peer && \
-		.venv-peers/$$peer/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/peers_env/$$peer.txt || exit 1; \
+		.venv-peers/$$peer/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/peers/env/$$peer.txt || exit 1; \
 	done
 
 flink-jar: env  ## build Beam's job server for Flink (Java 17, Maven)
@@ -90,19 +90,19 @@ flink-env: env  ## get Flink itself, into .flink
 	$(JAVA_PARTS) distribution
 
 flink-up: env flink-jar flink-env  ## start a Flink cluster on this machine
-	$(BIN)/python -m flink.cluster up
+	$(BIN)/python -m flink.dev.cluster up
 
 flink-down: env  ## stop it, remove its files
-	$(BIN)/python -m flink.cluster down
+	$(BIN)/python -m flink.dev.cluster down
 
 kafka-jars: env  ## get Kafka (Java 17, Maven)
 	$(JAVA_PARTS) broker
 
 kafka-up: env kafka-jars  ## start a Kafka broker on this machine
-	$(BIN)/python -m flink.broker up
+	$(BIN)/python -m flink.dev.broker up
 
 kafka-down: env  ## stop it, remove its files
-	$(BIN)/python -m flink.broker down
+	$(BIN)/python -m flink.dev.broker down
 
 chart-tools: env  ## build Helm and kubeconform (Go)
 	$(CHARTS) tools
@@ -136,29 +136,29 @@ undeploy: env chart-tools  ## uninstall HELM_RELEASE
 	$(CHARTS) undeploy
 
 prometheus: env  ## get Prometheus, unless it is on the PATH
-	$(BIN)/python -m flink.prometheus
+	$(BIN)/python -m flink.dev.prometheus
 
 live-demo: env flink-jar flink-env kafka-jars  ## find GW150914 live: broker, cluster, job and replay at real time
-	$(BIN)/python -m flink.demo
+	$(BIN)/python -m flink.dev.demo
 
 rehearsal: env flink-jar flink-env kafka-jars  ## play FRAMES s to a live job with faults and kills; compare with the archive's job
-	$(BIN)/python -m benchmarks.rehearsal --frames $(FRAMES) --json rehearsal.json
+	$(BIN)/python -m benchmarks.rehearsal.run --frames $(FRAMES) --json rehearsal.json
 
 images: env flink-jar flink-s3 flink-env kafka-jars  ## build the images of a cluster (root, buildah)
 	$(BIN)/python -m flink.images
 
 k8s-binaries: env  ## build Kubernetes, CoreDNS and Helm (Go)
-	$(BIN)/python -m flink.kubernetes.binaries
+	$(BIN)/python -m flink.dev.kubernetes.binaries
 
 k8s-up: env k8s-binaries  ## start a Kubernetes cluster of one node on this machine (root), with our images
-	$(BIN)/python -m flink.kubernetes.cluster up
-	$(BIN)/python -m flink.kubernetes.cluster load
+	$(BIN)/python -m flink.dev.kubernetes.cluster up
+	$(BIN)/python -m flink.dev.kubernetes.cluster load
 
 k8s-test: env k8s-binaries  ## try the chart on it: install, replay, kill, upgrade, uninstall (root, after make images)
-	$(BIN)/python -m flink.kubernetes.trial
+	$(BIN)/python -m benchmarks.rehearsal.kubernetes.trial
 
 k8s-down: env  ## stop it, remove its files
-	$(BIN)/python -m flink.kubernetes.cluster down
+	$(BIN)/python -m flink.dev.kubernetes.cluster down
 
 format: env  ## put the code into shape
 	$(BIN)/ruff format .
@@ -168,7 +168,7 @@ lock: env  ## resolve requirements.in into requirements.lock
 	$(BIN)/uv pip compile requirements.in --override requirements.override --python-version 3.11 --generate-hashes --no-header --quiet -o requirements.lock
 
 clean:  ## stop what runs, remove what was built
-	test ! -d .flink/cluster || $(PYTHON) -m flink.cluster down
-	test ! -d .flink/broker || $(PYTHON) -m flink.broker down
-	test ! -d .flink/kubernetes/cluster || $(PYTHON) -m flink.kubernetes.cluster down
+	test ! -d .flink/cluster || $(PYTHON) -m flink.dev.cluster down
+	test ! -d .flink/broker || $(PYTHON) -m flink.dev.broker down
+	test ! -d .flink/kubernetes/cluster || $(PYTHON) -m flink.dev.kubernetes.cluster down
 	rm -rf $(VENV) .flink flink/*/target build *.egg-info demo

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from flink.dev.kubernetes.settings import KubernetesSettings
 from flink.images import ImageSettings
-from flink.kubernetes.settings import KubernetesSettings
 from flink.processes import TAIL_LINES, Problem
 from flink.settings import ROOT, shown
 

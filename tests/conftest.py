@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from flink import parts
-from flink.broker import Broker
+from flink.dev.broker import Broker
 from flink.processes import Problem, free_ports
 from flink.settings import QUICK, BrokerSettings
 from models.simulation import noise

@@ -7,9 +7,9 @@ import pytest
 from scipy.stats import chi2
 
 from beam_pipeline.config import PipelineConfig
-from benchmarks import alternatives, scoring, trials
-from benchmarks.alternatives import SEARCHES
-from benchmarks.searches import orthonormal, rarity
+from benchmarks.detection import alternatives, injection_runs, scoring
+from benchmarks.detection.alternatives import SEARCHES
+from benchmarks.detection.searches import orthonormal, rarity
 from transforms.detect import wdf
 
 RATE = 2048
@@ -111,9 +111,9 @@ def test_rarity_of_enwdf_bounds_that_in_white_noise():
 
 
 def test_the_data_are_those_of_efficiency():
-    plan = trials.Plan(("blip", "chirp"), ("aligo_O4high",), 64, 32, 0, 1024, 4)
+    plan = injection_runs.Plan(("blip", "chirp"), ("aligo_O4high",), 64, 32, 0, 1024, 4)
     made = list(alternatives.stretches(plan))
-    (outcome,) = trials.simulated(plan, PipelineConfig(), lambda _: None)
+    (outcome,) = injection_runs.simulated(plan, PipelineConfig(), lambda _: None)
     assert [stretch.truth is None for stretch in made] == [True, False]
     assert repr(list(made[1].truth)) == repr(outcome.injections)
     assert made[0].live == outcome.noise_live

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from beam_pipeline.config import PipelineConfig
-from benchmarks import background, detector, false_alarms, real_strain
-from benchmarks.trials import Stretch
+from benchmarks.detection import background, detector, false_alarms, real_strain
+from benchmarks.detection.injection_runs import Stretch
 from models.simulation import noise
 from models.simulation.matching import find
 from transforms.detect.bank import bank_for

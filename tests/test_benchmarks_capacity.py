@@ -11,10 +11,11 @@ import confluent_kafka
 import numpy as np
 import pytest
 
-from benchmarks import archive, capacity
-from benchmarks.archive import FIRST_GPS, Recipe
-from benchmarks.loads import player, shares, usage
-from benchmarks.loads.lag import EDGE_S, lags, summed
+from benchmarks import simulated
+from benchmarks.live import capacity
+from benchmarks.live.loads import player, shares, usage
+from benchmarks.live.loads.lag import EDGE_S, lags, summed
+from benchmarks.simulated import FIRST_GPS, Recipe
 from flink.settings import ROOT
 from transforms.elements import Segment
 from transforms.gps import NANOSECONDS as S
@@ -110,7 +111,7 @@ def test_all_channels_are_played_each_with_strain_of_its_own(broker, tmp_path):
         "seconds": 2,
         "log": log,
     }
-    command = [sys.executable, "-m", "benchmarks.loads.player"]
+    command = [sys.executable, "-m", "benchmarks.live.loads.player"]
     command += [str(part) for name, value in options.items() for part in (f"--{name}", value)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as child:
@@ -122,7 +123,7 @@ def test_all_channels_are_played_each_with_strain_of_its_own(broker, tmp_path):
     assert child.returncode == 0
     frames = [row.decode(value, "here") for value in on_topic(broker, 10)]
     recipe = Recipe(player.CURVE, 5 + 2 * player.APART_S, 256, 1, player.CLASSES, player.GAP_S)
-    (whole,) = [strain for strain, _ in archive.pieces(recipe)]
+    (whole,) = [strain for strain, _ in simulated.pieces(recipe)]
     for number in range(2):
         own = [one for one in frames if one.channel == player.name(number)]
         assert [one.gps_start_ns for one in own] == [(FIRST_GPS + s) * S for s in range(5)]

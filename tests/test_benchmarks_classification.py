@@ -2,7 +2,8 @@
 
 import json
 
-from benchmarks import classification, report
+from benchmarks import report
+from benchmarks.classification import cost
 from transforms.classify.config import BACKENDS
 from transforms.classify.features import model_input
 
@@ -10,7 +11,7 @@ from transforms.classify.features import model_input
 def test_the_command_prints_a_table_and_writes_the_same(tmp_path, capsys):
     path = tmp_path / "figures.json"
     sizes = ["--triggers", "60", "--repeats", "1", "--cores", "0"]
-    assert classification.main([*sizes, "--json", str(path)]) == 0
+    assert cost.main([*sizes, "--json", str(path)]) == 0
     figures = json.loads(path.read_text())
     printed = capsys.readouterr().out
     assert figures["model"] in printed
@@ -24,9 +25,9 @@ def test_the_command_prints_a_table_and_writes_the_same(tmp_path, capsys):
 
 def test_one_slow_process_does_not_count():
     rows = [{"backend": "native", "load": load} for load in (1.0, 9.0, 2.0)]
-    assert classification._median(rows) == {"backend": "native", "load": 2.0}
+    assert cost._median(rows) == {"backend": "native", "load": 2.0}
 
 
 def test_its_trigger_is_one_that_the_model_sees():
-    seen = model_input(classification._trigger(1, 2))
+    seen = model_input(cost._trigger(1, 2))
     assert (seen.image[:, :, 0] > 0).all()

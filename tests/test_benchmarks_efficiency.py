@@ -6,9 +6,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from benchmarks import efficiency, injections, signals, trials
-from benchmarks.injections import Grid
-from benchmarks.signals import Deck
+from benchmarks.detection import efficiency, injection_runs, injections, signals
+from benchmarks.detection.injections import Grid
+from benchmarks.detection.signals import Deck
 from models.simulation import noise
 
 RATE = 4096
@@ -63,7 +63,7 @@ def test_signals_lie_apart_and_inside(curve):
 
 
 def test_real_files_are_read_in_whole_good_seconds(data):
-    (stretch,) = trials.read(data / "L-L1_LOSC_4_V2-1126259446-32.hdf5")
+    (stretch,) = injection_runs.read(data / "L-L1_LOSC_4_V2-1126259446-32.hdf5")
     # Its first and last samples repeat their neighbours, which is taken for a gap.
     assert (len(stretch.strain), stretch.gps_start) == (30 * 4096, 1126259447)
     assert np.isfinite(stretch.strain).all()

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from benchmarks import generated_blips, real_glitches
+from benchmarks.classification import generated_blips, real_glitches
 from models.evaluation.evaluate import pipeline_of
 from models.simulation import noise
 

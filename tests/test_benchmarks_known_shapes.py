@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.signal import resample_poly
 
-from benchmarks import evidence, known_shapes
-from benchmarks.evidence import RATE, Listener
-from benchmarks.known_shapes import FAMILIES, Draws, Seen
+from benchmarks.classification import evidence, known_shapes
+from benchmarks.classification.evidence import RATE, Listener
+from benchmarks.classification.known_shapes import FAMILIES, Draws, Seen
 from models.simulation import injections, noise, waveforms
 
 CURVE, LOW, SNR, LENGTH = "aligo_O4high", 16.0, (5.0, 50.0), 4096

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks import left_out, six_families
+from benchmarks.classification import left_out, six_families
 from models.simulation import waveforms
 from models.training.examples import Examples
 from transforms.classify import features

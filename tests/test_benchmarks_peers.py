@@ -8,18 +8,19 @@ import h5py
 import numpy as np
 import pytest
 
-from benchmarks import archive, contest, peers
-from benchmarks.archive import Archive, Recipe
-from benchmarks.contest import Findings
-from benchmarks.injections import Injection
-from benchmarks.scoring import Event
-from benchmarks.tools.gwpy import Gwpy
-from benchmarks.tools.sgnax import Sgnax
-from benchmarks.tools.tool import Span
-from benchmarks.tools.wavefier import Wavefier
-from benchmarks.tools.wdflow import Wdflow
+from benchmarks import simulated
+from benchmarks.detection.injections import Injection
+from benchmarks.detection.scoring import Event
+from benchmarks.peers import comparison, contest
+from benchmarks.peers.contest import Findings
+from benchmarks.peers.gwpy import Gwpy
+from benchmarks.peers.sgnax import Sgnax
+from benchmarks.peers.tool import Span
+from benchmarks.peers.wavefier import Wavefier
+from benchmarks.peers.wdflow import Wdflow
+from benchmarks.simulated import Archive, Recipe
 
-START = archive.FIRST_GPS
+START = simulated.FIRST_GPS
 SCRIPT = "import sys; open(sys.argv[1], 'w').write(sys.argv[2])"
 
 
@@ -122,10 +123,10 @@ class Fake:
 
 
 def test_the_command_prints_ratios_and_writes_the_same(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(peers, "_tools", lambda _: [Fake("wavefier", 9.0), Fake("slow", 4.0)])
+    monkeypatch.setattr(comparison, "_tools", lambda _: [Fake("wavefier", 9.0), Fake("slow", 4.0)])
     path = tmp_path / "figures.json"
     sizes = ["--seconds", "64", "--noise-seconds", "64", "--far", "0.1", "--cores", "0"]
-    assert peers.main([*sizes, "--measure", "efficiency", "--json", str(path)]) == 0
+    assert comparison.main([*sizes, "--measure", "efficiency", "--json", str(path)]) == 0
     figures = json.loads(path.read_text())
     counted = [row for row in figures["rows"] if row.get("count")]
     assert counted
@@ -140,5 +141,5 @@ def test_cost_is_measured_on_two_lengths(tmp_path):
 
 
 def test_a_missing_interpreter_is_one_line(capsys, tmp_path):
-    assert peers.main(["--cores", "0", "--sgnax-python", str(tmp_path / "none")]) == 1
+    assert comparison.main(["--cores", "0", "--sgnax-python", str(tmp_path / "none")]) == 1
     assert "make peers-env" in capsys.readouterr().err

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmarks import scoring
-from benchmarks.injections import Injection
-from benchmarks.scoring import Event, Fraction
+from benchmarks.detection import scoring
+from benchmarks.detection.injections import Injection
+from benchmarks.detection.scoring import Event, Fraction
 
 
 def event(time, rank, extent=0.01, frequency=100.0):

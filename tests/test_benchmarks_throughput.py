@@ -9,9 +9,10 @@ import pytest
 from scipy.signal import welch
 
 from beam_pipeline.config import PipelineConfig
-from benchmarks import archive, children, stages, throughput
-from benchmarks.archive import Recipe
-from benchmarks.children import Usage
+from benchmarks import simulated, subprocess_usage
+from benchmarks.simulated import Recipe
+from benchmarks.subprocess_usage import Usage
+from benchmarks.throughput import archive, stages
 from models.simulation import noise
 from transforms.gps import NANOSECONDS
 from transforms.ingest.config import IngestConfig
@@ -39,22 +40,22 @@ def test_usage_is_the_childs_and_its_childrens():
 
 
 def test_a_failing_command_says_what_it_said():
-    with pytest.raises(children.CommandError, match="no such luck"):
-        children.run([sys.executable, "-c", "raise SystemExit('no such luck')"])
+    with pytest.raises(subprocess_usage.CommandError, match="no such luck"):
+        subprocess_usage.run([sys.executable, "-c", "raise SystemExit('no such luck')"])
 
 
 def test_starting_cancels_and_one_odd_run_does_not_count():
     short = [Usage(cpu, cpu, 1) for cpu in (11.0, 11.0, 40.0)]
     long = [Usage(cpu, cpu, 2) for cpu in (15.0, 15.0, 3.0)]
-    cost = children.marginal(short, long, (100, 500))
+    cost = subprocess_usage.marginal(short, long, (100, 500))
     assert (cost.cpu_rate, cost.start_cpu, cost.peak) == (100.0, 10.0, 2)
 
 
-@pytest.mark.parametrize("kind", archive.FORMATS)
+@pytest.mark.parametrize("kind", simulated.FORMATS)
 def test_files_hold_the_strain_that_was_made(kind, tmp_path):
     recipe = Recipe("aligo_O4high", 40, 1024, 1, ("blip",))
-    made = archive.make(tmp_path, recipe, kind, 16)
-    (whole,) = [strain for strain, _ in archive.pieces(recipe)]
+    made = simulated.make(tmp_path, recipe, kind, 16)
+    (whole,) = [strain for strain, _ in simulated.pieces(recipe)]
     assert len(made.files) == 3
     parts = []
     for number, path in enumerate(made.files):
@@ -67,10 +68,10 @@ def test_files_hold_the_strain_that_was_made(kind, tmp_path):
 
 
 def test_pieces_join_without_a_seam():
-    recipe = Recipe("kagra_10Mpc", 2 * archive.PIECE, 256, 2)
-    strain = np.concatenate([piece for piece, _ in archive.pieces(recipe)])
+    recipe = Recipe("kagra_10Mpc", 2 * simulated.PIECE, 256, 2)
+    strain = np.concatenate([piece for piece, _ in simulated.pieces(recipe)])
     level = []
-    for at in range(archive.PIECE - 384, archive.PIECE + 385, 128):
+    for at in range(simulated.PIECE - 384, simulated.PIECE + 385, 128):
         around = strain[(at - 4) * 256 : (at + 6) * 256]
         frequency, psd = welch(around, 256, nperseg=256)
         band = (frequency > 20) & (frequency < 100)
@@ -81,7 +82,7 @@ def test_pieces_join_without_a_seam():
 
 def test_each_stage_has_a_cost(tmp_path):
     config = PipelineConfig(ingest=IngestConfig(block_seconds=256))
-    made = archive.make(tmp_path, Recipe("aligo_O4high", 300, 1024, 3, ("blip",)), "gwf", 256)
+    made = simulated.make(tmp_path, Recipe("aligo_O4high", 300, 1024, 3, ("blip",)), "gwf", 256)
     spent = stages.archive_stages(made, config, tmp_path / "output")
     assert tuple(spent) == stages.STAGES
     assert all(each > 0 for each in spent.values())
@@ -99,25 +100,25 @@ def test_the_command_prints_a_table_and_writes_the_same(tmp_path, capsys, monkey
         measured.append(children_run(line))
         return measured[-1]
 
-    children_run = children.run
-    monkeypatch.setattr(throughput, "command", command)
-    monkeypatch.setattr(throughput.children, "run", run)
-    monkeypatch.setattr(throughput, "_stages", lambda *_: iter(()))
+    children_run = subprocess_usage.run
+    monkeypatch.setattr(archive, "command", command)
+    monkeypatch.setattr(archive.children, "run", run)
+    monkeypatch.setattr(archive, "_stages", lambda *_: iter(()))
     path = tmp_path / "figures.json"
     sizes = ["--rates", "1024", "--seconds", "16", "64", "--repeats", "1", "--processes", "1"]
-    assert throughput.main([*sizes, "--formats", "hdf5", "--json", str(path)]) == 0
+    assert archive.main([*sizes, "--formats", "hdf5", "--json", str(path)]) == 0
     (row,) = json.loads(path.read_text())["rows"]
     short, long = measured
     # As many samples as at 4096 Hz.
-    assert row["cpu_rate"] == children.marginal([short], [long], (64, 256)).cpu_rate
+    assert row["cpu_rate"] == subprocess_usage.marginal([short], [long], (64, 256)).cpu_rate
     assert short.cpu >= 0.05 + 64 / 200
     assert long.cpu >= 0.05 + 256 / 200
     assert "whole chain, hdf5, 1 process" in capsys.readouterr().out
 
 
 def test_the_command_measured_is_the_real_one(tmp_path):
-    made = archive.make(tmp_path, Recipe("aligo_O4high", 32, 1024, 1), "hdf5", 16)
-    line = throughput.command(made, 16, 2, tmp_path / "output")
+    made = simulated.make(tmp_path, Recipe("aligo_O4high", 32, 1024, 1), "hdf5", 16)
+    line = archive.command(made, 16, 2, tmp_path / "output")
     assert [str(part) for part in line[1:3]] == ["run", str(made.files[0])]
     assert str(made.files[1]) not in map(str, line)
     assert "--direct_num_workers=2" in line

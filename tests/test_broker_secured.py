@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from beam_pipeline import cli
-from flink.broker import Broker
+from flink.dev.broker import Broker
 from flink.processes import free_ports
 from flink.settings import QUICK, BrokerSettings
 from transforms.broker import BrokerAwayError, KafkaConfig, Topic, check_topics, ensure_topics

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from beam_pipeline.config import PipelineConfig
-from benchmarks import false_alarms
+from benchmarks.detection import false_alarms
 from transforms.detect.bank import bank_for
 from transforms.detect.config import DetectConfig
 from transforms.significance.gaussian import (

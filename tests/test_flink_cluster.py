@@ -12,8 +12,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.util import assert_that, equal_to
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from flink import configuration, parts
-from flink.cluster import Cluster
+from flink import parts
+from flink.dev import configuration
+from flink.dev.cluster import Cluster
 from flink.processes import Problem, free_ports
 from flink.settings import QUICK, ClusterSettings
 

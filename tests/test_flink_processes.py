@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from flink import broker, cluster, parts
+from flink import parts
+from flink.dev import broker, cluster
 from flink.processes import Problem, Processes, refuse_taken
 from flink.settings import ClusterSettings
 

@@ -17,7 +17,8 @@ from beam_pipeline.commands import arguments
 from beam_pipeline.commands.inputs import expand
 from beam_pipeline.config import PipelineConfig, load_config
 from beam_pipeline.flink.application import PROGRAM
-from flink import charts, configuration, prometheus
+from flink import charts
+from flink.dev import configuration, prometheus
 from flink.processes import Problem
 from flink.settings import QUICK, ClusterSettings
 
@@ -278,7 +279,7 @@ def test_flink_is_set_as_was_measured(tmp_path):
 
 
 def test_a_users_setting_of_flink_wins():
-    more = "flink.configuration.heartbeat\\.timeout=20000"
+    more = "flink.dev.configuration.heartbeat\\.timeout=20000"
     ours = settings_of(made(*LIVE, "--set-string", more))
     assert ours["heartbeat.timeout"] == "20000"
     assert ours["heartbeat.interval"] == "500"

@@ -8,10 +8,10 @@ import tarfile
 import pytest
 
 from flink import charts
-from flink.kubernetes import binaries, configuration, launch, node
-from flink.kubernetes.cluster import Kubernetes, remove_cgroups
-from flink.kubernetes.pause_image import write_pause_image
-from flink.kubernetes.settings import API_SERVICE, NODE, KubernetesSettings
+from flink.dev.kubernetes import binaries, configuration, launch, node
+from flink.dev.kubernetes.cluster import Kubernetes, remove_cgroups
+from flink.dev.kubernetes.pause_image import write_pause_image
+from flink.dev.kubernetes.settings import API_SERVICE, NODE, KubernetesSettings
 from flink.processes import Problem
 
 

@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from beam_pipeline.config import parse_config
-from benchmarks.rehearsals.compare import COMPARED
+from benchmarks.rehearsal.compare import COMPARED
+from benchmarks.rehearsal.kubernetes import release, reprocess, strain, trial
+from benchmarks.rehearsal.kubernetes.release import CHART, VALUES
 from flink import images
-from flink.kubernetes import release, reprocess, strain, trial
-from flink.kubernetes.release import CHART, VALUES
 from flink.processes import Problem
 from transforms.gps import NANOSECONDS
 from transforms.ingest.config import IngestConfig

@@ -13,8 +13,9 @@ from confluent_kafka import Consumer, TopicPartition
 from beam_pipeline import cli
 from beam_pipeline.flink.application import PROGRAM
 from beam_pipeline.flink.workers import pool
-from flink import configuration, launch, parts
-from flink.cluster import Cluster
+from flink import parts
+from flink.dev import configuration, launch
+from flink.dev.cluster import Cluster
 from flink.processes import free_ports
 from flink.settings import QUICK, ROOT, ClusterSettings
 

@@ -25,8 +25,8 @@ READER = """
 import os, sys, time
 from pathlib import Path
 from tests_decoder import Deadly
-from transforms.ingest.crashes import Marks
-from transforms.ingest.guarded import Guarded
+from transforms.ingest.kafka.crashes import Marks
+from transforms.ingest.kafka.guarded import Guarded
 
 marks = Marks("source", Path(sys.argv[1]), hung_s=0.5)
 decoder, log = Guarded(Deadly(), marks), open(sys.argv[2], "a")

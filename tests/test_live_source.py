@@ -21,8 +21,9 @@ from apache_beam.pvalue import TaggedOutput
 from apache_beam.runners.sdf_utils import RestrictionTrackerView, ThreadsafeRestrictionTracker
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
-from flink import configuration, parts
-from flink.cluster import Cluster
+from flink import parts
+from flink.dev import configuration
+from flink.dev.cluster import Cluster
 from flink.processes import free_ports
 from flink.settings import QUICK, ClusterSettings
 from transforms import gps

@@ -11,8 +11,8 @@ import pytest
 from beam_pipeline import exits
 from beam_pipeline.config import PipelineConfig
 from beam_pipeline.flink.rest import FlinkCluster
-from benchmarks.loads.usage import children
-from benchmarks.rehearsals.servers import end_all, servers
+from benchmarks.live.loads.usage import children
+from benchmarks.rehearsal.servers import end_all, servers
 from flink.settings import ROOT
 from transforms.broker import KafkaConfig, Topic, ensure_topics
 

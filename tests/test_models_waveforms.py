@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import hilbert
 
-from benchmarks import separability
+from benchmarks.classification import separability
 from models.simulation import noise, waveforms
 from models.simulation.waveforms import cbc, others
 
@@ -232,7 +232,7 @@ def test_binaries_are_of_three_kinds():
     assert shares == pytest.approx([0.50, 0.28, 0.22], abs=0.05)
 
 
-# The most alike pairs of `python -m benchmarks.separability`.
+# The most alike pairs of `python -m benchmarks.classification.separability`.
 ALIKE = [
     ("sine_gaussian", "ring_down"),
     ("gaussian", "low_frequency_blip"),

@@ -9,9 +9,8 @@ import jsonschema
 import pytest
 import yaml
 
-from flink import prometheus as tools
-from flink.processes import Problem
-from flink.prometheus import (
+from flink.dev import prometheus as tools
+from flink.dev.prometheus import (
     ALERTS,
     DASHBOARD,
     HERE,
@@ -22,6 +21,7 @@ from flink.prometheus import (
     program,
     rules,
 )
+from flink.processes import Problem
 from transforms.observe.catalogue import CATALOGUE, HISTOGRAM, PREFIX
 
 ROOT = Path(__file__).parents[1]

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from prometheus_client import values as library
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks import observing
+from benchmarks.throughput import observing
 from flink.processes import free_ports
 from models.simulation import noise
 from transforms.elements import (
@@ -240,7 +240,7 @@ def made_by(call):
 
 
 def test_a_call_is_a_few_counts_however_many_channels_there_are(record):
-    """How long one takes: `python -m benchmarks.observing`."""
+    """How long one takes: `python -m benchmarks.throughput.observing`."""
     calls = observing.calls(record)
     for call in calls.values():
         call()

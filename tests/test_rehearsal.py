@@ -9,13 +9,13 @@ from dataclasses import replace
 import pytest
 from confluent_kafka import Producer
 
-from benchmarks.rehearsal import _parser, _plan
-from benchmarks.rehearsals.account import account
-from benchmarks.rehearsals.compare import analysed_differently, compare, judged, last_messages, same
-from benchmarks.rehearsals.deliveries import Delivery, Log, good, stretches
-from benchmarks.rehearsals.monitor import ALONE
-from benchmarks.rehearsals.plan import ROOM_S, SLACK_S
-from benchmarks.rehearsals.timing import (
+from benchmarks.rehearsal.account import account
+from benchmarks.rehearsal.compare import analysed_differently, compare, judged, last_messages, same
+from benchmarks.rehearsal.deliveries import Delivery, Log, good, stretches
+from benchmarks.rehearsal.monitor import ALONE
+from benchmarks.rehearsal.plan import ROOM_S, SLACK_S
+from benchmarks.rehearsal.run import _parser, _plan
+from benchmarks.rehearsal.timing import (
     Beats,
     Expected,
     Play,
@@ -26,11 +26,12 @@ from benchmarks.rehearsals.timing import (
     spread,
     undisturbed,
 )
-from benchmarks.rehearsals.verdict import lines
-from benchmarks.rehearsals.watch import Watch
-from flink import parts, prometheus
+from benchmarks.rehearsal.verdict import lines
+from benchmarks.rehearsal.watch import Watch
+from flink import parts
+from flink.dev import prometheus
+from flink.dev.prometheus import SERVER, program
 from flink.processes import Problem
-from flink.prometheus import SERVER, program
 from transforms.broker import KafkaConfig, ensure_topics
 from transforms.elements import FINAL, PRELIMINARY, SETTLED, WITHDRAWN, Segment
 from transforms.gps import GPS_EPOCH_UNIX, NANOSECONDS
@@ -391,7 +392,7 @@ def rehearsed(java, lack, tmp_path_factory):
     tmp_path = tmp_path_factory.mktemp("rehearsal")
     path, folder = tmp_path / "rehearsal.json", tmp_path / "here"
     folder.mkdir()
-    command = [sys.executable, "-m", "benchmarks.rehearsal", "--frames", "300", "--json", path]
+    command = [sys.executable, "-m", "benchmarks.rehearsal.run", "--frames", "300", "--json", path]
     done = subprocess.run(
         command if lack else [*ALONE, *command, "--monitor"],
         cwd=parts.ROOT,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 JAR_VARIABLE = "WAVEFIER_JOB_SERVER"
 """Environment variable that names the jar, where it lies elsewhere."""
-JOB_SERVER = Path(__file__).resolve().parents[1] / "flink/job-server/target/job-server.jar"
+JOB_SERVER = Path(__file__).resolve().parents[2] / "flink/job-server/target/job-server.jar"
 """What ``make flink-jar`` builds, beside this package's sources."""
 EMBEDDED = "[local]"
 FLINK_SERIES = "1.19"

@@ -1,0 +1,1 @@
+"""How well transients are told apart, and what a label costs."""

@@ -1,0 +1,1 @@
+"""What is found, at which false-alarm rate."""

@@ -1,0 +1,116 @@
+"""Our own whitening, search and clustering on a stretch of strain, in this process."""
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from beam_pipeline.config import PipelineConfig, load_config
+from benchmarks.detection.scoring import Event
+from models.simulation.matching import find
+from transforms.elements import Block, Trigger, Whitened
+from transforms.gps import NANOSECONDS, to_ns
+from transforms.whiten.config import WhitenConfig
+from transforms.whiten.whitening import valid_range
+
+FloatArray = npt.NDArray[np.floating]
+SingleArray = npt.NDArray[np.float32]
+
+SEARCH_THRESHOLD = 4.5
+"""Least SNR reported in measurements of efficiency, low enough to count false alarms."""
+RANKING = "rank"
+"""Column of the triggers that thresholds are set on: the one place that knows it."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--threshold`` and ``--config``."""
+    parser.add_argument("--threshold", type=float, default=SEARCH_THRESHOLD)
+    parser.add_argument("--config", type=Path, metavar="YAML", help="the science to measure")
+
+
+def config_of(options: argparse.Namespace) -> PipelineConfig:
+    """Give the configuration that ``--config`` names, or the default."""
+    return load_config(options.config) if options.config else PipelineConfig()
+
+
+def eager(config: PipelineConfig, threshold: float = SEARCH_THRESHOLD) -> PipelineConfig:
+    """Give a configuration that reports what lies below the usual threshold, too."""
+    return replace(config, detect=replace(config.detect, threshold=threshold))
+
+
+def as_event(trigger: Trigger) -> Event:
+    """Give what the measurements need of a trigger."""
+    return Event(
+        trigger.time_ns / NANOSECONDS,
+        trigger.start_ns / NANOSECONDS,
+        trigger.end_ns / NANOSECONDS,
+        trigger.frequency,
+        trigger.snr,
+        float(getattr(trigger, RANKING)),
+    )
+
+
+def row_as_event(row: Mapping[str, Any]) -> Event:
+    """Give what the measurements need of a row of published triggers."""
+    names = ("time", "start_time", "end_time", "frequency", "snr", RANKING)
+    return Event(*(float(row[name]) for name in names))
+
+
+def block_of(strain: FloatArray, sample_rate: int, gps_start: int) -> Block:
+    """Give strain as one block that is a segment of its own."""
+    start = gps_start * NANOSECONDS
+    end = start + to_ns(len(strain), sample_rate)
+    return Block("H1", "H1:BENCH-STRAIN", sample_rate, start, strain.tobytes(), *(start, end) * 2)
+
+
+def flat(
+    white: SingleArray, sample_rate: int, start_ns: int, spans: tuple[int, int, int, int]
+) -> Whitened:
+    """Give white strain as whitening gives it of a spectrum that is flat and known.
+
+    Args:
+        white: [time], unit variance.
+        sample_rate: [Hz].
+        start_ns: Of the first sample.
+        spans: Start and end of what is valid, and of what is to be searched [ns].
+    """
+    resolution = 1 / WhitenConfig().fft_seconds
+    ones = np.ones(round(sample_rate / 2 / resolution) + 1, np.float32)
+    asd, response = ones.tobytes(), ones.astype(np.complex64).tobytes()
+    return Whitened(
+        "H1",
+        "H1:BENCH-STRAIN",
+        sample_rate,
+        start_ns,
+        white.tobytes(),
+        *spans,
+        asd,
+        start_ns,
+        to_ns(len(white), sample_rate),
+        resolution,
+        response,
+    )
+
+
+def analyse(
+    strain: FloatArray, sample_rate: int, gps_start: int, config: PipelineConfig
+) -> tuple[list[Event], float]:
+    """Search a stretch of strain.
+
+    Args:
+        strain: [time].
+        sample_rate: [Hz].
+        gps_start: Whole GPS second of the first sample.
+        config: Whitening and detection.
+
+    Returns:
+        Events, and the time that was analysed [s].
+    """
+    block = block_of(strain, sample_rate, gps_start)
+    low, high = valid_range((block.segment_start_ns, block.segment_end_ns), config.whiten)
+    found = find(block, config.whiten, config.detect)
+    return [as_event(trigger) for trigger in found], (high - low) / NANOSECONDS

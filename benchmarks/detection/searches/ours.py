@@ -1,0 +1,62 @@
+"""Our own search on whitened strain: as it is, and its tiles alone."""
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.detection.detector import as_event, flat
+from benchmarks.detection.scoring import Event
+from transforms.detect.bank import bank_for
+from transforms.detect.cluster import cluster
+from transforms.detect.config import DetectConfig
+from transforms.detect.describe import join, tile_candidates
+from transforms.detect.octave import BINS
+from transforms.detect.search import HOPS_AT_ONCE
+from transforms.detect.search import search as whole_search
+from transforms.detect.sessions import Sessions
+from transforms.detect.view import View
+from transforms.elements import Candidate, Whitened
+from transforms.gps import NANOSECONDS
+from transforms.whiten.config import WhitenConfig
+
+SingleArray = npt.NDArray[np.float32]
+
+BAND_LOW = WhitenConfig().low_frequency
+"""Lower end of the whitened band [Hz]."""
+
+
+def search(white: SingleArray, rate: int, least: float) -> list[Event]:
+    """Find tiles, boxes and sweeps, and merge them into triggers."""
+    config = DetectConfig(threshold=least)
+    bank = bank_for(rate, config, BAND_LOW)
+    return _triggers(whole_search(_whitened(white, rate, bank.margin_seconds), config, bank))
+
+
+def tiles(white: SingleArray, rate: int, least: float) -> list[Event]:
+    """Find tiles alone, and merge them into triggers."""
+    config = DetectConfig(threshold=least)
+    bank = bank_for(rate, config, BAND_LOW)
+    view = View.of(_whitened(white, rate, bank.margin_seconds), config, bank)
+    last = len(white) // rate
+    found: list[Candidate] = []
+    for hop in range(0, last, HOPS_AT_ONCE):
+        count = min(HOPS_AT_ONCE, last - hop)
+        energy = np.empty((count, len(bank.q), BINS), np.float32)
+        parts = [
+            part
+            for octave in bank.octaves
+            for part in octave.scan(view.blocks(octave, hop, count), least, energy)
+        ]
+        if parts:
+            found += tile_candidates(view, join(parts), hop, (0, last * NANOSECONDS))
+    return _triggers(found)
+
+
+def _whitened(white: SingleArray, rate: int, margin: int) -> Whitened:
+    """Give whitened strain as the search takes it, with zeros around it."""
+    end = len(white) // rate * NANOSECONDS
+    return flat(np.pad(white, margin * rate), rate, -margin * NANOSECONDS, (0, end, 0, end))
+
+
+def _triggers(candidates: list[Candidate]) -> list[Event]:
+    sessions = Sessions.of(DetectConfig()).group(candidates)
+    return [as_event(cluster(session.candidates, "benchmark")) for session in sessions]

@@ -1,0 +1,94 @@
+"""How rare an energy of orthonormal coefficients is in noise, told as our own rank is."""
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import gammaln, log_ndtr, logsumexp
+from scipy.stats import chi2
+
+from benchmarks.detection.scoring import Event
+from transforms.detect.rarity import REFERENCE_HZ
+
+FloatArray = npt.NDArray[np.floating]
+
+CELL = 1 / 32
+"""Of all that is over the threshold in this time [s], the loudest is an event."""
+COLUMNS = 6
+"""Time, start, end, frequency, SNR and rank: those of an event."""
+
+
+def log_survival(energy: FloatArray, count: int) -> FloatArray:
+    """Give ln P(chi^2_count > energy), exact however far out.
+
+    Q(n / 2, x / 2) = exp(-x / 2) sum_{i < n / 2} (x / 2)^i / i! for an even n.
+
+    Args:
+        energy: Sums of squares of ``count`` coefficients of unit variance.
+        count: 1, or an even number.
+    """
+    if count == 1:
+        return np.asarray(np.log(2) + log_ndtr(-np.sqrt(energy)))
+    half, power = np.asarray(energy, float)[..., None] / 2, np.arange(count // 2)
+    terms = power * np.log(np.maximum(half, 1e-300)) - gammaln(power + 1)
+    return np.asarray(logsumexp(terms, axis=-1) - half[..., 0])
+
+
+def handicap(count: int, frequency: FloatArray | float) -> FloatArray:
+    """Give what the squared rank lacks: the larger a sum, the fewer of it an octave has."""
+    return np.asarray(2 * np.log(frequency / (count * REFERENCE_HZ)))
+
+
+def rank(energy: FloatArray, count: int, frequency: FloatArray | float) -> FloatArray:
+    """Rank sums of squares as tiles are: p = exp(-(snr^2 + 2) / 2), less the handicap.
+
+    Args:
+        energy: Sums of squares of ``count`` coefficients of unit variance.
+        count: 1, or an even number.
+        frequency: Centre of their band [Hz].
+    """
+    squared = -2 * log_survival(energy, count) - 2 - handicap(count, frequency)
+    return np.asarray(np.sqrt(np.maximum(squared, 0)))
+
+
+@lru_cache(maxsize=4096)
+def limit(least: float, count: int, frequency: float) -> float:
+    """Give the sum of squares that has a rank."""
+    rarity = np.exp(-(least**2 + 2 + float(handicap(count, frequency))) / 2)
+    return float(chi2.isf(rarity, count))
+
+
+def hits(
+    place: tuple[FloatArray, FloatArray | float],
+    frequency: FloatArray | float,
+    energy: FloatArray,
+    count: int,
+) -> FloatArray:
+    """Write sums over a limit as rows of events.
+
+    Args:
+        place: Centre of each sum, and half of its length [s].
+        frequency: Centre of the band [Hz].
+        energy: [sum].
+        count: Coefficients in each sum.
+
+    Returns:
+        [sum, column].
+    """
+    time, half = place
+    snr = np.sqrt(np.maximum(energy - count, 0))
+    columns = (time, time - half, time + half, frequency, snr, rank(energy, count, frequency))
+    return np.stack(np.broadcast_arrays(*columns), axis=1)
+
+
+def events(parts: list[FloatArray]) -> list[Event]:
+    """Give the loudest of each cell of time, in order of time.
+
+    Args:
+        parts: Of ``hits``.
+    """
+    rows = np.concatenate([np.empty((0, COLUMNS)), *parts])
+    cell = np.floor(rows[:, 0] / CELL)
+    order = np.lexsort((-rows[:, -1], cell))
+    first = np.flatnonzero(np.diff(cell[order], prepend=-np.inf))
+    return [Event(*(float(x) for x in row)) for row in rows[order[first]]]

@@ -1,0 +1,1 @@
+"""How soon, how much and how steadily a live job works."""

@@ -1,0 +1,1 @@
+"""The same data through us and our peers."""

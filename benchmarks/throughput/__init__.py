@@ -1,0 +1,1 @@
+"""What a second of strain costs from archives."""

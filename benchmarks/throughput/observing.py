@@ -1,0 +1,85 @@
+"""What it costs to count what a stage does: ``python -m benchmarks.throughput.observing``.
+
+Processor time of one call of each kind, the least of some, as others work on this machine too.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import report
+from transforms.elements import Block, Frame, Open, Whitened
+from transforms.gps import NANOSECONDS as S
+from transforms.ingest.kafka.crashes import Marks
+from transforms.observe.record import Recorder
+
+IFO, CHANNEL, RATE = "H1", "H1:STRAIN", 4096
+
+
+def calls(record: Recorder) -> Mapping[str, Callable[[], None]]:
+    """Give what is called for each second of a channel, by what it counts."""
+    now_ns = time.time_ns()
+    data = np.ones(RATE).tobytes()
+    frame = Frame(IFO, CHANNEL, RATE, 10**9 * S, data, arrived_ns=now_ns)
+    block = Block(IFO, CHANNEL, RATE, 0, data, 0, S, 0, S)
+    asd, response = np.full((1, 8193), 1e-23, np.float32).tobytes(), b""
+    spectrum = (asd, 0, 128 * S, 0.25, response)
+    white = Whitened(IFO, CHANNEL, RATE, 0, b"", 0, S, 0, S, *spectrum, arrived_ns=now_ns)
+    return {
+        "frame": lambda: record.frame(frame),
+        "block": lambda: record.block(block),
+        "whitened": lambda: record.whitened(white),
+        "searched": lambda: record.searched(white, 3),
+        "followed": lambda: record.followed(CHANNEL, Open(0, S), cut=False),
+    }
+
+
+def _mark(marks: Marks) -> None:
+    """Mark a message, as is done before it is decoded."""
+    marks.deaths("strain.H1/0/123456789")
+    marks.begin("strain.H1/0/123456789")
+    marks.end()
+
+
+def cost(call: Callable[[], None], repeats: int, times: int) -> float:
+    """Give the processor time of a call [s]: the least of some repeats, of so many calls each."""
+    each = []
+    for _ in range(repeats):
+        begun = time.thread_time()
+        for _ in range(times):
+            call()
+        each.append((time.thread_time() - begun) / times)
+    return min(each)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.throughput.observing", description=__doc__
+    )
+    parser.add_argument("--repeats", type=int, default=20, metavar="N")
+    parser.add_argument("--calls", type=int, default=200, metavar="N", help="of each repeat")
+    report.add_options(parser)
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        marks = Marks("observing", Path(folder, "marks"))
+        every: dict[str, Callable[[], None]] = {
+            **calls(Recorder(Path(folder))),
+            "marked": partial(_mark, marks),
+        }
+        found = {name: cost(call, options.repeats, options.calls) for name, call in every.items()}
+        marks.close()
+    report.print_table(["call", "[us]"], [(name, f"{1e6 * s:.1f}") for name, s in found.items()])
+    figures = {"call_s": found, "repeats": options.repeats, "calls": options.calls}
+    report.write_json(options.json, {**report.provenance(1), **figures})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

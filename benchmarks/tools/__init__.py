@@ -1,1 +1,0 @@
-"""The detectors that are compared: how each is called, and what its events are."""
