@@ -9,7 +9,7 @@ from scipy.stats import chi2
 from beam_pipeline.config import PipelineConfig
 from benchmarks.detection import alternatives, injection_runs, scoring
 from benchmarks.detection.alternatives import SEARCHES
-from benchmarks.detection.searches import orthonormal, rarity
+from benchmarks.detection.searches import orthonormal, ranking
 from transforms.detect import wdf
 
 RATE = 2048
@@ -76,14 +76,14 @@ def test_silence_holds_nothing(name):
 def test_survival_is_that_of_chi_square_and_finite_far_out(count):
     energy = np.array([0.5, 20.0, 150.0]) * np.sqrt(count)
     expected = chi2.logsf(energy, count)
-    assert rarity.log_survival(energy, count) == pytest.approx(expected, rel=1e-6, abs=1e-12)
-    assert rarity.log_survival(np.array([1e5]), count)[0] == pytest.approx(-5e4, rel=0.02)
+    assert ranking.log_survival(energy, count) == pytest.approx(expected, rel=1e-6, abs=1e-12)
+    assert ranking.log_survival(np.array([1e5]), count)[0] == pytest.approx(-5e4, rel=0.02)
 
 
 @pytest.mark.parametrize("count", [1, 4, 32])
 def test_limit_is_the_energy_of_a_rank(count):
-    energy = rarity.limit(5.5, count, 300.0)
-    assert rarity.rank(np.array([energy]), count, 300.0)[0] == pytest.approx(5.5)
+    energy = ranking.limit(5.5, count, 300.0)
+    assert ranking.rank(np.array([energy]), count, 300.0)[0] == pytest.approx(5.5)
 
 
 def test_windows_are_transformed_as_triggers_are():

@@ -15,7 +15,7 @@ from transforms.detect.cluster import cluster, trigger_id
 from transforms.detect.config import DetectConfig
 from transforms.detect.decimate import halve
 from transforms.detect.octave import BINS
-from transforms.detect.rarity import tile_handicap
+from transforms.detect.ranking import tile_trials_penalty
 from transforms.detect.refine import Peak, refine
 from transforms.detect.search import bins_per_second, search
 from transforms.detect.sessions import Sessions
@@ -167,7 +167,7 @@ def test_a_closer_look_finds_what_lies_between_the_wavelets(frequency, q):
 
 def test_low_frequencies_rank_above_high_ones_of_the_same_snr():
     # An octave has as many tiles as its frequency is high: as rare means ln(f) more in snr^2 / 2.
-    less = tile_handicap(np.array([50.0, 100.0, 800.0]))
+    less = tile_trials_penalty(np.array([50.0, 100.0, 800.0]))
     assert less[1] == 0
     assert np.exp(less / 2) == pytest.approx([0.5, 1, 8])
 

@@ -13,7 +13,7 @@ from transforms.detect.config import DetectConfig
 from transforms.detect.extended import LENGTHS, WIDTHS, running_sums
 from transforms.detect.kernels import box_hits
 from transforms.detect.octave import BINS
-from transforms.detect.rarity import FAR_OUT, Noise, overlap_gain
+from transforms.detect.ranking import FAR_OUT, Noise, overlap_gain
 from transforms.detect.search import search
 from transforms.detect.sessions import Sessions
 from transforms.detect.sweeps import sweeps
@@ -145,7 +145,7 @@ def test_rank_is_the_snr_of_a_tile_as_rare():
     # One exponential of mean 1 is a tile: p = exp(-x) and SNR^2 = 2 x - 2.
     tile = Noise(*(np.array(v) for v in (1.0, 1.0, 1.0, 1.0, 0.0)))
     assert tile.rank(tile.snr(np.array(19.0))) == pytest.approx(6.0)
-    fewer = replace(tile, handicap=np.array(-2.0))
+    fewer = replace(tile, trials_penalty=np.array(-2.0))
     assert fewer.snr(np.array(19.0)) == pytest.approx(6.0)
     assert fewer.rank(fewer.snr(np.array(19.0))) == pytest.approx(np.sqrt(38.0))
     assert fewer.limit(np.sqrt(38.0)) == pytest.approx(19.0)

@@ -19,7 +19,13 @@ import numpy.typing as npt
 from transforms.detect.bank import PAST_SECONDS
 from transforms.detect.kernels import box_hits, box_sums, sweep_hits, sweep_sums
 from transforms.detect.octave import BINS
-from transforms.detect.rarity import FAR_OUT, Noise, box_handicap, overlap_gain, sweep_handicap
+from transforms.detect.ranking import (
+    FAR_OUT,
+    Noise,
+    overlap_gain,
+    rectangle_trials_penalty,
+    track_trials_penalty,
+)
 from transforms.detect.sweeps import LEAST_PARTS, Sweep, sweeps
 
 FloatArray = npt.NDArray[np.float64]
@@ -126,7 +132,7 @@ class ExtendedSearch:
         self._limits: dict[float, tuple[SingleArray, SingleArray]] = {}
         parts = [s.parts_at(noise, np.arange(past, noise.shape[1])) for s in self._sweeps]
         self._sweep_noise = Noise.stack(
-            [Noise.learn(part.sum(axis=0), sweep_handicap()) for part in parts]
+            [Noise.learn(part.sum(axis=0), track_trials_penalty()) for part in parts]
         )
         self._parts = np.array(
             [
@@ -148,7 +154,7 @@ class ExtendedSearch:
                     [
                         Noise.learn(
                             sums[width, length][: self._boxed, past:],
-                            box_handicap(width, length),
+                            rectangle_trials_penalty(width, length),
                             overlap_gain(boxed, (width, length)),
                         )
                         for length in LENGTHS

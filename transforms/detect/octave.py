@@ -16,7 +16,7 @@ import numpy.typing as npt
 import scipy.fft
 
 from transforms.detect.kernels import summarise, weigh
-from transforms.detect.rarity import tile_handicap
+from transforms.detect.ranking import tile_trials_penalty
 
 FloatArray = npt.NDArray[np.floating]
 SingleArray = npt.NDArray[np.float32]
@@ -51,7 +51,7 @@ class Tiles:
     q: FloatArray
     snr: FloatArray
     rank: FloatArray
-    """Ranking statistic, see ``handicap``."""
+    """Ranking statistic, see ``trials_penalty``."""
     phase: FloatArray
     """At ``time`` [rad]."""
 
@@ -68,7 +68,7 @@ class _Group:
     q: FloatArray
     row: IntArray
     """Places of the wavelets in the bank."""
-    handicap: FloatArray
+    trials_penalty: FloatArray
     """What the squared rank lacks of the squared SNR."""
     span: tuple[int, int]
     """First and last of a hop's own samples."""
@@ -137,7 +137,7 @@ class Octave:
         first, last = (int(np.ceil((self.lead + end) / stride)) for end in (0, self.rate))
         sampled = (np.arange(first, last) * stride - self.lead) / self.rate
         lowest = np.array([r[0] for r in rows])
-        span = (tile_handicap(f), (first, last), _bins(sampled))
+        span = (tile_trials_penalty(f), (first, last), _bins(sampled))
         return _Group(length, weight, lowest, f, q, place, *span)
 
     def scan(self, blocks: SingleArray, threshold: float, energy: SingleArray) -> Iterator[Tiles]:
@@ -168,7 +168,7 @@ class Octave:
         y = scipy.fft.ifft(band.view(np.complex64), axis=2, overwrite_x=True)
         loudest = np.empty(y.shape[:2], np.float32)
         summarise(y.view(np.float32), group.span, group.edges, (group.row, means), loudest)
-        limit = (threshold**2 + 2 + group.handicap) / CLOSER
+        limit = (threshold**2 + 2 + group.trials_penalty) / CLOSER
         hop, row = np.nonzero(loudest > limit / REFINED)
         return self._tiles(y[hop, row], group, (hop, row, limit[row])) if len(hop) else None
 
@@ -200,7 +200,7 @@ class Octave:
         phase = np.angle(np.exp(1j * (np.angle(y[series, place]) + carrier + turn)))
         sampled = (place * stride - self.lead) / self.rate
         refined = sampled + shift * stride / self.rate
-        snr, rank = (np.sqrt(energy - 2 - less) for less in (0, group.handicap[row]))
+        snr, rank = (np.sqrt(energy - 2 - less) for less in (0, group.trials_penalty[row]))
         return Tiles(hop, refined, sampled, f, q, snr, rank, phase)
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import scipy.fft
 
 from transforms.detect.octave import CUT, Octave
-from transforms.detect.rarity import tile_handicap
+from transforms.detect.ranking import tile_trials_penalty
 
 FloatArray = npt.NDArray[np.float64]
 SingleArray = npt.NDArray[np.float32]
@@ -89,7 +89,7 @@ def refine(
         frequency,
         float(q[which]),
         float(np.sqrt(max(best - FITTED, 0))),
-        float(np.sqrt(max(best - 2 - float(tile_handicap(frequency)), 0))),
+        float(np.sqrt(max(best - 2 - float(tile_trials_penalty(frequency)), 0))),
         float(np.angle(y[which, at] * np.exp(1j * turn))),
     )
 

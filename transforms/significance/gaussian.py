@@ -41,7 +41,7 @@ import numpy.typing as npt
 from transforms.detect.bank import Bank
 from transforms.detect.config import DetectConfig
 from transforms.detect.octave import BINS, CLOSER
-from transforms.detect.rarity import tile_handicap
+from transforms.detect.ranking import tile_trials_penalty
 from transforms.detect.refine import around
 from transforms.detect.searchable import top_frequency
 
@@ -108,7 +108,7 @@ class TileField:
     dimension: npt.NDArray[np.int64]
     """3 inside, 2 on a face, 1 on an edge."""
     measure: FloatArray
-    handicap: FloatArray
+    trials_penalty: FloatArray
     """What the squared rank lacks of the squared SNR."""
     bank_loss: FloatArray
     """Of the energy, in the bank's loudest tile: -ln(seen / true)."""
@@ -137,10 +137,10 @@ class TileField:
             _losses(bank, f[at : at + CHUNK], q[at : at + CHUNK]) for at in range(0, len(f), CHUNK)
         ]
         bank_loss, closer_loss = (np.concatenate(column) for column in zip(*losses, strict=True))
-        handicap, inside = tile_handicap(f), dimension == 3
+        trials_penalty, inside = tile_trials_penalty(f), dimension == 3
         # Peaks of one rank are as frequent in each octave.
         extent = float(np.mean((q / f)[inside]) / (np.sqrt(2) * np.pi))
-        return cls(dimension.astype(int), measure, handicap, bank_loss, closer_loss, extent)
+        return cls(dimension.astype(int), measure, trials_penalty, bank_loss, closer_loss, extent)
 
     def rate(self, rank: npt.ArrayLike, threshold: float) -> FloatArray:
         """Give the rate of tiles of some ranks or more [Hz]: peaks, before they are clustered.
@@ -154,8 +154,8 @@ class TileField:
         return np.array([self._rate(r, threshold) for r in ranks.ravel()]).reshape(ranks.shape)
 
     def _rate(self, rank: float, threshold: float) -> float:
-        seen = (rank**2 + 2 + self.handicap) * np.exp(self.closer_loss)
-        looked_at = (threshold**2 + 2 + self.handicap) / CLOSER * np.exp(self.bank_loss)
+        seen = (rank**2 + 2 + self.trials_penalty) * np.exp(self.closer_loss)
+        looked_at = (threshold**2 + 2 + self.trials_penalty) / CLOSER * np.exp(self.bank_loss)
         u = np.maximum(seen, looked_at)
         return float(np.sum(self.measure * peak_density(u, self.dimension)))
 
@@ -255,7 +255,7 @@ def overlap(f: FloatArray, q: FloatArray, other_f: FloatArray, other_q: FloatArr
 def _losses(bank: Bank, f: FloatArray, q: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Give what the bank's tile with the largest rank loses, and the closer look at it."""
     seen = overlap(f[:, None], q[:, None], bank.frequency, bank.q)
-    best = np.argmax(TYPICAL * seen - tile_handicap(bank.frequency), axis=1)
+    best = np.argmax(TYPICAL * seen - tile_trials_penalty(bank.frequency), axis=1)
     tile_f, tile_q = bank.frequency[best, None, None], bank.q[best, None, None]
     grid_f, grid_q = around(tile_f, tile_q, bank.spacing(tile_q))
     closer = overlap(f[:, None, None], q[:, None, None], grid_f, grid_q).max(axis=(1, 2))

@@ -11,7 +11,7 @@ from scipy.special import gammaln
 from scipy.stats import chi2
 
 from benchmarks.detection.scoring import Event
-from benchmarks.detection.searches import rarity
+from benchmarks.detection.searches import ranking
 from transforms.detect.wdf import (
     BLOCK,
     COARSEST,
@@ -93,6 +93,6 @@ def rank(enwdf: FloatArray, rate: int) -> FloatArray:
     k = np.arange(1, MOST_KEPT + 1)[:, None]
     ways = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
     alone = k * chi2.logsf(LAMBDA * BLOCK, BLOCK)
-    tail = np.array([rarity.log_survival(energy, BLOCK * int(j)) for j in k[:, 0]])
+    tail = np.array([ranking.log_survival(energy, BLOCK * int(j)) for j in k[:, 0]])
     log = np.logaddexp.reduce(ways + np.minimum(alone, tail), axis=0)
     return np.asarray(np.sqrt(np.maximum(-2 * log - 2, 0)))

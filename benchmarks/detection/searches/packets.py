@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pywt
 
 from benchmarks.detection.scoring import Event
-from benchmarks.detection.searches import rarity
+from benchmarks.detection.searches import ranking
 from transforms.detect.searchable import NYQUIST_PART
 
 FloatArray = npt.NDArray[np.floating]
@@ -38,7 +38,7 @@ def search(white: SingleArray, rate: int, least: float) -> list[Event]:
         nodes = tree.get_level(level, order="freq")
         energy = np.array([node.data for node in nodes]) ** 2
         found += _level(energy, rate / 2 / len(nodes), least)
-    return rarity.events(found)
+    return ranking.events(found)
 
 
 def _level(energy: SingleArray, width: float, least: float) -> Iterator[FloatArray]:
@@ -55,8 +55,8 @@ def _level(energy: SingleArray, width: float, least: float) -> Iterator[FloatArr
             if length > 1:
                 sums = sums[:, : -(length // 2)] + sums[:, length // 2 :]
             count = height * length
-            limits = np.array([rarity.limit(least, count, float(f)) for f in centre], np.float32)
+            limits = np.array([ranking.limit(least, count, float(f)) for f in centre], np.float32)
             row, at = np.nonzero(sums > limits[:, None])
             if len(row):
                 place = (at + length / 2) * step, length * step / 2
-                yield rarity.hits(place, centre[row], sums[row, at], count)
+                yield ranking.hits(place, centre[row], sums[row, at], count)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pywt
 
 from benchmarks.detection.scoring import Event
-from benchmarks.detection.searches import rarity
+from benchmarks.detection.searches import ranking
 
 FloatArray = npt.NDArray[np.floating]
 SingleArray = npt.NDArray[np.float32]
@@ -64,7 +64,7 @@ def search(
                     inside = (rows[:, 0] >= MARGIN) & (rows[:, 0] < MARGIN + PIECE)
                     rows[:, :3] += first - MARGIN
                     found.append(rows[inside])
-    return rarity.events(found)
+    return ranking.events(found)
 
 
 def _level(
@@ -80,8 +80,8 @@ def _level(
         if count > 1:
             far = count // 2 * apart
             sums = sums[:-far] + sums[far:]
-        at = np.flatnonzero(sums > rarity.limit(least, count, frequency))
+        at = np.flatnonzero(sums > ranking.limit(least, count, frequency))
         if len(at):
             centre = (at * step + (count - 1) * (1 << level) / 2 - lag) / rate
             half = count * (1 << level) / 2 / rate
-            yield rarity.hits((centre, half), frequency, sums[at], count)
+            yield ranking.hits((centre, half), frequency, sums[at], count)

@@ -23,7 +23,7 @@ FAR_OUT = 6.5
 """SNR above which the energy bounds the rank: no noise reaches it."""
 
 
-def tile_handicap(frequency: FloatArray | float) -> FloatArray:
+def tile_trials_penalty(frequency: FloatArray | float) -> FloatArray:
     """Give what the squared rank of tiles lacks of their squared SNR.
 
     An octave holds as many tiles a second as its frequency is high; signals come from all
@@ -32,12 +32,12 @@ def tile_handicap(frequency: FloatArray | float) -> FloatArray:
     return np.asarray(2 * np.log(frequency / REFERENCE_HZ))
 
 
-def box_handicap(width: int, length: int) -> float:
+def rectangle_trials_penalty(width: int, length: int) -> float:
     """Give the same of boxes [rows, bins]: the larger they are, the fewer there are."""
     return float(2 * np.log(BOX_TRIALS / (width * length)))
 
 
-def sweep_handicap() -> float:
+def track_trials_penalty() -> float:
     """Give the same of sweeps."""
     return float(2 * np.log(SWEEP_TRIALS))
 
@@ -51,16 +51,18 @@ class Noise:
     scale: FloatArray
     gain: FloatArray
     """Most of the sum that a signal of unit energy can give: tiles overlap."""
-    handicap: FloatArray
+    trials_penalty: FloatArray
     """What the squared rank lacks of the squared SNR."""
 
     @classmethod
-    def learn(cls, sample: SingleArray, handicap: float, gain: FloatArray | None = None) -> "Noise":
+    def learn(
+        cls, sample: SingleArray, trials_penalty: float, gain: FloatArray | None = None
+    ) -> "Noise":
         """Fit by mean and variance over the last axis."""
         mean, variance = sample.mean(axis=-1, dtype=float), sample.var(axis=-1, dtype=float)
         scale = np.asarray(variance / mean)
         gain = scale if gain is None else gain
-        less = np.full_like(scale, handicap)
+        less = np.full_like(scale, trials_penalty)
         return cls(np.asarray(mean), np.asarray(mean**2 / variance), scale, gain, less)
 
     @classmethod
@@ -73,16 +75,16 @@ class Noise:
 
     def limit(self, threshold: float) -> FloatArray:
         """Give the sums of a rank: a tile of an SNR is as rare as exp(-(snr^2 + 2) / 2)."""
-        rarity = np.exp(-(threshold**2 + 2 + self.handicap) / 2)
-        return np.asarray(gammainccinv(self.form, rarity) * self.scale)
+        probability = np.exp(-(threshold**2 + 2 + self.trials_penalty) / 2)
+        return np.asarray(gammainccinv(self.form, probability) * self.scale)
 
     def at(self, index: tuple[IntArray, ...]) -> "Noise":
         """Pick some of the distributions."""
         return Noise(*(np.asarray(column)[index] for column in vars(self).values()))
 
     def rank(self, snr: FloatArray) -> FloatArray:
-        """Give the rank of sums of an SNR: what is left of it by the handicap."""
-        return np.asarray(np.sqrt(np.maximum(snr**2 - self.handicap, 0)))
+        """Give the rank of sums of an SNR: what is left of it by the trials_penalty."""
+        return np.asarray(np.sqrt(np.maximum(snr**2 - self.trials_penalty, 0)))
 
     def snr(self, value: npt.NDArray[np.floating]) -> FloatArray:
         """Give the SNR of a tile as rare as a sum, and no more than its energy allows.

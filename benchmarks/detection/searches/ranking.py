@@ -8,7 +8,7 @@ from scipy.special import gammaln, log_ndtr, logsumexp
 from scipy.stats import chi2
 
 from benchmarks.detection.scoring import Event
-from transforms.detect.rarity import REFERENCE_HZ
+from transforms.detect.ranking import REFERENCE_HZ
 
 FloatArray = npt.NDArray[np.floating]
 
@@ -34,28 +34,28 @@ def log_survival(energy: FloatArray, count: int) -> FloatArray:
     return np.asarray(logsumexp(terms, axis=-1) - half[..., 0])
 
 
-def handicap(count: int, frequency: FloatArray | float) -> FloatArray:
+def trials_penalty(count: int, frequency: FloatArray | float) -> FloatArray:
     """Give what the squared rank lacks: the larger a sum, the fewer of it an octave has."""
     return np.asarray(2 * np.log(frequency / (count * REFERENCE_HZ)))
 
 
 def rank(energy: FloatArray, count: int, frequency: FloatArray | float) -> FloatArray:
-    """Rank sums of squares as tiles are: p = exp(-(snr^2 + 2) / 2), less the handicap.
+    """Rank sums of squares as tiles are: p = exp(-(snr^2 + 2) / 2), less the trials_penalty.
 
     Args:
         energy: Sums of squares of ``count`` coefficients of unit variance.
         count: 1, or an even number.
         frequency: Centre of their band [Hz].
     """
-    squared = -2 * log_survival(energy, count) - 2 - handicap(count, frequency)
+    squared = -2 * log_survival(energy, count) - 2 - trials_penalty(count, frequency)
     return np.asarray(np.sqrt(np.maximum(squared, 0)))
 
 
 @lru_cache(maxsize=4096)
 def limit(least: float, count: int, frequency: float) -> float:
     """Give the sum of squares that has a rank."""
-    rarity = np.exp(-(least**2 + 2 + float(handicap(count, frequency))) / 2)
-    return float(chi2.isf(rarity, count))
+    probability = np.exp(-(least**2 + 2 + float(trials_penalty(count, frequency))) / 2)
+    return float(chi2.isf(probability, count))
 
 
 def hits(
