@@ -193,7 +193,7 @@ def test_each_time_is_told_of_once_and_a_restart_changes_nothing(frames, random_
             broken = Stitcher(CONFIG, head)
             for old in kept:
                 if head.kept_ns < old.gps_end_ns <= head.end_ns:
-                    broken.remember(old)
+                    broken.restore(old)
     spans = [
         (g.analyse_start_ns, g.analyse_end_ns) if isinstance(g, Block) else (g.start_ns, g.end_ns)
         for g in told

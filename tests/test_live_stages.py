@@ -96,7 +96,7 @@ def run(sent, check):
 @pytest.mark.parametrize("held", [True, False], ids=["held", "made again of the state each time"])
 def test_live_final_triggers_are_the_archive_s(strain, monkeypatch, held):
     if not held:
-        monkeypatch.setattr(stage._Process, "take", lambda *_: None)
+        monkeypatch.setattr(stage._ProcessCache, "take", lambda *_: None)
     expected = wanted(strain)
     assert len(expected) > 8
 

@@ -22,7 +22,7 @@ from transforms.ingest.files import formats
 from transforms.ingest.files.blocks import read_block
 from transforms.ingest.files.plan import plan
 from transforms.ingest.stitch.stitcher import Stitcher
-from transforms.ingest.stitch.stream_state import MOST_LOST, Head
+from transforms.ingest.stitch.stream_state import MOST_LOST, StreamState
 from transforms.kinds import LetterKind
 from transforms.sink.segments import coalesce
 from transforms.whiten.config import WhitenConfig
@@ -395,12 +395,12 @@ def test_a_stitcher_goes_on_from_what_is_kept(strain):
         kept.append(frame)
         if shuffle.random() < 0.3:
             head = stitcher.head
-            bare = Head.from_bytes(head.to_bytes(), head.waiting)
+            bare = StreamState.from_bytes(head.to_bytes(), head.waiting)
             assert bare == head
             stitcher = Stitcher(STITCHING, bare)
             placed = [f for f in kept if f.data and head.kept_ns < f.gps_end_ns <= head.end_ns]
             for old in sorted(placed, key=lambda f: f.gps_start_ns):
-                stitcher.remember(old)
+                stitcher.restore(old)
     assert given == plain
 
 

@@ -42,7 +42,7 @@ from transforms.coders import (
 from transforms.elements import Block, DeadLetter, Frame, Segment
 from transforms.ingest import quality
 from transforms.ingest.stitch.stitcher import StitchConfig, Stitcher
-from transforms.ingest.stitch.stream_state import Head
+from transforms.ingest.stitch.stream_state import StreamState
 from transforms.observe.record import Spent, recorder
 
 BAG_SECONDS = 104
@@ -97,18 +97,18 @@ class StitchFrames(beam.PTransform):  # type: ignore[misc]
 
 
 @dataclass
-class _Held:
+class _Cached:
     """A channel as a process holds it: good for one mark only."""
 
     mark: bytes
     stitcher: Stitcher
 
 
-class _Process:
+class _ProcessCache:
     """The channels that this process holds, by key."""
 
     def __init__(self) -> None:
-        self._held: OrderedDict[str, _Held] = OrderedDict()
+        self._held: OrderedDict[str, _Cached] = OrderedDict()
         self._lock = Lock()
 
     def take(self, channel: str, mark: bytes) -> Stitcher | None:
@@ -120,12 +120,12 @@ class _Process:
     def keep(self, channel: str, mark: bytes, stitcher: Stitcher) -> None:
         """Hold a stitcher until it is asked for."""
         with self._lock:
-            self._held[channel] = _Held(mark, stitcher)
+            self._held[channel] = _Cached(mark, stitcher)
             while len(self._held) > MOST_CHANNELS:
                 self._held.popitem(last=False)
 
 
-_PROCESS = _Process()
+_PROCESS = _ProcessCache()
 
 
 _FORGET = TimerSpec("forget", TimeDomain.WATERMARK)
@@ -157,7 +157,7 @@ class _Stitch(beam.DoFn):  # type: ignore[misc]
     ) -> Iterator[Block | TaggedSegment | TaggedDeadLetter]:
         """Take one frame."""
         channel, frame = element
-        kept = _Kept(head, waiting, (bag0, bag1, bag2), self._config.reach.past_ns)
+        kept = _StoredState(head, waiting, (bag0, bag1, bag2), self._config.reach.past_ns)
         before = head.read() or b""
         stitcher = _PROCESS.take(channel, before) or kept.restored(before, self._config)
         was = stitcher.head
@@ -180,7 +180,7 @@ class _Stitch(beam.DoFn):  # type: ignore[misc]
     def forget(self, head: Any = beam.DoFn.StateParam(HEAD)) -> None:
         """Forget a channel that has ended long ago, unless it has come back since."""
         encoded = head.read()
-        if encoded and Head.from_bytes(encoded[_DIGEST:]).over:
+        if encoded and StreamState.from_bytes(encoded[_DIGEST:]).over:
             head.clear()
 
     def _repeat(self, channel: str) -> None:
@@ -201,7 +201,7 @@ class _Stitch(beam.DoFn):  # type: ignore[misc]
         return timed(given, given.analyse_start_ns)
 
 
-def _nothing(start_ns: int, end_ns: int, head: Head) -> Block:
+def _nothing(start_ns: int, end_ns: int, head: StreamState) -> Block:
     """Tell those behind that nothing of a stretch is analysed: they need not wait for it.
 
     A stretch of no length says that the channel has ended.
@@ -211,7 +211,7 @@ def _nothing(start_ns: int, end_ns: int, head: Head) -> Block:
 
 
 @dataclass
-class _Kept:
+class _StoredState:
     """A channel's state."""
 
     head: Any
@@ -225,15 +225,15 @@ class _Kept:
         if not encoded:
             return Stitcher(config)
         waiting = tuple(sorted(self.waiting.read(), key=_start))
-        head = Head.from_bytes(encoded[_DIGEST:], waiting)
+        head = StreamState.from_bytes(encoded[_DIGEST:], waiting)
         stitcher = Stitcher(config, head)
         frames = [frame for bag in self.bags for frame in bag.read()]
         for frame in sorted(frames, key=_start):
             if head.kept_ns < frame.gps_end_ns <= head.end_ns:
-                stitcher.remember(frame)
+                stitcher.restore(frame)
         return stitcher
 
-    def write(self, before: bytes, stitcher: Stitcher, was: Head | None) -> bytes:
+    def write(self, before: bytes, stitcher: Stitcher, was: StreamState | None) -> bytes:
         """Write what has changed; give the mark of the state, which is its head.
 
         Args:
@@ -259,7 +259,7 @@ class _Kept:
         self.head.write(encoded)
         return encoded
 
-    def _add(self, stitcher: Stitcher, head: Head, was: Head | None) -> None:
+    def _add(self, stitcher: Stitcher, head: StreamState, was: StreamState | None) -> None:
         """Add the strain placed to the bag of its last sample, and empty those out of reach."""
         length_ns = _bag_ns(self.past_ns, head.sample_rate)
         begun = was is not None and was.kept_ns < was.end_ns and not stitcher.forgot

@@ -15,8 +15,8 @@ from transforms.ingest.intervals import clipped, merged, tiled
 from transforms.ingest.reach import Reach
 from transforms.ingest.resample import is_power_of_two
 from transforms.ingest.segments import no_data, segment_of, too_short
-from transforms.ingest.stitch.strain_buffer import Past
-from transforms.ingest.stitch.stream_state import Head
+from transforms.ingest.stitch.strain_buffer import StrainBuffer
+from transforms.ingest.stitch.stream_state import StreamState
 from transforms.kinds import LetterKind
 
 Given = Block | Segment | DeadLetter
@@ -59,11 +59,11 @@ class Stitcher:
     them goes on with the same results.
     """
 
-    def __init__(self, config: StitchConfig, head: Head | None = None) -> None:
-        """Begin, or go on from a head; then ``remember`` the frames that were kept with it."""
+    def __init__(self, config: StitchConfig, head: StreamState | None = None) -> None:
+        """Begin, or go on from a head; then ``restore`` the frames that were kept with it."""
         self._config = config
         self.head = head
-        self.past = Past()
+        self.past = StrainBuffer()
         self.placed: list[Frame] = []
         """Strain that the frame fed last has added."""
         self.waited = False
@@ -71,7 +71,7 @@ class Stitcher:
         self.forgot = False
         """Whether all that was placed before it is out of use."""
 
-    def remember(self, frame: Frame) -> None:
+    def restore(self, frame: Frame) -> None:
         """Take strain back that was placed before."""
         self.past.append(frame)
 
@@ -93,7 +93,7 @@ class Stitcher:
             yield _letter(frame, complaint)
             return
         if self.head is None:
-            self.head = Head.before(frame)
+            self.head = StreamState.before(frame)
         fresh = self._fresh(_on_grid(frame))
         if fresh is None or self._waits(fresh):
             return
@@ -123,7 +123,7 @@ class Stitcher:
         return None
 
     @property
-    def _known(self) -> Head:
+    def _known(self) -> StreamState:
         if self.head is None:
             raise RuntimeError("no frame has been fed")
         return self.head

@@ -9,7 +9,7 @@ _ROOM = 1.5
 """How much larger than what it holds an array is made: each sample is moved twice at most."""
 
 
-class Past:
+class StrainBuffer:
     """Contiguous strain on the GPS grid: grows at its end, is forgotten from its start."""
 
     def __init__(self) -> None:

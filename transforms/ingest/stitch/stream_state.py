@@ -17,7 +17,7 @@ _INTERVALS = ("gaps", "flags", "lost")
 
 
 @dataclass(frozen=True)
-class Head:
+class StreamState:
     """Where a channel's stream stands."""
 
     ifo: str
@@ -45,7 +45,7 @@ class Head:
     """Nothing more was to come when it was last heard of."""
 
     @classmethod
-    def before(cls, frame: Frame) -> "Head":
+    def before(cls, frame: Frame) -> "StreamState":
         """Give the head of a channel whose first frame comes now."""
         # The time of the first sample, as all later ones are counted from the grid.
         start = to_ns(to_index(frame.gps_start_ns, frame.sample_rate), frame.sample_rate)
@@ -53,30 +53,30 @@ class Head:
         known = frame.ifo, frame.channel, frame.sample_rate
         return cls(*known, start, start, start, start, lost=earlier)
 
-    def waiting_for(self, frame: Frame) -> "Head":
+    def waiting_for(self, frame: Frame) -> "StreamState":
         """Let a frame wait for what lacks before it."""
         waiting = sorted((*self.waiting, frame), key=lambda waits: waits.gps_start_ns)
         return replace(self, waiting=tuple(waiting), over=False)
 
-    def opened_at(self, time_ns: int) -> "Head":
+    def opened_at(self, time_ns: int) -> "StreamState":
         """Let a new stretch begin."""
         return replace(self, open_ns=time_ns, done_ns=max(self.done_ns, time_ns))
 
-    def after_gap(self, gap: Interval) -> "Head":
+    def after_gap(self, gap: Interval) -> "StreamState":
         """Go on behind a gap."""
         lost = _last((*self.lost, gap), MOST_LOST)
         return replace(self.anew(), end_ns=gap.end_ns, lost=lost).opened_at(gap.end_ns)
 
-    def at_rate(self, sample_rate: int) -> "Head":
+    def at_rate(self, sample_rate: int) -> "StreamState":
         """Let what follows have another rate."""
         earlier = (*self.earlier, (self.end_ns, self.sample_rate))[-MOST_RATES:]
         return replace(self.anew(), sample_rate=sample_rate, earlier=earlier)
 
-    def anew(self) -> "Head":
+    def anew(self) -> "StreamState":
         """Let whatever comes begin anew."""
         return replace(self, gaps=(), flags=(), kept_ns=self.end_ns).opened_at(self.end_ns)
 
-    def ended(self) -> "Head":
+    def ended(self) -> "StreamState":
         """Keep what tells late frames from repeated ones, and no more: others come and go too."""
         left = _last(self.lost, _LEFT), self.earlier[-_LEFT:]
         return replace(self.anew(), lost=left[0], earlier=left[1], over=True)
@@ -86,7 +86,7 @@ class Head:
         rates = (rate for end_ns, rate in self.earlier if time_ns < end_ns)
         return next(rates, self.sample_rate)
 
-    def from_then_on(self, time_ns: int) -> "Head":
+    def from_then_on(self, time_ns: int) -> "StreamState":
         """Forget what ended before a time; a run of equal samples keeps its whole length."""
         gaps, flags = (
             tuple(item for item in items if item.end_ns >= time_ns)
@@ -103,7 +103,7 @@ class Head:
         return json.dumps({**values, "waiting": ()}, separators=(",", ":")).encode()
 
     @classmethod
-    def from_bytes(cls, encoded: bytes, waiting: tuple[Frame, ...] = ()) -> "Head":
+    def from_bytes(cls, encoded: bytes, waiting: tuple[Frame, ...] = ()) -> "StreamState":
         """Return the head of its bytes and of the frames that wait."""
         values = json.loads(encoded)
         for name in _INTERVALS:
