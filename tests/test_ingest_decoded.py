@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from transforms import gps
 from transforms.elements import Block
-from transforms.ingest import decoded
+from transforms.ingest import frame_cache
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.decoded import Kept, Part
 from transforms.ingest.files import hdf5
 from transforms.ingest.files.blocks import read_block
 from transforms.ingest.files.formats import inspect, read
 from transforms.ingest.files.plan import plan
+from transforms.ingest.frame_cache import FrameCache, Part
 from transforms.ingest.reach import Reach
 
 S = gps.NANOSECONDS
@@ -33,7 +33,7 @@ FRAME = 8 * RATE * 8
 """Bytes of a frame of 8 s."""
 
 
-class Counting(Kept):
+class Counting(FrameCache):
     """Tells what had to be decompressed."""
 
     def __init__(self, largest: int) -> None:
@@ -54,7 +54,7 @@ def keep(monkeypatch) -> Callable[[int], Counting]:
 
     def start(largest: int) -> Counting:
         kept = Counting(largest)
-        monkeypatch.setattr(decoded, "KEPT", kept)
+        monkeypatch.setattr(frame_cache, "KEPT", kept)
         return kept
 
     return start
@@ -109,7 +109,7 @@ def test_no_more_is_kept_than_the_bound_or_the_last_part(asked):
 
 
 def test_no_longer_strain_is_kept_than_the_bound():
-    kept = Kept(largest=1 << 20, longest_ns=30 * S)
+    kept = FrameCache(largest=1 << 20, longest_ns=30 * S)
     for number in range(9):
         kept.part(number, partial(Part, 0, 4, np.zeros(40)))
         assert kept.duration_ns == min(number + 1, 3) * 10 * S
@@ -169,7 +169,7 @@ def test_threads_get_what_one_alone_gets(tmp_path, keep):
 
 
 def test_threads_decompress_beside_each_other_and_one_part_counts_once():
-    kept, both = Kept(1000), Barrier(2, timeout=60)
+    kept, both = FrameCache(1000), Barrier(2, timeout=60)
 
     def decode() -> Part:
         both.wait()

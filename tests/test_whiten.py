@@ -16,7 +16,7 @@ from transforms.gps import NANOSECONDS, to_index
 from transforms.kinds import SegmentKind
 from transforms.whiten import convolve, fir, psd, whitening
 from transforms.whiten.config import WhitenConfig
-from transforms.whiten.remembered import Remembered
+from transforms.whiten.filter_cache import FilterCache
 from transforms.whiten.stage import analysed
 from transforms.whiten.whitening import future_needed, past_needed, whiten
 
@@ -233,7 +233,7 @@ def rounding(strain, sample_rate, as_block, monkeypatch):
     chosen = valid(whiten(block, CONFIG, MARGIN)).astype(np.float64)
     with monkeypatch.context() as patch:
         patch.setattr(fir, "ROUNDED", 0)
-        patch.setattr(whitening, "_PREPARED", Remembered(lambda made: made.nbytes))
+        patch.setattr(whitening, "_PREPARED", FilterCache(lambda made: made.nbytes))
         double = valid(whiten(block, CONFIG, MARGIN))
     f, power = signal.welch((chosen - double)[STEADY * sample_rate :], sample_rate, nperseg=4096)
     octaves = CONFIG.low_frequency * 2.0 ** np.arange(10)
@@ -299,7 +299,7 @@ def test_impossible_values_are_refused(change):
 
 
 def test_what_was_made_of_equal_strain_is_given_again_and_of_no_other():
-    made, kept = [], Remembered(size=lambda _: 1000, largest=3000)
+    made, kept = [], FilterCache(size=lambda _: 1000, largest=3000)
     strain = np.random.default_rng(0).standard_normal(100)
 
     def ask(channel, samples, rest=()):
@@ -322,7 +322,7 @@ def test_what_was_made_of_equal_strain_is_given_again_and_of_no_other():
 def test_the_filters_of_64_channels_at_16384_hz_are_each_made_once(monkeypatch):
     """Live, channels come one after the other, second by second."""
     rate, channels, made = 16384, 64, []
-    filters = Remembered(lambda each: each.nbytes)
+    filters = FilterCache(lambda each: each.nbytes)
     rng = np.random.default_rng(0)
     strains = [rng.standard_normal(64 * rate) for _ in range(2)]
     # Two strains serve all channels: they are told apart by their names.
@@ -338,6 +338,6 @@ def test_the_filters_of_64_channels_at_16384_hz_are_each_made_once(monkeypatch):
                 filters.of(f"H1:C{channel}", strains[update], rate, make)
         assert len(made) == channels * (update + 1)
     block = Block("H1", "H1:X", rate, 0, strains[0].tobytes(), 0, 64 * NANOSECONDS, 0, NANOSECONDS)
-    monkeypatch.setattr(whitening, "_PREPARED", Remembered(lambda each: made.append(each) or 0))
+    monkeypatch.setattr(whitening, "_PREPARED", FilterCache(lambda each: made.append(each) or 0))
     whiten(block, CONFIG, MARGIN)
     assert made[-1].nbytes < prepared.nbytes

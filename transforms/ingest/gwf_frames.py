@@ -12,7 +12,7 @@ from gwframe._core import VerifyException  # its readers raise it, nothing else 
 from gwframe.types import GPSSpan
 
 from transforms.elements import Interval
-from transforms.ingest import decoded, masks
+from transforms.ingest import frame_cache, masks
 from transforms.ingest.series import DataError, index_of, rate_of
 from transforms.kinds import LetterKind
 
@@ -41,7 +41,7 @@ class Reader(Protocol):
         """Decompress one frame of a channel."""
 
 
-def decompressed(reader: Reader, channel: str, number: int) -> decoded.Part:
+def decompressed(reader: Reader, channel: str, number: int) -> frame_cache.Part:
     """Decompress one frame of a channel, checked against the frame's own times.
 
     Samples that the frame marks as invalid are NaN.
@@ -64,7 +64,7 @@ def decompressed(reader: Reader, channel: str, number: int) -> decoded.Part:
         )
     samples = data.array if data.mask is None else np.where(data.mask, np.nan, data.array)
     first = index_of(path, span.start, rate)
-    return decoded.Part(first, rate, samples.astype(np.float64, copy=False))
+    return frame_cache.Part(first, rate, samples.astype(np.float64, copy=False))
 
 
 def failed(

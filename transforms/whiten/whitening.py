@@ -17,9 +17,9 @@ from transforms.elements import Block, Whitened
 from transforms.gps import NANOSECONDS, to_index, to_ns
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.convolve import convolve, partition
+from transforms.whiten.filter_cache import FilterCache
 from transforms.whiten.fir import PRE_EMPHASIS, WhiteningFilter, design, pre_emphasise
 from transforms.whiten.psd import Spectra, comes_into_force, in_force
-from transforms.whiten.remembered import Remembered
 
 FloatArray = npt.NDArray[np.float64]
 SingleArray = npt.NDArray[np.float32]
@@ -76,8 +76,8 @@ class _Prepared:
         return sum(array.nbytes for array in (self.parts, made.taps, made.asd, made.response))
 
 
-def _remembered() -> Remembered[_Prepared]:
-    return Remembered(size=lambda made: made.nbytes)
+def _remembered() -> FilterCache[_Prepared]:
+    return FilterCache(size=lambda made: made.nbytes)
 
 
 _PREPARED = _remembered()

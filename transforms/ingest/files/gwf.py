@@ -11,7 +11,7 @@ from gwframe import _core  # only there can a frame be asked for its rate and no
 from gwframe.types import GPSSpan
 
 from transforms.elements import FloatArray
-from transforms.ingest import decoded, filename, quality
+from transforms.ingest import filename, frame_cache, quality
 from transforms.ingest.gwf_frames import UNREADABLE, decompressed, failed, is_lacking
 from transforms.ingest.names import completed, is_channel, is_interferometer
 from transforms.ingest.series import DataError, Held, Stretch, index_of, line, rate_of, settled
@@ -97,7 +97,7 @@ def stretches(path: str, channel: str, require: Sequence[str]) -> Held:
     Raises:
         DataError: The file is truncated, damaged, or off the GPS grid.
     """
-    stamp = decoded.stamp(path)
+    stamp = frame_cache.stamp(path)
     with _opened(path) as reader:
         held = _laid_out(reader, stamp, channel)
         joined = _joined(held.stretches)
@@ -119,14 +119,14 @@ def read(path: str, channel: str, start_ns: int, end_ns: int) -> tuple[FloatArra
     Raises:
         DataError: The file is damaged, or does not hold the stretch.
     """
-    stamp = decoded.stamp(path)
+    stamp = frame_cache.stamp(path)
     with _opened(path) as reader:
         frames = [
-            decoded.within(_frame(reader, stamp, channel, int(item.key)), item.first, item.last)
+            frame_cache.within(_frame(reader, stamp, channel, int(item.key)), item.first, item.last)
             for item in _laid_out(reader, stamp, channel).stretches
             if item.start_ns < end_ns and item.end_ns > start_ns
         ]
-    return decoded.joined(path, channel, frames, start_ns, end_ns)
+    return frame_cache.joined(path, channel, frames, start_ns, end_ns)
 
 
 @contextmanager
@@ -154,10 +154,10 @@ def _known(path: str) -> Iterator[str]:
         yield path
 
 
-def _frame(reader: _Opened, stamp: Hashable, channel: str, number: int) -> decoded.Part:
+def _frame(reader: _Opened, stamp: Hashable, channel: str, number: int) -> frame_cache.Part:
     """Give one frame of a channel, which can only be decompressed as a whole."""
     key = (stamp, channel, number)
-    return decoded.KEPT.part(key, lambda: decompressed(reader, channel, number))
+    return frame_cache.KEPT.part(key, lambda: decompressed(reader, channel, number))
 
 
 @dataclass(frozen=True)

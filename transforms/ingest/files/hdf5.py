@@ -11,7 +11,7 @@ import numpy as np
 
 from transforms import gps
 from transforms.elements import FloatArray
-from transforms.ingest import decoded, quality
+from transforms.ingest import frame_cache, quality
 from transforms.ingest.files import gwosc_hdf5, gwpy_hdf5
 from transforms.ingest.series import DataError, Held, Stretch, line, settled
 from transforms.kinds import LetterKind
@@ -76,19 +76,19 @@ def read(path: str, channel: str, start_ns: int, end_ns: int) -> tuple[FloatArra
     Raises:
         DataError: The file cannot be read, or does not hold the stretch.
     """
-    stamp = decoded.stamp(path)
+    stamp = frame_cache.stamp(path)
     with _opened(path) as file:
         pieces = [
             piece
             for stretch in _held(_layout(file, path), file, path, channel).stretches
             for piece in _pieces(file, stamp, stretch, start_ns, end_ns)
         ]
-    return decoded.joined(path, channel, pieces, start_ns, end_ns)
+    return frame_cache.joined(path, channel, pieces, start_ns, end_ns)
 
 
 def _pieces(
     file: h5py.File, stamp: Hashable, stretch: Stretch, start_ns: int, end_ns: int
-) -> Iterator[decoded.Part]:
+) -> Iterator[frame_cache.Part]:
     """Give what a stretch holds of [start, end), in pieces that are kept."""
     rate = stretch.sample_rate
     origin = stretch.first - stretch.skip
@@ -97,8 +97,8 @@ def _pieces(
     size = _piece_size(file[stretch.key])
     for at in range(begin - begin % size, end, size):
         key = stamp, stretch.channel, stretch.key, at
-        part = decoded.KEPT.part(key, partial(_piece, file, stretch, at, size))
-        yield decoded.within(part, stretch.first, stretch.last)
+        part = frame_cache.KEPT.part(key, partial(_piece, file, stretch, at, size))
+        yield frame_cache.within(part, stretch.first, stretch.last)
 
 
 def _piece_size(strain: h5py.Dataset) -> int:
@@ -107,9 +107,9 @@ def _piece_size(strain: h5py.Dataset) -> int:
     return chunk * max(1, _PIECE // chunk)
 
 
-def _piece(file: h5py.File, stretch: Stretch, first: int, size: int) -> decoded.Part:
+def _piece(file: h5py.File, stretch: Stretch, first: int, size: int) -> frame_cache.Part:
     samples = np.asarray(file[stretch.key][first : first + size], np.float64)
-    return decoded.Part(stretch.first - stretch.skip + first, stretch.sample_rate, samples)
+    return frame_cache.Part(stretch.first - stretch.skip + first, stretch.sample_rate, samples)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from transforms.elements import FloatArray
-from transforms.ingest import decoded, filename
+from transforms.ingest import filename, frame_cache
 from transforms.ingest.series import DataError, Held, Stretch, index_of, line, rate_of
 from transforms.kinds import LetterKind
 
@@ -73,8 +73,8 @@ def read(path: str, channel: str, start_ns: int, end_ns: int) -> tuple[FloatArra
     Raises:
         DataError: The file is damaged, or does not hold the stretch.
     """
-    part = decoded.KEPT.part((decoded.stamp(path), channel), lambda: _whole(path))
-    return decoded.joined(path, channel, [part], start_ns, end_ns)
+    part = frame_cache.KEPT.part((frame_cache.stamp(path), channel), lambda: _whole(path))
+    return frame_cache.joined(path, channel, [part], start_ns, end_ns)
 
 
 @contextmanager
@@ -115,7 +115,7 @@ def _head(path: str, file: BinaryIO) -> _Head:
     return _Head(f"{ifo}:{name}", hertz, index_of(path, float(times[1]), hertz), length)
 
 
-def _whole(path: str) -> decoded.Part:
+def _whole(path: str) -> frame_cache.Part:
     with _opened(path) as file:
         head = _head(path, file)
         file.seek(0)
@@ -132,7 +132,7 @@ def _whole(path: str) -> decoded.Part:
         raise DataError(
             f"{path}: {found} samples where its header promises {head.length}; fetch it again"
         )
-    return decoded.Part(head.first, head.rate, samples)
+    return frame_cache.Part(head.first, head.rate, samples)
 
 
 def _numbers(path: str, file: BinaryIO) -> Iterator[FloatArray]:

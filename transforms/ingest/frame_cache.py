@@ -44,7 +44,7 @@ class Part:
         return gps.to_ns(len(self.samples), self.sample_rate)
 
 
-class Kept:
+class FrameCache:
     """The parts asked for last, up to a size and a duration; any thread may ask.
 
     The very last one is kept however large it is: a long frame would otherwise be
@@ -85,7 +85,7 @@ class Kept:
         return self.nbytes > self.largest or self.duration_ns > self.longest_ns
 
 
-KEPT = Kept()
+KEPT = FrameCache()
 
 
 def stamp(path: str) -> Hashable:

@@ -20,7 +20,7 @@ LARGEST = 256 << 20
 """Bytes kept of all channels: what was made for 170 channels at 16384 Hz, 680 at 4096 Hz."""
 
 
-class Remembered(Generic[Made]):
+class FilterCache(Generic[Made]):
     """What was made last, of all channels; any thread may ask."""
 
     def __init__(self, size: Callable[[Made], int], largest: int = LARGEST) -> None:
