@@ -12,7 +12,7 @@ from beam_pipeline.graph import reach, whitening
 from beam_pipeline.version import own_version
 from transforms.broker import KafkaConfig
 from transforms.classify.stage import Classify
-from transforms.detect.stage import Follow
+from transforms.detect.stage import TrackClusters
 from transforms.detect.surroundings import future_seconds
 from transforms.gps import NANOSECONDS, from_seconds
 from transforms.ingest.kafka.progress import Pace
@@ -70,7 +70,7 @@ class AnalyseLive(beam.PTransform):  # type: ignore[misc]
         white = stitched.blocks | "Whiten" >> whitening(science)
         triggers = (
             white.whitened
-            | "Detect" >> Follow(science.detect, science.whiten.low_frequency, science.id)
+            | "Detect" >> TrackClusters(science.detect, science.whiten.low_frequency, science.id)
             | "Classify" >> Classify(science.classify, science.whiten, science.detect)
         )
         return {

@@ -20,10 +20,10 @@ from transforms.classify.handler import SavedModelHandler
 from transforms.classify.native import ServedModel
 from transforms.classify.stage import Classify, _Label
 from transforms.classify.tfx import TfxModel
+from transforms.detect.clusters_live import update_clusters
 from transforms.detect.config import DetectConfig
-from transforms.detect.follow import follow
 from transforms.detect.sessions import Sessions as DetectSessions
-from transforms.elements import PRELIMINARY, SETTLED, WITHDRAWN, Candidate, Searched
+from transforms.elements import PRELIMINARY, SETTLED, WITHDRAWN, Candidate, SearchResult
 from transforms.whiten.config import WhitenConfig
 
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
@@ -118,8 +118,8 @@ def test_a_withdrawn_trigger_keeps_its_last_label():
             bin_ns - 3 * second // 2,
         )  # fmt: skip
         start = at + number * second
-        searched = Searched("H1:X", start, start + second, at, number + 1, (found,))
-        now, out = follow(now, searched, sessions, "c")
+        searched = SearchResult("H1:X", start, start + second, at, number + 1, (found,))
+        now, out = update_clusters(now, searched, sessions, "c")
         told += out
     assert [one.status for one in told] == [PRELIMINARY, SETTLED, WITHDRAWN]
     run(told, lambda out: assert_that(out, _withdrawn_as_before))

@@ -11,12 +11,12 @@ from transforms.detect.bank import PAST_SECONDS, bank_for
 from transforms.detect.cluster import cluster
 from transforms.detect.config import DetectConfig
 from transforms.detect.extended import LENGTHS, WIDTHS, running_sums
-from transforms.detect.kernels import box_hits
+from transforms.detect.kernels import rectangle_hits
 from transforms.detect.octave import BINS
 from transforms.detect.ranking import FAR_OUT, Noise, overlap_gain
 from transforms.detect.search import search
 from transforms.detect.sessions import Sessions
-from transforms.detect.sweeps import sweeps
+from transforms.detect.tracks import sweeps
 from transforms.gps import NANOSECONDS
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import whiten
@@ -126,7 +126,7 @@ def test_box_hits_are_all_sums_over_their_limits():
                 limits[i, j, row] = np.partition(own, (-4, -3))[[-4, -3]].mean()
                 wanted |= {(i, j, row, 40 + int(at)) for at in np.argsort(own)[-3:]}
     hits = np.zeros((len(wanted) + 1, 4), np.int64)
-    assert box_hits(energy, limits, 40, hits) == len(wanted)
+    assert rectangle_hits(energy, limits, 40, hits) == len(wanted)
     assert set(map(tuple, hits[:-1].tolist())) == wanted
 
 

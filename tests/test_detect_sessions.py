@@ -8,12 +8,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.coders import OpenCoder
+from transforms.coders import PendingClustersCoder
 from transforms.detect.cluster import cluster
+from transforms.detect.clusters_live import update_clusters
 from transforms.detect.config import DetectConfig
-from transforms.detect.follow import follow
 from transforms.detect.sessions import CELL_NS, Sessions
-from transforms.elements import Candidate, Searched
+from transforms.elements import Candidate, SearchResult
 from transforms.gps import NANOSECONDS
 
 SESSIONS = Sessions.of(DetectConfig())
@@ -98,14 +98,16 @@ def full(cell, marks):
 
 
 def followed(found, borders, before=None, known=True):
-    """Follow stretches between borders [s]; give all that is published, and what is open."""
+    """TrackClusters stretches between borders [s]; give all that is published, and what is open."""
     told, now = [], before
     for low, high in pairwise(borders):
         own = tuple(c for when, c in found if at(low) <= when < at(high))
         start = at(low)
         first = now is None and known
         known_ns = start if first else start - NANOSECONDS
-        now, out = follow(now, Searched("H1:X", start, at(high), known_ns, 7, own), SESSIONS, "c")
+        now, out = update_clusters(
+            now, SearchResult("H1:X", start, at(high), known_ns, 7, own), SESSIONS, "c"
+        )
         told += out
     return told, now
 
@@ -208,7 +210,7 @@ def test_two_hours_of_noise_without_a_pause_take_no_more_room_than_half_a_minute
         out, now = followed(own, (low, high), before=now)
         told += out
         held.append(len(now.candidates))
-        encoded.append(len(OpenCoder().encode(now)))
+        encoded.append(len(PendingClustersCoder().encode(now)))
     expected = wanted(silence)
     # Where it pauses, one session ends in its cell, and the next lasts into another cell.
     assert len(expected) == seconds // 16

@@ -52,8 +52,8 @@ SAMPLES = {
     elements.Block: elements.Block(
         "H1", "H1:X", 2, 0, np.arange(4.0).tobytes(), 0, 9, 1, 2, (elements.Interval(1, 2, "x"),)
     ),
-    elements.Searched: elements.Searched("H1:X", 5, 6, 4, 7, (CANDIDATE,)),
-    elements.Open: elements.Open(5, 6, (CANDIDATE,), (TRIGGER,)),
+    elements.SearchResult: elements.SearchResult("H1:X", 5, 6, 4, 7, (CANDIDATE,)),
+    elements.PendingClusters: elements.PendingClusters(5, 6, (CANDIDATE,), (TRIGGER,)),
     elements.Segment: elements.Segment("H1", "H1:X", 0, 9, False, "no data"),
     elements.DeadLetter: elements.DeadLetter("a.gwf", "a.gwf: empty", "00"),
     elements.Trigger: TRIGGER,

@@ -8,13 +8,13 @@ from apache_beam.utils.timestamp import Duration
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.coders import OpenCoder, event_time
+from transforms.coders import PendingClustersCoder, event_time
 from transforms.detect.cluster import cluster
+from transforms.detect.clusters_live import update_clusters
 from transforms.detect.config import DetectConfig
-from transforms.detect.follow import follow
 from transforms.detect.sessions import Sessions
-from transforms.detect.stage import _Follow
-from transforms.elements import Candidate, Searched
+from transforms.detect.stage import _TrackClusters
+from transforms.elements import Candidate, SearchResult
 from transforms.gps import NANOSECONDS, REMEMBERED_NS
 
 SESSIONS = Sessions.of(DetectConfig())
@@ -31,15 +31,15 @@ def candidate(bin_ns, rank=6.0, width=0, wavelet="morlet"):
 def second(number, *candidates, known=None):
     start, end = number * NANOSECONDS, (number + 1) * NANOSECONDS
     known_ns = start - 5 * NANOSECONDS if known is None else known
-    return Searched("H1:X", start, end, known_ns, 10 + number, candidates)
+    return SearchResult("H1:X", start, end, known_ns, 10 + number, candidates)
 
 
 def run(stretches):
-    """Follow stretches from the start of a channel's data; give all that is published."""
+    """TrackClusters stretches from the start of a channel's data; give all that is published."""
     first = replace(stretches[0], known_ns=stretches[0].start_ns)
     now, told = None, []
     for stretch in (first, *stretches[1:]):
-        now, out = follow(now, stretch, SESSIONS, "c")
+        now, out = update_clusters(now, stretch, SESSIONS, "c")
         told.append(out)
     return told, now
 
@@ -69,8 +69,8 @@ def test_a_gap_makes_final_what_nothing_can_join_across_it():
 
 def test_a_gap_says_nothing_of_where_a_restarted_job_goes_on():
     gap = replace(second(97), gap=True, known_ns=97 * NANOSECONDS)
-    assert follow(None, gap, SESSIONS, "c") == (None, [])
-    now, out = follow(None, second(100, candidate(at(100, 0.1))), SESSIONS, "c")
+    assert update_clusters(None, gap, SESSIONS, "c") == (None, [])
+    now, out = update_clusters(None, second(100, candidate(at(100, 0.1))), SESSIONS, "c")
     assert not out
     assert now.since_ns == 100 * NANOSECONDS
 
@@ -121,11 +121,11 @@ def test_final_triggers_are_the_archive_s(spec, borders):
 
 def test_sessions_that_began_before_a_restart_are_left_to_who_saw_them():
     seen = second(100, candidate(at(100, 0.1)), candidate(at(100, 0.7)))
-    now, out = follow(None, seen, SESSIONS, "c")
+    now, out = update_clusters(None, seen, SESSIONS, "c")
     assert [t.time_ns for t in out] == [at(100, 0.7)]
     told = []
     for number in range(101, 106):
-        now, out = follow(now, second(number), SESSIONS, "c")
+        now, out = update_clusters(now, second(number), SESSIONS, "c")
         told += out
     assert [(t.time_ns, t.status) for t in told] == [(at(100, 0.7), "final")]
 
@@ -134,7 +134,7 @@ def test_sessions_that_began_before_a_restart_are_left_to_who_saw_them():
 def test_at_the_start_of_data_nothing_is_left_out(number):
     early = candidate(at(number, 0.1))
     begins = second(number, early, known=number * NANOSECONDS + 125_000_000)
-    _, out = follow(None, begins, SESSIONS, "c")
+    _, out = update_clusters(None, begins, SESSIONS, "c")
     assert [t.time_ns for t in out] == [early.bin_ns]
 
 
@@ -148,7 +148,7 @@ class Cell:
         return self.value
 
     def write(self, value):
-        self.value = OpenCoder().decode(OpenCoder().encode(value))
+        self.value = PendingClustersCoder().decode(PendingClustersCoder().encode(value))
 
     def clear(self):
         self.value = None
@@ -164,7 +164,7 @@ def ended(number):
 
 
 def test_nothing_is_kept_of_a_channel_that_ended_a_day_ago():
-    made, cell = _Follow(DetectConfig(), "c"), Cell()
+    made, cell = _TrackClusters(DetectConfig(), "c"), Cell()
     last = candidate(at(9, 0.95))
     first = second(8, known=8 * NANOSECONDS)
     for searched in (first, second(9, last)):
@@ -184,7 +184,7 @@ def test_nothing_is_kept_of_a_channel_that_ended_a_day_ago():
 
 
 def test_a_channel_that_has_come_back_within_a_day_is_followed_on():
-    made, cell = _Follow(DetectConfig(), "c"), Cell()
+    made, cell = _TrackClusters(DetectConfig(), "c"), Cell()
     early, late = candidate(at(9, 0.98)), candidate(at(10, 0.01))
     begun = second(9, early, known=9 * NANOSECONDS)
     told = [

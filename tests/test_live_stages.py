@@ -19,7 +19,7 @@ from transforms.detect.bank import bank_for
 from transforms.detect.cluster import cluster
 from transforms.detect.search import search
 from transforms.detect.sessions import Sessions
-from transforms.detect.stage import Follow
+from transforms.detect.stage import TrackClusters
 from transforms.elements import Block, Frame, Trigger
 from transforms.gps import GPS_EPOCH_UNIX, NANOSECONDS
 from transforms.ingest.config import IngestConfig
@@ -311,7 +311,7 @@ def test_what_a_channel_left_open_at_its_end_is_final_a_day_later_and_kept_no_lo
         stitched = keyed | StitchFrames(stitching(SCIENCE))
         white = stitched.blocks | whitening(SCIENCE)
         low = SCIENCE.whiten.low_frequency
-        triggers = white.whitened | Follow(SCIENCE.detect, low, SCIENCE.id)
+        triggers = white.whitened | TrackClusters(SCIENCE.detect, low, SCIENCE.id)
         assert_that(triggers, check)
 
 

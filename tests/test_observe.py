@@ -33,7 +33,7 @@ from transforms.elements import (
     Candidate,
     DeadLetter,
     Frame,
-    Open,
+    PendingClusters,
     Segment,
     Trigger,
     Whitened,
@@ -128,10 +128,10 @@ def test_every_kind_of_element_is_counted(record, tmp_path):
     record.block(block)
     record.whitened(whitened())
     record.searched(whitened(arrived_ns=time.time_ns() - S), 3)
-    record.followed(NAME, Open(0, S), cut=False)
+    record.followed(NAME, PendingClusters(0, S), cut=False)
     assert values(tmp_path)["cut_sessions_total", NAME] == 0
     found = Candidate("H1", NAME, 0, 0, *[1.0] * 6, 0, 0, 1.0, 1.0, 1, ())
-    record.followed(NAME, Open(0, S, (found,) * 5), cut=True)
+    record.followed(NAME, PendingClusters(0, S, (found,) * 5), cut=True)
     record.model("wavefier-1 abc")
     seen = values(tmp_path)
     assert seen["messages_total",] == 2

@@ -21,9 +21,9 @@ __all__ = [
     "FloatArray",
     "Frame",
     "Interval",
-    "Open",
+    "PendingClusters",
     "Piece",
-    "Searched",
+    "SearchResult",
     "Segment",
     "SingleArray",
     "Span",
@@ -186,7 +186,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Searched:
+class SearchResult:
     """A stretch that was searched live, and what was found in it."""
 
     channel: str
@@ -266,7 +266,7 @@ class Trigger:
 
 
 @dataclass(frozen=True)
-class Open:
+class PendingClusters:
     """What is not final yet of a live channel."""
 
     since_ns: int

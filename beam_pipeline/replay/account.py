@@ -42,7 +42,7 @@ class Account:
     """
 
     def __init__(self, path: Path | None) -> None:
-        """Open the log, anew.
+        """PendingClusters the log, anew.
 
         Raises:
             OSError: It cannot be written.

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import report
-from transforms.elements import Block, Frame, Open, Whitened
+from transforms.elements import Block, Frame, PendingClusters, Whitened
 from transforms.gps import NANOSECONDS as S
 from transforms.ingest.kafka.crashes import Marks
 from transforms.observe.record import Recorder
@@ -36,7 +36,7 @@ def calls(record: Recorder) -> Mapping[str, Callable[[], None]]:
         "block": lambda: record.block(block),
         "whitened": lambda: record.whitened(white),
         "searched": lambda: record.searched(white, 3),
-        "followed": lambda: record.followed(CHANNEL, Open(0, S), cut=False),
+        "followed": lambda: record.followed(CHANNEL, PendingClusters(0, S), cut=False),
     }
 
 

@@ -3,7 +3,7 @@
 A tile sees the part of a signal that fits its wavelet. A pulse of unknown shape, a burst of
 noise or an arch of scattered light fills a box of neighbouring tiles; a binary runs along a
 line of rising frequency. The energy summed over such a shape follows in noise, to good
-accuracy, a gamma distribution; its rarity is told as the SNR of the single tile that would
+accuracy, a gamma distribution; its probability is told as the SNR of the single tile that would
 be as rare. So one threshold and one ranking serve all shapes. A shape counts only where
 no part of it explains it alone: a short loud signal stays a short signal.
 
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transforms.detect.bank import PAST_SECONDS
-from transforms.detect.kernels import box_hits, box_sums, sweep_hits, sweep_sums
+from transforms.detect.kernels import box_sums, rectangle_hits, sweep_sums, track_hits
 from transforms.detect.octave import BINS
 from transforms.detect.ranking import (
     FAR_OUT,
@@ -26,7 +26,7 @@ from transforms.detect.ranking import (
     rectangle_trials_penalty,
     track_trials_penalty,
 )
-from transforms.detect.sweeps import LEAST_PARTS, Sweep, sweeps
+from transforms.detect.tracks import LEAST_PARTS, Track, sweeps
 
 FloatArray = npt.NDArray[np.float64]
 SingleArray = npt.NDArray[np.float32]
@@ -57,7 +57,7 @@ class Extended:
     snr: float
     """SNR of a tile that would be as rare."""
     rank: float
-    """Ranking statistic, see ``rarity``."""
+    """Ranking statistic, see `transforms.detect.ranking`."""
     kind: str
     """``box`` or ``sweep``."""
     first: int
@@ -126,18 +126,18 @@ class ExtendedSearch:
         """
         self._frequency, self._q = frequency, q
         self._boxed = int(np.sum(q <= np.unique(q)[:BOX_PLANES].max()))
-        self._sweeps = sweeps(frequency, q)
+        self._tracks = sweeps(frequency, q)
         past = PAST_SECONDS * BINS
         self._box_noise = self._learn_boxes(noise, past)
         self._limits: dict[float, tuple[SingleArray, SingleArray]] = {}
-        parts = [s.parts_at(noise, np.arange(past, noise.shape[1])) for s in self._sweeps]
+        parts = [s.parts_at(noise, np.arange(past, noise.shape[1])) for s in self._tracks]
         self._sweep_noise = Noise.stack(
             [Noise.learn(part.sum(axis=0), track_trials_penalty()) for part in parts]
         )
         self._parts = np.array(
             [
                 (i, row, lag, round(np.log2(length)))
-                for i, sweep in enumerate(self._sweeps)
+                for i, sweep in enumerate(self._tracks)
                 for row, lag, length in sweep.parts
             ],
             np.int64,
@@ -202,7 +202,7 @@ class ExtendedSearch:
     ) -> Iterator[Extended]:
         """Give the best box that ends in each bin."""
         past = PAST_SECONDS * BINS
-        hits = _all_hits(4, lambda out: box_hits(energy, limits, past, out))
+        hits = _all_hits(4, lambda out: rectangle_hits(energy, limits, past, out))
         total = box_sums(energy, hits)
         noise = self._box_noise.at(tuple(hits[:, :3].T))
         snr = noise.snr(total)
@@ -249,10 +249,10 @@ class ExtendedSearch:
 
     def _scan_sweeps(self, energy: SingleArray, limits: SingleArray) -> Iterator[Extended]:
         """Give the best sweep that ends in each bin."""
-        if not self._sweeps:  # the bank is too narrow for any
+        if not self._tracks:  # the bank is too narrow for any
             return
         past = PAST_SECONDS * BINS
-        hits = _all_hits(2, lambda out: sweep_hits(energy, self._parts, limits, past, out))
+        hits = _all_hits(2, lambda out: track_hits(energy, self._parts, limits, past, out))
         shapes = self._parts, self._first, self._means
         total, excess, squares = sweep_sums(energy, shapes, hits).T
         spread = excess**2 / np.maximum(squares, 1e-30)
@@ -264,13 +264,13 @@ class ExtendedSearch:
         for at in keep[best_in_bins(hits[keep, 1], rank[keep])]:
             which, bin_ = (int(value) for value in hits[at])
             own = slice(self._first[which], self._first[which + 1])
-            held = self._sweeps[which].parts_at(energy, hits[at : at + 1, 1])[:, 0]
-            place = self._extent(self._sweeps[which], np.maximum(held - self._means[own], 0))
+            held = self._tracks[which].parts_at(energy, hits[at : at + 1, 1])[:, 0]
+            place = self._extent(self._tracks[which], np.maximum(held - self._means[own], 0))
             power = 2 * (float(total[at]) - float(self._means[own].sum()))
             ranks = float(snr[at]), float(rank[at])
             yield Extended(bin_ - past, ranks[0], ranks[1], "sweep", *place, power)
 
-    def _extent(self, sweep: Sweep, energy: SingleArray) -> tuple[int, int, float, float, float]:
+    def _extent(self, sweep: Track, energy: SingleArray) -> tuple[int, int, float, float, float]:
         """Bound a sweep by the parts between which all but a tenth of its energy lies.
 
         Returns:

@@ -151,7 +151,7 @@ def _any_over(values: SingleArray, limit: float) -> bool:  # pragma: no cover - 
 
 
 @_compiled
-def box_hits(
+def rectangle_hits(
     energy: SingleArray, limits: SingleArray, past: int, hits: IntArray
 ) -> int:  # pragma: no cover - compiled
     """Find the boxes whose energy lies over a limit.
@@ -196,7 +196,7 @@ def box_hits(
 
 
 @_compiled
-def sweep_hits(
+def track_hits(
     energy: SingleArray, parts: IntArray, limits: SingleArray, past: int, hits: IntArray
 ) -> int:  # pragma: no cover - compiled
     """Find the sweeps whose energy lies over a limit.
@@ -267,7 +267,7 @@ def sweep_sums(
 
     Args:
         energy: [row, bin].
-        shapes: Parts as ``sweep_hits`` has them; first part of each sweep, and one more, and
+        shapes: Parts as ``track_hits`` has them; first part of each sweep, and one more, and
             the mean of each part in noise.
         hits: [hit, 2]: sweep, and the bin in which it ends.
 

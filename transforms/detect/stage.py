@@ -11,14 +11,14 @@ from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.transforms.window import TimestampedValue
 
-from transforms.coders import CandidateCoder, OpenCoder, event_time, timed
+from transforms.coders import CandidateCoder, PendingClustersCoder, event_time, timed
 from transforms.detect.bank import bank_for
 from transforms.detect.cluster import cluster
+from transforms.detect.clusters_live import closed_clusters, update_clusters
 from transforms.detect.config import DetectConfig
-from transforms.detect.follow import follow, forgotten
 from transforms.detect.search import search
 from transforms.detect.sessions import Session, Sessions
-from transforms.elements import Candidate, Open, Searched, Trigger, Whitened
+from transforms.elements import Candidate, PendingClusters, SearchResult, Trigger, Whitened
 from transforms.gps import REMEMBERED_NS
 from transforms.observe.record import Spent, recorder
 
@@ -81,7 +81,7 @@ class _Search(beam.DoFn):  # type: ignore[misc]
 
 
 @dataclass
-class Follow(beam.PTransform):  # type: ignore[misc]
+class TrackClusters(beam.PTransform):  # type: ignore[misc]
     """Blocks of white noise, in order, to triggers as they become known."""
 
     config: DetectConfig
@@ -94,11 +94,11 @@ class Follow(beam.PTransform):  # type: ignore[misc]
         return (
             whitened
             | "Search" >> beam.ParDo(_SearchNext(self.config, self.band_low))
-            | "Follow" >> beam.ParDo(_Follow(self.config, self.config_id))
+            | "TrackClusters" >> beam.ParDo(_TrackClusters(self.config, self.config_id))
         )
 
 
-@beam.typehints.with_output_types(tuple[str, Searched])
+@beam.typehints.with_output_types(tuple[str, SearchResult])
 class _SearchNext(beam.DoFn):  # type: ignore[misc]
     """What was searched, by channel."""
 
@@ -107,13 +107,13 @@ class _SearchNext(beam.DoFn):  # type: ignore[misc]
         self._band_low = band_low
         self._candidates = Metrics.counter("wavefier", "candidates")
 
-    def process(self, whitened: Whitened) -> Iterator[tuple[str, Searched]]:
+    def process(self, whitened: Whitened) -> Iterator[tuple[str, SearchResult]]:
         """Search one block."""
         found = _found(whitened, self._config, self._band_low) if whitened.data else ()
         self._candidates.inc(len(found))
         yield (
             whitened.channel,
-            Searched(
+            SearchResult(
                 whitened.channel,
                 whitened.analyse_start_ns,
                 whitened.analyse_end_ns,
@@ -129,8 +129,8 @@ _FORGET = TimerSpec("forget", TimeDomain.WATERMARK)
 
 
 @beam.typehints.with_output_types(Trigger)
-class _Follow(beam.DoFn):  # type: ignore[misc]
-    OPEN = ReadModifyWriteStateSpec("open", OpenCoder())
+class _TrackClusters(beam.DoFn):  # type: ignore[misc]
+    OPEN = ReadModifyWriteStateSpec("open", PendingClustersCoder())
 
     def __init__(self, config: DetectConfig, config_id: str) -> None:
         self._sessions = Sessions.of(config)
@@ -138,14 +138,14 @@ class _Follow(beam.DoFn):  # type: ignore[misc]
 
     def process(
         self,
-        element: tuple[str, Searched],
+        element: tuple[str, SearchResult],
         state: Any = beam.DoFn.StateParam(OPEN),
         forget: Any = beam.DoFn.TimerParam(_FORGET),
     ) -> Iterator[TimestampedValue]:
         """Take what was found in one block."""
         channel, searched = element
         before = state.read()
-        now, triggers = follow(before, searched, self._sessions, self._config_id)
+        now, triggers = update_clusters(before, searched, self._sessions, self._config_id)
         if now is not None:
             state.write(now)
             if searched.start_ns == searched.end_ns:  # it has ended
@@ -168,10 +168,12 @@ class _Follow(beam.DoFn):  # type: ignore[misc]
         # Less a millisecond: a runner may keep times in whole ones.
         if before is None or event_time(before.searched_ns + REMEMBERED_NS - 10**6) > at:
             return
-        triggers = forgotten(channel, before, self._sessions, self._config_id)
+        triggers = closed_clusters(channel, before, self._sessions, self._config_id)
         state.clear()
         if (record := recorder()) is not None:
-            record.followed(channel, Open(before.since_ns, before.searched_ns), cut=False)
+            record.followed(
+                channel, PendingClusters(before.since_ns, before.searched_ns), cut=False
+            )
         for trigger in triggers:
             yield timed(trigger, trigger.time_ns)
 

@@ -18,7 +18,7 @@ from transforms.elements import (
     Block,
     DeadLetter,
     Frame,
-    Open,
+    PendingClusters,
     Segment,
     Trigger,
     Whitened,
@@ -162,7 +162,7 @@ class Recorder:
             waited = (time.time_ns() - white.arrived_ns) / NANOSECONDS
             self._of("search_latency_seconds", white.ifo).observe(waited)
 
-    def followed(self, channel: str, now: Open, *, cut: bool) -> None:
+    def followed(self, channel: str, now: PendingClusters, *, cut: bool) -> None:
         """What was found in a block was joined to what was open."""
         self._of("open_candidates", channel).set(len(now.candidates))
         self._of("cut_sessions_total", channel).inc(int(cut))

@@ -1,4 +1,4 @@
-"""Unions of our own search with others, by rarity."""
+"""Unions of our own search with others, by ranking statistic."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,14 +12,14 @@ from benchmarks.detection.searches import orthonormal, ours, packets
 SingleArray = npt.NDArray[np.float32]
 
 WINDOWS = -11.0
-"""What the squared rank of a window lacks of its rarity's: negative, since a second has 8
+"""What the squared rank of a window lacks of its own probability's: negative, since a second has 8
 windows and thousands of tiles. Windows bring about a tenth of the false alarms so."""
 RECTANGLES = 7.0
 """The same of rectangles of packets, of which a second has more than of tiles."""
 
 
 def tiles_and_windows(white: SingleArray, rate: int, least: float) -> list[Event]:
-    """Find our tiles, and windows by the rarity of their EnWDF."""
+    """Find our tiles, and windows by how improbable their EnWDF is."""
     windows = orthonormal.search(white, rate, 0.0)
     rarities = orthonormal.rank(np.array([window.rank for window in windows]), rate)
     return [*ours.tiles(white, rate, least), *_ranked(windows, rarities, WINDOWS, least)]

@@ -29,7 +29,7 @@ STEPS = 4
 AT_ONCE = 64
 """Windows transformed together: they stay in cache."""
 MOST_KEPT = 8
-"""Blocks kept by chance of which a window's rarity takes account."""
+"""Blocks kept by chance of which a window's ranking takes account."""
 
 
 def kept(windows: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -84,7 +84,7 @@ def search(white: SingleArray, rate: int, least: float) -> list[Event]:
 
 
 def rank(enwdf: FloatArray, rate: int) -> FloatArray:
-    """Rank EnWDF by its rarity in one basis of a window, p = exp(-(rank^2 + 2) / 2).
+    """Rank EnWDF by its probability in one basis of a window, p = exp(-(rank^2 + 2) / 2).
 
     Of n blocks, k stand out by chance and have the energy E together with a probability of
     at most C(n, k) min(p^k, P(chi^2_(8 k) > E)), p = P(chi^2_8 > 8 lambda).

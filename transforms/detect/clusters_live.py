@@ -19,16 +19,16 @@ from transforms.elements import (
     SETTLED,
     WITHDRAWN,
     Candidate,
-    Open,
-    Searched,
+    PendingClusters,
+    SearchResult,
     Trigger,
 )
 from transforms.gps import REMEMBERED_NS
 
 
-def follow(
-    before: Open | None, searched: Searched, sessions: Sessions, config_id: str
-) -> tuple[Open | None, list[Trigger]]:
+def update_clusters(
+    before: PendingClusters | None, searched: SearchResult, sessions: Sessions, config_id: str
+) -> tuple[PendingClusters | None, list[Trigger]]:
     """Take what was found in the next stretch, or that it is a gap.
 
     Where a channel goes on from data that were searched by somebody else (before a restart),
@@ -47,7 +47,7 @@ def follow(
         return None, []  # nobody knows yet whether what follows goes on
     if before is None:
         goes_on = searched.known_ns < searched.start_ns
-        before = Open(searched.start_ns if goes_on else 0, searched.start_ns)
+        before = PendingClusters(searched.start_ns if goes_on else 0, searched.start_ns)
     end_ns = max(before.searched_ns, searched.end_ns)
     found = (*before.candidates, *searched.candidates)
     chains = sessions.chains(found, before.cut_ns)
@@ -62,7 +62,7 @@ def follow(
     out += _withdrawn(before, now, searched.arrived_ns)
     cut_ns = _cut(chains, before, sessions, end_ns)
     known = (replace(t, snippet=b"") for t in now.values() if t.status != FINAL)
-    return Open(
+    return PendingClusters(
         since_ns=before.since_ns,
         searched_ns=end_ns,
         candidates=tuple(_left(chains, sessions, end_ns, cut_ns)),
@@ -71,14 +71,16 @@ def follow(
     ), out
 
 
-def forgotten(channel: str, before: Open, sessions: Sessions, config_id: str) -> list[Trigger]:
+def closed_clusters(
+    channel: str, before: PendingClusters, sessions: Sessions, config_id: str
+) -> list[Trigger]:
     """Return what is still to be said of a channel that is followed no more: all is final."""
     low = before.searched_ns
-    gap = Searched(channel, low, low + REMEMBERED_NS, low, 0, (), True)
-    return follow(before, gap, sessions, config_id)[1]
+    gap = SearchResult(channel, low, low + REMEMBERED_NS, low, 0, (), True)
+    return update_clusters(before, gap, sessions, config_id)[1]
 
 
-def _known(chains: list[Chain], before: Open, sessions: Sessions) -> Iterator[Session]:
+def _known(chains: list[Chain], before: PendingClusters, sessions: Sessions) -> Iterator[Session]:
     """Give the sessions all of which is known here."""
     for chain in chains:
         for session in sessions.pieces(chain, before.cut_ns):
@@ -86,7 +88,7 @@ def _known(chains: list[Chain], before: Open, sessions: Sessions) -> Iterator[Se
                 yield session
 
 
-def _cut(chains: list[Chain], before: Open, sessions: Sessions, end_ns: int) -> int:
+def _cut(chains: list[Chain], before: PendingClusters, sessions: Sessions, end_ns: int) -> int:
     """Return the last cut before which all is final."""
     cuts = (cut for chain in chains for cut in sessions.cuts(chain))
     return max((cut for cut in cuts if cut <= end_ns - sessions.back_ns), default=before.cut_ns)
@@ -127,7 +129,9 @@ def _same(before: Trigger | None, now: Trigger) -> bool:
     return replace(same_time, snippet=b"", score=before.score) == before
 
 
-def _withdrawn(before: Open, now: dict[str, Trigger], arrived_ns: int) -> Iterator[Trigger]:
+def _withdrawn(
+    before: PendingClusters, now: dict[str, Trigger], arrived_ns: int
+) -> Iterator[Trigger]:
     """Withdraw what was published and is no more.
 
     Each has the snippet back with which it was published last: so a model says the same of

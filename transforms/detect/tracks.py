@@ -27,7 +27,7 @@ LONGEST_PART = 16
 
 
 @dataclass(frozen=True)
-class Sweep:
+class Track:
     """A line through the map: boxes of one row, each with its place before the end."""
 
     parts: tuple[tuple[int, int, int], ...]
@@ -43,14 +43,14 @@ class Sweep:
         )
 
 
-def sweeps(frequency: FloatArray, q: FloatArray) -> list[Sweep]:
+def sweeps(frequency: FloatArray, q: FloatArray) -> list[Track]:
     """List all upward sweeps: at each frequency the wavelet that the slope suits.
 
     A line of slope k stays within a wavelet's band as long as the wavelet lasts where
     f / q is near sqrt(k).
     """
     return [
-        Sweep(_line(frequency, q, slope, band))
+        Track(_line(frequency, q, slope, band))
         for slope in SLOPES
         for band in BANDS
         if (band[1] - band[0]) / slope <= LONGEST
