@@ -15,7 +15,7 @@ from transforms.classify.stage import Classify
 from transforms.detect.stage import TrackClusters
 from transforms.detect.surroundings import future_seconds
 from transforms.gps import NANOSECONDS, from_seconds
-from transforms.ingest.kafka.progress import Pace
+from transforms.ingest.kafka.progress import IdleConfig
 from transforms.ingest.kafka.rewind import Rewind
 from transforms.ingest.kafka.stage import ReadKafka
 from transforms.ingest.messages.decoder import Decoder
@@ -96,7 +96,7 @@ def build_live(pipeline: beam.Pipeline, job: LiveJob, config: PipelineConfig) ->
         partial(Decoder, config.ingest),
         rewind,
         job.start,
-        Pace(quiet_seconds=config.ingest.quiet_seconds),
+        IdleConfig(quiet_seconds=config.ingest.quiet_seconds),
     )
     results = read.frames | "Analyse" >> AnalyseLive(config)
     results["dead_letters"] = (

@@ -11,7 +11,7 @@ from functools import cache
 
 
 @cache
-def gather() -> str:
+def use() -> str:
     """Have temporary files made in one folder, which is removed as this process ends."""
     folder = tempfile.mkdtemp(prefix="wavefier-")
     # Before Beam is asked for anything: what it does at the end, with its files, comes first.
@@ -24,8 +24,8 @@ def gather() -> str:
 
 def remove() -> None:
     """Remove the folder now, where there is one."""
-    if gather.cache_info().currsize:
-        _remove(gather(), os.getpid())
+    if use.cache_info().currsize:
+        _remove(use(), os.getpid())
 
 
 def _remove(folder: str, owner: int) -> None:

@@ -82,7 +82,7 @@ def _remade(stream: io.TextIOBase | None, number: int, kind: type[io.FileIO]) ->
 
 
 def _occupy() -> None:
-    """PendingClusters the null device where a stream is closed: the next file would take its number."""
+    """Open the null device where a stream is closed: the next file would take its number."""
     while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(opened)

@@ -16,7 +16,7 @@ from flink.settings import QUICK, BrokerSettings
 from transforms.broker import BrokerAwayError, KafkaConfig, Topic, check_topics, ensure_topics
 from transforms.elements import DeadLetter, Segment, Trigger
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.kafka.progress import Pace, Positions
+from transforms.ingest.kafka.progress import IdleConfig, Positions
 from transforms.ingest.kafka.reader import Reader
 from transforms.ingest.kafka.rewind import Rewind
 from transforms.ingest.kafka.source import Source
@@ -158,7 +158,7 @@ def test_the_whole_way_from_replay_to_results(config, data, tmp_path):
     assert cli.main(["replay", str(path), *where, *some]) == cli.DONE
 
     decoder = partial(Decoder, IngestConfig())
-    source = Source(config, ("strain",), "secured", decoder, Rewind(0, 0), "earliest", Pace())
+    source = Source(config, ("strain",), "secured", decoder, Rewind(0, 0), "earliest", IdleConfig())
     reader, positions, frames = Reader(source), Positions(), []
     try:
         end = time.monotonic() + 240

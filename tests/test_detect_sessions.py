@@ -98,7 +98,7 @@ def full(cell, marks):
 
 
 def followed(found, borders, before=None, known=True):
-    """TrackClusters stretches between borders [s]; give all that is published, and what is open."""
+    """Follow stretches between borders [s]; give all that is published, and what is open."""
     told, now = [], before
     for low, high in pairwise(borders):
         own = tuple(c for when, c in found if at(low) <= when < at(high))

@@ -35,7 +35,7 @@ def second(number, *candidates, known=None):
 
 
 def run(stretches):
-    """TrackClusters stretches from the start of a channel's data; give all that is published."""
+    """Follow stretches from the start of a channel's data; give all that is published."""
     first = replace(stretches[0], known_ns=stretches[0].start_ns)
     now, told = None, []
     for stretch in (first, *stretches[1:]):

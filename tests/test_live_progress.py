@@ -13,7 +13,7 @@ from transforms import gps
 from transforms.broker import BrokerError, KafkaConfig
 from transforms.elements import Frame
 from transforms.ingest.kafka import client
-from transforms.ingest.kafka.progress import MOST_CHANNELS, Channel, Pace, Positions, Progress
+from transforms.ingest.kafka.progress import MOST_CHANNELS, Channel, IdleConfig, Positions, Progress
 from transforms.ingest.kafka.reader import arrival_ns
 from transforms.ingest.kafka.rewind import Rewind, Sample, find, read_note, write_note
 from transforms.ingest.kafka.source import Source
@@ -65,7 +65,7 @@ PLACES = {"H1:X": "a/0", "L1:X": "a/1"}
 
 @given(EVENTS)
 def test_the_watermark_never_goes_back_and_a_channel_is_quiet_once(events):
-    pace = Pace(quiet_seconds=2, idle_seconds=4)
+    pace = IdleConfig(quiet_seconds=2, idle_seconds=4)
     progress = Progress(Positions({"a/0": 0, "a/1": 0}), pace, 0.0)
     now, marks, told = 0.0, [], dict.fromkeys(PLACES)
     ends, waits = dict.fromkeys(PLACES, 0), dict.fromkeys(PLACES, 0.0)
@@ -102,7 +102,7 @@ def test_the_watermark_never_goes_back_and_a_channel_is_quiet_once(events):
 @given(EVENTS.filter(lambda events: all(kind != "heard" for kind, _, _ in events)))
 def test_without_an_answer_of_the_broker_no_channel_is_quiet(events):
     """Of two partitions, the other's frames are answers of another broker."""
-    progress = Progress(Positions({"a/0": 0, "a/1": 0}), Pace(2, 4), 0.0)
+    progress = Progress(Positions({"a/0": 0, "a/1": 0}), IdleConfig(2, 4), 0.0)
     frame = Frame("L1", "L1:X", RATE, 0, bytes(8 * RATE))
     progress.hand_over("a/1", 0, [frame], 1, 0.0)
     for number, (_, _, step) in enumerate(events):
@@ -113,7 +113,7 @@ def test_without_an_answer_of_the_broker_no_channel_is_quiet(events):
 
 
 def test_what_waits_in_a_partition_holds_the_watermark_and_what_is_late_does_not():
-    progress = Progress(Positions({"a/0": 0, "a/1": 0}), Pace(), 0.0)
+    progress = Progress(Positions({"a/0": 0, "a/1": 0}), IdleConfig(), 0.0)
     for name in ("a/0", "a/1"):
         progress.extend(name, 3)
     for number in range(3):
@@ -157,7 +157,7 @@ def test_reading_begins_at_a_first_part_far_enough_back(low, frames, count, back
 def test_channels_that_come_and_go_leave_nothing_behind(count):
     """One each ten minutes, for weeks: each says that it has ended, and is forgotten in a day."""
     analysed = {f"L1:OLD-{number}": START * S for number in range(40)}
-    progress = Progress(Positions({"a/0": 0}, analysed=analysed), Pace(5, 10), 0.0)
+    progress = Progress(Positions({"a/0": 0}, analysed=analysed), IdleConfig(5, 10), 0.0)
     sizes, now, told = [], 0.0, 0
     for number in range(count):
         start_ns = (START + 600 * number) * S
@@ -180,7 +180,7 @@ def test_channels_that_come_and_go_leave_nothing_behind(count):
 
 
 def test_in_silence_the_last_channel_stays_and_time_goes_on():
-    progress = Progress(Positions({"a/0": 0}), Pace(5, 10), 0.0)
+    progress = Progress(Positions({"a/0": 0}), IdleConfig(5, 10), 0.0)
     for number, second in enumerate((0, 3600, 7200)):
         frame = Frame("H1", f"H1:{number}", RATE, (START + second) * S, bytes(8 * RATE))
         progress.hand_over("a/0", number, [frame], number + 1, 0.0)
@@ -199,7 +199,7 @@ def test_in_silence_the_last_channel_stays_and_time_goes_on():
 
 
 def test_a_channel_that_goes_on_far_behind_the_others_is_not_forgotten():
-    progress = Progress(Positions({"a/0": 0}), Pace(5, 10), 0.0)
+    progress = Progress(Positions({"a/0": 0}), IdleConfig(5, 10), 0.0)
     for number in range(300):
         ahead = Frame("H1", "H1:X", RATE, (START + 1000 * number) * S, bytes(8 * RATE))
         behind = replace(ahead, channel="L1:X", gps_start_ns=(START + number) * S)
@@ -210,7 +210,7 @@ def test_a_channel_that_goes_on_far_behind_the_others_is_not_forgotten():
 
 
 def test_there_is_a_largest_number_of_channels():
-    progress = Progress(Positions({"a/0": 0}), Pace(), 0.0)
+    progress = Progress(Positions({"a/0": 0}), IdleConfig(), 0.0)
     for number in range(2000):
         name = f"H1:{number}"
         if progress.admits(name):
@@ -224,7 +224,7 @@ def test_there_is_a_largest_number_of_channels():
 
 
 def test_an_answer_that_was_overtaken_says_nothing():
-    progress = Progress(Positions({"a/0": 0}), Pace(5, 10), 0.0)
+    progress = Progress(Positions({"a/0": 0}), IdleConfig(5, 10), 0.0)
     frame = Frame("H1", "H1:X", RATE, START * S, bytes(8 * RATE))
     for number in range(40):  # asked before each frame, answered behind it
         progress.hand_over("a/0", number, [frame], number + 1, float(number))
@@ -315,4 +315,4 @@ def test_a_source_that_cannot_be_is_refused(change, said):
     with pytest.raises(BrokerError, match=said):
         Source(**{**given, **change})
     with pytest.raises(ValueError, match="must be more than 0"):
-        Pace(idle_seconds=0)
+        IdleConfig(idle_seconds=0)

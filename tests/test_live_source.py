@@ -31,19 +31,19 @@ from transforms.broker import BrokerError, KafkaConfig, check_topics
 from transforms.elements import DeadLetter, Frame
 from transforms.ingest.kafka import progress
 from transforms.ingest.kafka import reader as readers
-from transforms.ingest.kafka.progress import Pace, Positions
+from transforms.ingest.kafka.progress import IdleConfig, Positions
 from transforms.ingest.kafka.reader import Reader
 from transforms.ingest.kafka.rewind import Rewind, read_note
 from transforms.ingest.kafka.source import Source
 from transforms.ingest.kafka.stage import PositionsTracker, ReadFrames, ReadKafka
 from transforms.kinds import LetterKind
-from transforms.seldom import Seldom
+from transforms.rate_limited_log import RateLimitedLog
 
 S = gps.NANOSECONDS
 START = 1_000_000_007
 RATE = 16
-BRISK = Pace(quiet_seconds=0.8, idle_seconds=1.6, commit_seconds=0.2)
-PATIENT = Pace(quiet_seconds=60, idle_seconds=60, commit_seconds=0.2)
+BRISK = IdleConfig(quiet_seconds=0.8, idle_seconds=1.6, commit_seconds=0.2)
+PATIENT = IdleConfig(quiet_seconds=60, idle_seconds=60, commit_seconds=0.2)
 
 
 class Parts:
@@ -255,7 +255,7 @@ def silences(got, channel=""):
 
 def committed(topic, source):
     reader = readers.client.consumer(
-        source.kafka.client_settings(), source.group, Seldom(logging.getLogger(__name__))
+        source.kafka.client_settings(), source.group, RateLimitedLog(logging.getLogger(__name__))
     )
     try:
         place = confluent_kafka.TopicPartition(topic.name, 0)
@@ -293,7 +293,7 @@ def test_a_committed_offset_of_unknown_time_and_a_log_that_is_too_short(log, rea
     for second in range(20):
         topic.send(messages("H1:X", second))
     other = readers.client.consumer(
-        source.kafka.client_settings(), source.group, Seldom(logging.getLogger(__name__))
+        source.kafka.client_settings(), source.group, RateLimitedLog(logging.getLogger(__name__))
     )
     place = confluent_kafka.TopicPartition(topic.name, 0, 15)
     other.commit(offsets=[place], asynchronous=False)

@@ -20,7 +20,7 @@ from beam_pipeline import cli, exits
 from beam_pipeline.replay import command, sender
 from beam_pipeline.replay.faults import Faults
 from beam_pipeline.replay.playback import Cut, Playback, Played, gather
-from beam_pipeline.replay.schedule import Pace, Sending
+from beam_pipeline.replay.schedule import RateLimiter, Sending
 from beam_pipeline.replay.sender import Sender, SendError
 from transforms.elements import DeadLetter, Interval
 from transforms.gps import NANOSECONDS as S
@@ -162,8 +162,8 @@ def account(channel, messages, lines):
 @pytest.fixture
 def asked(monkeypatch):
     """The waits that a replay asks for [s]; how long they then are is the machine's."""
-    waits, left = [], Pace.left
-    monkeypatch.setattr(Pace, "left", lambda *given: waits.append(left(*given)) or waits[-1])
+    waits, left = [], RateLimiter.left
+    monkeypatch.setattr(RateLimiter, "left", lambda *given: waits.append(left(*given)) or waits[-1])
     return waits
 
 

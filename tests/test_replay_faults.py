@@ -17,7 +17,7 @@ from beam_pipeline.replay.faults import (
     parse,
 )
 from beam_pipeline.replay.playback import Played
-from beam_pipeline.replay.schedule import Pace, schedule
+from beam_pipeline.replay.schedule import RateLimiter, schedule
 from transforms.elements import Frame
 from transforms.gps import NANOSECONDS as S
 
@@ -203,7 +203,7 @@ def sent_at(pace, clock, sendings, work=0.0):
 def test_frames_are_sent_when_they_are_due(speed, given_faults, begun):
     sendings = sent(stream(range(30)), *given_faults)
     clock = Clock(begun)
-    times = sent_at(Pace(speed, clock), clock, sendings)
+    times = sent_at(RateLimiter(speed, clock), clock, sendings)
     due = [begun + (one.at_ns - sendings[0].at_ns) / S / speed for one in sendings]
     assert times == pytest.approx(due)
     assert times[0] == begun
@@ -211,7 +211,7 @@ def test_frames_are_sent_when_they_are_due(speed, given_faults, begun):
 
 def test_what_holds_one_frame_up_does_not_hold_up_the_rest():
     sendings, clock = sent(stream(range(10), ["H1"])), Clock(0.0)
-    pace = Pace(1.0, clock)
+    pace = RateLimiter(1.0, clock)
     assert sent_at(pace, clock, sendings[:3], work=0.3) == pytest.approx([0.3, 1.3, 2.3])
     clock.now = 7.0
     assert sent_at(pace, clock, sendings[3:]) == pytest.approx([7, 7, 7, 7, 7.3, 8.3, 9.3])
@@ -219,6 +219,6 @@ def test_what_holds_one_frame_up_does_not_hold_up_the_rest():
 
 def test_speed_0_never_waits_and_a_gps_clock_is_that_of_the_data():
     (sending,) = sent([frame(5)])
-    assert Pace(0, Clock(0.0)).left(sending.at_ns) <= 0
-    pace = Pace(1, Clock(START + 4.75), reads_gps=True)
+    assert RateLimiter(0, Clock(0.0)).left(sending.at_ns) <= 0
+    pace = RateLimiter(1, Clock(START + 4.75), reads_gps=True)
     assert pace.left(sending.at_ns) == pytest.approx(1.25)

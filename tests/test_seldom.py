@@ -4,23 +4,23 @@ import logging
 
 import pytest
 
-from transforms import seldom
+from transforms import rate_limited_log
 from transforms.elements import DeadLetter
 from transforms.kinds import LetterKind
 from transforms.observe.record import Recorder
-from transforms.seldom import Seldom
+from transforms.rate_limited_log import RateLimitedLog
 
 
 @pytest.fixture
 def clock(monkeypatch):
     """Give a clock that the test sets."""
     now = [1000.0]
-    monkeypatch.setattr(seldom.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(rate_limited_log.time, "monotonic", lambda: now[0])
     return now
 
 
 def test_each_kind_is_told_at_once_and_then_every_half_minute(clock, caplog):
-    tells = Seldom(logging.getLogger("seldom"))
+    tells = RateLimitedLog(logging.getLogger("seldom"))
     for second in range(61):
         clock[0] = 1000.0 + second
         tells.tell("one", f"one at {second}")
@@ -35,7 +35,7 @@ def test_each_kind_is_told_at_once_and_then_every_half_minute(clock, caplog):
 
 
 def test_kinds_without_end_fill_no_memory(clock, caplog):
-    tells = Seldom(logging.getLogger("seldom"))
+    tells = RateLimitedLog(logging.getLogger("seldom"))
     for number in range(10_000):
         tells.tell(f"kind {number}", "text")
     assert len(tells._told) <= 256

@@ -150,7 +150,7 @@ def test_beams_processes_talk_without_a_proxy():
     server = grpc.server(ThreadPoolExecutor(1))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    bypass_proxy.spare()
+    bypass_proxy.bypass()
     with grpc.insecure_channel(f"localhost:{port}") as channel:
         grpc.channel_ready_future(channel).result(10)
     server.stop(0)
@@ -167,8 +167,8 @@ def test_beams_processes_talk_without_a_proxy():
 )
 def test_what_needs_no_proxy_is_kept(given, no_proxy):
     environment = dict(given)
-    bypass_proxy.spare(environment)
-    bypass_proxy.spare(environment)
+    bypass_proxy.bypass(environment)
+    bypass_proxy.bypass(environment)
     assert environment["no_proxy"] == no_proxy
 
 

@@ -22,8 +22,8 @@ def prepare(verbose: bool, json_logs: bool) -> None:
     _quiet(verbose)
     if json_logs:
         json_log.write(JSON)
-    bypass_proxy.spare()
-    private_tmpdir.gather()
+    bypass_proxy.bypass()
+    private_tmpdir.use()
 
 
 @contextmanager

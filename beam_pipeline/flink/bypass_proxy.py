@@ -10,7 +10,7 @@ _OWN = "no_grpc_proxy"
 """What gRPC reads before ``no_proxy``."""
 
 
-def spare(environment: MutableMapping[str, str] = os.environ) -> None:
+def bypass(environment: MutableMapping[str, str] = os.environ) -> None:
     """Except this machine from proxies, for this process and its children.
 
     gRPC, by which Beam's processes talk, would ask a proxy for loopback addresses too.

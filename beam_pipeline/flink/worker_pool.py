@@ -22,8 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--port", type=int, default=PORT, help="where to listen, on loopback")
     given = parser.parse_args(arguments)
-    bypass_proxy.spare()
-    private_tmpdir.gather()
+    bypass_proxy.bypass()
+    private_tmpdir.use()
     asked = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: asked.set())

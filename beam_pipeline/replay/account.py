@@ -42,7 +42,7 @@ class Account:
     """
 
     def __init__(self, path: Path | None) -> None:
-        """PendingClusters the log, anew.
+        """Open the log, anew.
 
         Raises:
             OSError: It cannot be written.

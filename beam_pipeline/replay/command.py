@@ -14,7 +14,7 @@ from beam_pipeline.exits import DATA_PROBLEM, DONE, UserError
 from beam_pipeline.replay.account import Account, Parcel
 from beam_pipeline.replay.faults import CORRUPT, DROP, DUPLICATE, KINDS, Faults, parse
 from beam_pipeline.replay.playback import Cut, Playback, gather
-from beam_pipeline.replay.schedule import Pace, Sending, schedule
+from beam_pipeline.replay.schedule import RateLimiter, Sending, schedule
 from beam_pipeline.replay.sender import Receipt, Sender, SendError
 from transforms import gps
 from transforms.broker import BrokerError, KafkaConfig, Topic, ensure_topics
@@ -152,7 +152,7 @@ def _play(
     frame_ns = playback.cut.frame_ns
     if options.loop:
         progress.note(playback.frames_in_pass * options.loop * gps.to_seconds(frame_ns), 0.0)
-    pace = Pace(options.speed, gps_now if options.now else time.monotonic, options.now)
+    pace = RateLimiter(options.speed, gps_now if options.now else time.monotonic, options.now)
     sender = Sender(config.client_settings(), tell)
     try:
         send(schedule(playback.frames(), wire.faults, frame_ns), wire, sender, pace, account)
@@ -162,7 +162,7 @@ def _play(
 
 
 def send(
-    sendings: Iterable[Sending], wire: Wire, sender: Sender, pace: Pace, account: Account
+    sendings: Iterable[Sending], wire: Wire, sender: Sender, pace: RateLimiter, account: Account
 ) -> None:
     """Send frames, each when it is due; it is packed beforehand."""
     for sending in sendings:

@@ -53,7 +53,7 @@ def schedule(frames: Iterable[Played], faults: Faults, frame_ns: int) -> Iterato
         yield heappop(waiting)[-1]
 
 
-class Pace:
+class RateLimiter:
     """A clock that says how long to wait."""
 
     def __init__(self, speed: float, clock: Callable[[], float], reads_gps: bool = False) -> None:

@@ -38,7 +38,7 @@ from transforms.observe.catalogue import (
 )
 from transforms.observe.config import ObserveConfig
 from transforms.observe.inspiral import inspiral_range
-from transforms.seldom import Seldom
+from transforms.rate_limited_log import RateLimitedLog
 from transforms.utc import from_unix
 
 _LOG = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ class Recorder:
         }
         self._series: dict[str, dict[tuple[str, ...], Any]] = {name: {} for name in self._metrics}
         self._spectra: dict[str, int] = {}
-        self._letters = Seldom(_LOG)
+        self._letters = RateLimitedLog(_LOG)
         # Of a series that begins with 1, Prometheus does not see that it was 0 before.
         for stage in STAGES:
             self._of("cpu_seconds_total", stage)

@@ -15,7 +15,7 @@ class WhitenConfig:
     """Power spectral density and whitening filter."""
 
     psd_seconds: int = 64
-    """StrainBuffer that the PSD is made of [s]."""
+    """Past strain that the PSD is made of [s]."""
     update_seconds: int = 128
     """How often a new PSD comes into force [s], on the GPS grid."""
     fft_seconds: int = 4

@@ -37,7 +37,7 @@ class _Opened:
 
     @cached_property
     def frames(self) -> gwframe.FrameReader:
-        """PendingClusters the file."""
+        """Open the file."""
         check = self.check and os.path.getsize(self.filename) <= _LARGEST_CHECKED
         return self.until.enter_context(gwframe.FrameReader(self.where, validate_checksum=check))
 

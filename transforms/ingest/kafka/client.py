@@ -9,7 +9,7 @@ import confluent_kafka as kafka
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from transforms.broker import RECONNECT
-from transforms.seldom import Seldom
+from transforms.rate_limited_log import RateLimitedLog
 
 _LOG = logging.getLogger(__name__)
 ASK_S = 2.0
@@ -27,7 +27,7 @@ _DEFAULTS = {
 }
 
 
-def consumer(settings: Mapping[str, str], group: str, errors: Seldom) -> kafka.Consumer:
+def consumer(settings: Mapping[str, str], group: str, errors: RateLimitedLog) -> kafka.Consumer:
     """Make a consumer whose positions and commits are ours alone."""
 
     def failed(error: kafka.KafkaError) -> None:

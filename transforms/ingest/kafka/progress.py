@@ -19,7 +19,7 @@ _LONGEST_SILENCE_S = 3.0
 
 
 @dataclass(frozen=True)
-class Pace:
+class IdleConfig:
     """When silence has a meaning, and how far behind the offsets are committed."""
 
     quiet_seconds: float = 5.0
@@ -85,7 +85,7 @@ class Positions:
 class Progress:
     """Follows what is handed over from some positions on."""
 
-    def __init__(self, start: Positions, pace: Pace, now: float) -> None:
+    def __init__(self, start: Positions, pace: IdleConfig, now: float) -> None:
         self._pace = pace
         self._started = now
         self._read = dict(start.offsets)

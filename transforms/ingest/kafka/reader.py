@@ -18,7 +18,7 @@ from transforms.ingest.kafka.rewind import write_note
 from transforms.ingest.kafka.seek import begin
 from transforms.ingest.kafka.source import Decoder, Source
 from transforms.kinds import LetterKind
-from transforms.seldom import Seldom
+from transforms.rate_limited_log import RateLimitedLog
 
 _LOG = logging.getLogger(__name__)
 _WAIT_S = 0.5
@@ -56,7 +56,7 @@ class Reader:
         self._marks = Marks(source.key)
         self._source = guarded(source, self._marks)
         self._lock = threading.Lock()
-        self._errors = Seldom(_LOG)
+        self._errors = RateLimitedLog(_LOG)
         self._consumer = client.consumer(source.kafka.client_settings(), source.group, self._errors)
         self._ends = client.Ends(source.kafka.client_settings())
         self._decoders: dict[str, Decoder] = {}

@@ -15,7 +15,7 @@ class Rewind:
     """How far before the committed time a job without a checkpoint begins, in data time."""
 
     context_ns: int = 0
-    """StrainBuffer that the analysis needs before it gives what it would have given [ns]."""
+    """Past strain that the analysis needs before it gives what it would have given [ns]."""
     repeat_ns: int = 0
     """What is analysed again, as results may have been lost with the old job [ns]."""
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from transforms.broker import BrokerError, KafkaConfig
 from transforms.elements import DeadLetter, Frame
-from transforms.ingest.kafka.progress import Pace
+from transforms.ingest.kafka.progress import IdleConfig
 from transforms.ingest.kafka.rewind import Rewind
 
 
@@ -36,7 +36,7 @@ class Source:
     rewind: Rewind
     start: str = "latest"
     """Where to begin if the group has committed nothing: ``latest`` or ``earliest``."""
-    pace: Pace = field(default_factory=Pace)
+    pace: IdleConfig = field(default_factory=IdleConfig)
 
     def __post_init__(self) -> None:
         if self.start not in ("latest", "earliest"):

@@ -18,7 +18,7 @@ from transforms.broker import KafkaConfig
 from transforms.coders import DEAD_LETTERS, TaggedDeadLetter, event_time, timed
 from transforms.elements import Frame
 from transforms.ingest.kafka import reader
-from transforms.ingest.kafka.progress import Pace, Positions
+from transforms.ingest.kafka.progress import IdleConfig, Positions
 from transforms.ingest.kafka.rewind import Rewind
 from transforms.ingest.kafka.source import Decoder, Source
 from transforms.observe.record import Spent, recorder
@@ -47,7 +47,7 @@ class ReadKafka(beam.PTransform):  # type: ignore[misc]
     rewind: Rewind
     start: str = "latest"
     """Where to begin if the group has committed nothing: ``latest`` or ``earliest``."""
-    pace: Pace = field(default_factory=Pace)
+    pace: IdleConfig = field(default_factory=IdleConfig)
 
     @no_annotations  # type: ignore[untyped-decorator]
     def expand(self, begin: PBegin) -> Live:

@@ -11,7 +11,7 @@ _MOST_KINDS = 256
 """Kinds that are remembered: whoever makes new ones without end fills no memory."""
 
 
-class Seldom:
+class RateLimitedLog:
     """Logs warnings: each kind at once, then not more often than every 30 s."""
 
     def __init__(self, log: logging.Logger) -> None:
