@@ -19,8 +19,8 @@ from confluent_kafka.admin import AdminClient
 from beam_pipeline import cli, exits
 from beam_pipeline.replay import command, sender
 from beam_pipeline.replay.faults import Faults
-from beam_pipeline.replay.playback import Cut, Playback, Played, gather
-from beam_pipeline.replay.schedule import RateLimiter, Sending
+from beam_pipeline.replay.playback import FrameCutting, Playback, PlayedFrame, gather
+from beam_pipeline.replay.schedule import RateLimiter, ScheduledFrame
 from beam_pipeline.replay.sender import Sender, SendError
 from transforms.elements import DeadLetter, Interval
 from transforms.gps import NANOSECONDS as S
@@ -69,7 +69,7 @@ def decoded(messages):
 
 def expected(channel, frame_ns=S):
     spans = gather(GWOSC, (), pytest.fail)
-    frames = Playback(spans, Cut(frame_ns)).frames()
+    frames = Playback(spans, FrameCutting(frame_ns)).frames()
     return [one.frame for one in frames if one.frame.channel == channel]
 
 
@@ -325,7 +325,7 @@ def test_masks_that_a_format_has_no_place_for_are_one_line():
     odd = replace(frame, flags=(Interval(frame.gps_start_ns, frame.gps_end_ns, "ODD"),))
     wire = command.Wire("gwf", "{ifo}", Faults(()))
     with pytest.raises(exits.UserError, match="no bit that says ODD; send rows"):
-        wire.parcel(Sending(0, Played(odd, 0, 0, 0)))
+        wire.parcel(ScheduledFrame(0, PlayedFrame(odd, 0, 0, 0)))
 
 
 def test_settings_that_cannot_be_are_one_line():

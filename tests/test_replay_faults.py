@@ -16,7 +16,7 @@ from beam_pipeline.replay.faults import (
     Faults,
     parse,
 )
-from beam_pipeline.replay.playback import Played
+from beam_pipeline.replay.playback import PlayedFrame
 from beam_pipeline.replay.schedule import RateLimiter, schedule
 from transforms.elements import Frame
 from transforms.gps import NANOSECONDS as S
@@ -29,7 +29,7 @@ def frame(place, ifo="H1", channel="X", shift=0):
     start_ns = (START + place) * S
     data = np.full(RATE, place, np.float64).tobytes()
     sent = Frame(ifo, f"{ifo}:{channel}", RATE, start_ns + shift, data)
-    return Played(sent, start_ns + shift + S, start_ns, place)
+    return PlayedFrame(sent, start_ns + shift + S, start_ns, place)
 
 
 def stream(places, ifos=("H1", "L1")):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beam_pipeline.replay import playback
-from beam_pipeline.replay.playback import READ_NS, Cut, Playback, gather
+from beam_pipeline.replay.playback import READ_NS, FrameCutting, Playback, gather
 from transforms import gps
 from transforms.elements import Interval, Span
 from transforms.ingest.config import FORMATS, IngestConfig
@@ -36,7 +36,7 @@ def strict(text):
 def played(paths, channels=(), **cut):
     """Give all frames of files that must all be good."""
     spans = gather(map(str, paths), channels, strict)
-    return list(Playback(spans, Cut(**cut), strict).frames())
+    return list(Playback(spans, FrameCutting(**cut), strict).frames())
 
 
 def write(path, strain, start=START, channel="H1:TEST-STRAIN", rate=RATE):
@@ -159,7 +159,7 @@ def test_what_is_covered_twice_is_sent_once_and_said(tmp_path):
     paths = [write(tmp_path / f"{n}.hdf5", noise(4, n), START + 2 * n) for n in (0, 1)]
     said = []
     spans = gather([*map(str, paths), str(tmp_path / "none")], (), said.append)
-    frames = list(Playback(spans, Cut()).frames())
+    frames = list(Playback(spans, FrameCutting()).frames())
     assert len(frames) == 6
     assert frames[3].frame.data == noise(4, 0)[-RATE:].tobytes()
     assert ["already covered" in text for text in said] == [False, True]
@@ -209,7 +209,7 @@ def test_passes_follow_with_a_hole_between(tmp_path, frame_ns, hole_ns):
         assert after.frame.data == frames[0].frame.data
         assert after.file_ns == frames[0].file_ns
         assert after.place > before.place
-    endless = Playback(gather([str(path)], (), strict), Cut(frame_ns, passes=0)).frames()
+    endless = Playback(gather([str(path)], (), strict), FrameCutting(frame_ns, passes=0)).frames()
     assert [next(endless) for _ in range(3 * count)] == frames
 
 
@@ -222,7 +222,7 @@ def test_little_is_read_before_the_first_frame(monkeypatch):
 
     monkeypatch.setattr(formats, "read_native", counted)
     spans = gather([str(next(DATA.glob("*HIGHPASSED*")))], (), strict)
-    frames = Playback(spans, Cut(), strict).frames()
+    frames = Playback(spans, FrameCutting(), strict).frames()
     next(frames)
     assert len(asked) == 1
     assert 0 < asked[0] <= READ_NS
@@ -236,7 +236,7 @@ def test_a_file_that_goes_while_it_is_played_is_missing_data(tmp_path, monkeypat
     paths = [write(tmp_path / f"{n}.hdf5", noise(4), START + 4 * n) for n in range(3)]
     said = []
     spans = gather(map(str, paths), (), strict)
-    frames = Playback(spans, Cut(), said.append).frames()
+    frames = Playback(spans, FrameCutting(), said.append).frames()
     first = next(frames)
     paths[1].unlink()
     places = [first.place, *(one.place for one in frames)]
@@ -256,7 +256,7 @@ def test_a_file_that_goes_while_it_is_played_is_missing_data(tmp_path, monkeypat
 )
 def test_impossible_cuts(cut, words):
     with pytest.raises(ValueError, match=words):
-        Cut(**cut)
+        FrameCutting(**cut)
 
 
 def span_of(channel, begin, end):
@@ -289,7 +289,7 @@ def test_every_sample_is_sent_once(h1, l1, frame_ns, shift):
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(formats, "read_native", ramp)
-        plan = Playback(spans, Cut(frame_ns, shift * S), strict)
+        plan = Playback(spans, FrameCutting(frame_ns, shift * S), strict)
         frames = list(plan.frames())
     assert plan.frames_in_pass == len(frames)
     assert [(one.due_ns, one.frame.channel) for one in frames] == sorted(
@@ -318,5 +318,5 @@ def test_a_changed_rate_is_missing_data(tmp_path):
     said = []
     spans = gather([str(path)], (), strict)
     write(path, noise(4)[::2], rate=RATE // 2)
-    assert list(Playback(spans, Cut(), said.append).frames()) == []
+    assert list(Playback(spans, FrameCutting(), said.append).frames()) == []
     assert "no longer has 256 Hz" in said[0]

@@ -11,16 +11,16 @@ from types import TracebackType
 
 from beam_pipeline import progress
 from beam_pipeline.replay.faults import DROP
-from beam_pipeline.replay.schedule import Sending
+from beam_pipeline.replay.schedule import ScheduledFrame
 from beam_pipeline.replay.sender import Receipt
 from transforms.gps import to_seconds
 
 
 @dataclass(frozen=True)
-class Parcel:
+class SentFrame:
     """A frame as it is sent."""
 
-    sending: Sending
+    sending: ScheduledFrame
     topic: str
     messages: list[bytes]
     """What is sent once of it."""
@@ -31,7 +31,7 @@ class Parcel:
 
 @dataclass
 class _Entry:
-    parcel: Parcel
+    parcel: SentFrame
     receipt: Receipt | None = None
 
 
@@ -68,7 +68,7 @@ class Account:
         if self._file:
             self._file.close()
 
-    def entry(self, parcel: Parcel) -> Callable[[Receipt], None]:
+    def entry(self, parcel: SentFrame) -> Callable[[Receipt], None]:
         """Give what is to be called when the broker has all of a frame."""
         entry = _Entry(parcel)
         self._entries.append(entry)
@@ -101,7 +101,7 @@ class Account:
             yield f"{channel}: {number} frames sent to {topic}" + (f" ({faults})" * bool(faults))
 
 
-def _line(parcel: Parcel, receipt: Receipt, kind: str) -> dict[str, object]:
+def _line(parcel: SentFrame, receipt: Receipt, kind: str) -> dict[str, object]:
     played, joined = parcel.sending.played, b"".join(parcel.messages)
     return {
         "gps": to_seconds(played.frame.gps_start_ns),

@@ -11,10 +11,10 @@ from tqdm import tqdm
 
 from beam_pipeline import progress
 from beam_pipeline.exits import DATA_PROBLEM, DONE, UserError
-from beam_pipeline.replay.account import Account, Parcel
+from beam_pipeline.replay.account import Account, SentFrame
 from beam_pipeline.replay.faults import CORRUPT, DROP, DUPLICATE, KINDS, Faults, parse
-from beam_pipeline.replay.playback import Cut, Playback, gather
-from beam_pipeline.replay.schedule import RateLimiter, Sending, schedule
+from beam_pipeline.replay.playback import FrameCutting, Playback, gather
+from beam_pipeline.replay.schedule import RateLimiter, ScheduledFrame, schedule
 from beam_pipeline.replay.sender import Receipt, Sender, SendError
 from transforms import gps
 from transforms.broker import BrokerError, KafkaConfig, Topic, ensure_topics
@@ -52,7 +52,7 @@ class Wire:
         """Name the topic of a detector."""
         return self.topic.replace("{ifo}", ifo)
 
-    def parcel(self, sending: Sending) -> Parcel:
+    def parcel(self, sending: ScheduledFrame) -> SentFrame:
         """Pack a frame.
 
         Raises:
@@ -61,14 +61,14 @@ class Wire:
         played, kind = sending.played, sending.fault.kind if sending.fault else ""
         topic = self.topic_of(played.frame.ifo)
         if kind == DROP:
-            return Parcel(sending, topic, [], 0)
+            return SentFrame(sending, topic, [], 0)
         try:
             messages, how = encode([played.frame], self.kind), ""
         except ValueError as error:
             raise UserError(f"{played.frame.channel}: {error}") from error
         if kind == CORRUPT:
             messages, how = self.faults.corrupted(played, messages)
-        return Parcel(sending, topic, messages, 2 if kind == DUPLICATE else 1, how)
+        return SentFrame(sending, topic, messages, 2 if kind == DUPLICATE else 1, how)
 
 
 def tell(text: str) -> None:
@@ -116,7 +116,7 @@ def _faults(options: argparse.Namespace) -> Faults:
         raise UserError(error) from error
 
 
-def _cut(options: argparse.Namespace, start_ns: int | None, end_ns: int | None) -> Cut:
+def _cut(options: argparse.Namespace, start_ns: int | None, end_ns: int | None) -> FrameCutting:
     if not 0 <= options.speed < math.inf:
         raise UserError(f"--speed {options.speed:g}: play at 0 (as fast as can be) or faster")
     if options.now and options.speed != 1:
@@ -124,7 +124,7 @@ def _cut(options: argparse.Namespace, start_ns: int | None, end_ns: int | None) 
     if abs(options.shift) * NANOSECONDS > gps.LATEST_NS:
         raise UserError(f"--shift {options.shift}: shift by 10000000000 s at most")
     try:
-        return Cut(
+        return FrameCutting(
             gps.from_seconds(options.frame_seconds),
             options.shift * NANOSECONDS,
             start_ns,
@@ -135,7 +135,7 @@ def _cut(options: argparse.Namespace, start_ns: int | None, end_ns: int | None) 
         raise UserError(f"--frame-seconds, --loop: {error}") from error
 
 
-def _shift_to_now(playback: Playback, cut: Cut) -> int:
+def _shift_to_now(playback: Playback, cut: FrameCutting) -> int:
     """Give by how much [ns] times are shifted for the first frame to be taken next."""
     # By whole frames: then they are cut as they are without.
     step = max(cut.frame_ns, NANOSECONDS)
@@ -162,7 +162,11 @@ def _play(
 
 
 def send(
-    sendings: Iterable[Sending], wire: Wire, sender: Sender, pace: RateLimiter, account: Account
+    sendings: Iterable[ScheduledFrame],
+    wire: Wire,
+    sender: Sender,
+    pace: RateLimiter,
+    account: Account,
 ) -> None:
     """Send frames, each when it is due; it is packed beforehand."""
     for sending in sendings:

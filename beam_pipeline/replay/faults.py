@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from beam_pipeline.replay.playback import Played
+from beam_pipeline.replay.playback import PlayedFrame
 from transforms.gps import from_seconds
 
 DROP, CORRUPT, DELAY, REORDER, DUPLICATE = "drop", "corrupt", "delay", "reorder", "duplicate"
@@ -89,7 +89,7 @@ class Faults:
         if sum(fault.probability for fault in self._faults) > 1 + 1e-9:
             raise ValueError("the probabilities of all faults add up to more than 1")
 
-    def of(self, played: Played) -> Fault | None:
+    def of(self, played: PlayedFrame) -> Fault | None:
         """Give the fault of a frame, or None."""
         for fault in self._faults:
             if any(_is_in(played, ifo, time) for ifo, time in fault.times):
@@ -101,7 +101,7 @@ class Faults:
                 return fault
         return None
 
-    def corrupted(self, played: Played, messages: Sequence[bytes]) -> tuple[list[bytes], str]:
+    def corrupted(self, played: PlayedFrame, messages: Sequence[bytes]) -> tuple[list[bytes], str]:
         """Give messages of which one is damaged, and how, in words."""
         chance = self._random(played, CORRUPT)
         damaged = list(messages)
@@ -119,12 +119,12 @@ class Faults:
         damaged[at] = bytes(message)
         return damaged, how
 
-    def _random(self, played: Played, what: str) -> random.Random:
+    def _random(self, played: PlayedFrame, what: str) -> random.Random:
         """Give chance that depends on nothing but the seed and the frame's place."""
         return random.Random(f"{self._seed} {what} {played.frame.channel} {played.place}")
 
 
-def _is_in(played: Played, ifo: str, time_ns: int) -> bool:
+def _is_in(played: PlayedFrame, ifo: str, time_ns: int) -> bool:
     frame = played.frame
     length_ns = frame.gps_end_ns - frame.gps_start_ns
     inside = played.file_ns <= time_ns < played.file_ns + length_ns

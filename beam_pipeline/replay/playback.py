@@ -31,7 +31,7 @@ Complain = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Cut:
+class FrameCutting:
     """How files become frames."""
 
     frame_ns: int = NANOSECONDS
@@ -55,7 +55,7 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class Played:
+class PlayedFrame:
     """A frame, and where it is in what is played."""
 
     frame: Frame
@@ -99,7 +99,10 @@ class Playback:
     """The frames of some spans."""
 
     def __init__(
-        self, spans: Mapping[str, Sequence[Span]], cut: Cut, complain: Complain = lambda _: None
+        self,
+        spans: Mapping[str, Sequence[Span]],
+        cut: FrameCutting,
+        complain: Complain = lambda _: None,
     ) -> None:
         """Lay the frames out; no file is read yet.
 
@@ -131,7 +134,7 @@ class Playback:
         """Give how many frames one pass has, over all channels."""
         return sum(end - begin for ranges in self._cells.values() for begin, end in ranges)
 
-    def frames(self) -> Iterator[Played]:
+    def frames(self) -> Iterator[PlayedFrame]:
         """Give all frames in the order of time, and of channels within one time."""
         if not self._cells:
             return
@@ -167,7 +170,7 @@ class Playback:
             end = min(end, -(-(end_ns + shift) // self.cut.frame_ns))
         return begin, end
 
-    def _channel(self, channel: str, later: int) -> Iterator[Played]:
+    def _channel(self, channel: str, later: int) -> Iterator[PlayedFrame]:
         """Give the frames of a channel in one pass, so many frames later than in the first."""
         most = max(1, READ_NS // self.cut.frame_ns)
         spans = self._spans[channel]
@@ -177,7 +180,7 @@ class Playback:
             for first, last in pairwise(edges):
                 yield from self._stretch(spans, range(first, last), later)
 
-    def _stretch(self, spans: Sequence[Span], cells: range, later: int) -> Iterator[Played]:
+    def _stretch(self, spans: Sequence[Span], cells: range, later: int) -> Iterator[PlayedFrame]:
         """Read some frames of a channel together and give them one by one."""
         frame_ns, shift_ns = self.cut.frame_ns, self.cut.shift_ns
         rate = spans[0].file_rate or spans[0].sample_rate
@@ -191,7 +194,7 @@ class Playback:
                 continue
             frame = _moved(read.frame(begin, end), later_ns)
             due_ns = (cell + later + 1) * frame_ns
-            yield Played(frame, due_ns, file_ns, cell + later - self._first)
+            yield PlayedFrame(frame, due_ns, file_ns, cell + later - self._first)
 
 
 class _Stretch:

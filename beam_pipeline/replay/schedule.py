@@ -8,21 +8,23 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from beam_pipeline.replay.faults import DELAY, REORDER, Fault, Faults
-from beam_pipeline.replay.playback import Played
+from beam_pipeline.replay.playback import PlayedFrame
 from transforms.gps import NANOSECONDS
 
 
 @dataclass(frozen=True)
-class Sending:
+class ScheduledFrame:
     """A frame and when it is sent."""
 
     at_ns: int
     """In the time of the data [GPS ns]."""
-    played: Played
+    played: PlayedFrame
     fault: Fault | None = None
 
 
-def schedule(frames: Iterable[Played], faults: Faults, frame_ns: int) -> Iterator[Sending]:
+def schedule(
+    frames: Iterable[PlayedFrame], faults: Faults, frame_ns: int
+) -> Iterator[ScheduledFrame]:
     """Give frames in the order in which they are sent; those dropped are among them.
 
     A late frame comes after those that are due at the same time. Of two neighbours, only
@@ -33,7 +35,7 @@ def schedule(frames: Iterable[Played], faults: Faults, frame_ns: int) -> Iterato
         faults: What befalls them.
         frame_ns: Length of a frame [ns].
     """
-    waiting: list[tuple[int, bool, int, Sending]] = []
+    waiting: list[tuple[int, bool, int, ScheduledFrame]] = []
     swapped: dict[str, int] = {}
     for number, played in enumerate(frames):
         while waiting and waiting[0][0] < played.due_ns:
@@ -47,7 +49,7 @@ def schedule(frames: Iterable[Played], faults: Faults, frame_ns: int) -> Iterato
                 fault, late_ns = None, 0
             else:
                 swapped[channel] = played.place
-        sending = Sending(played.due_ns + late_ns, played, fault)
+        sending = ScheduledFrame(played.due_ns + late_ns, played, fault)
         heappush(waiting, (sending.at_ns, late_ns > 0, number, sending))
     while waiting:
         yield heappop(waiting)[-1]

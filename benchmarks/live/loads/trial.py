@@ -45,7 +45,7 @@ class Load:
     past: int
     """Handed over at once [s]."""
     seconds: int
-    """Played at real time [s]."""
+    """PlayedFrame at real time [s]."""
     seed: int
     taskmanager_mb: int
     options: tuple[str, ...]
