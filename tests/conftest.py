@@ -20,7 +20,7 @@ from flink.dev.broker import Broker
 from flink.processes import Problem, free_ports
 from flink.settings import QUICK, BrokerSettings
 from models.simulation import noise
-from models.training import answer, network, novelty
+from models.training import calibrated, network, novelty
 from models.training.export import export
 from transforms.classify import artefact
 from transforms.classify.artefact import Card
@@ -108,8 +108,11 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Card:
         # Keras 3.15 reads its variables in a way that numpy 2 deprecates.
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
         known = novelty.unit(np.random.default_rng(2).random((6, network.HIDDEN)))
-        network_ = answer.with_hidden(network.build(len(classes)))
-        export(answer.Answer(network_, (0.4, 0.0), novelty.Novelty(known, (0.0, 0.0)), 2), folder)
+        network_ = calibrated.with_hidden(network.build(len(classes)))
+        export(
+            calibrated.CalibratedModel(network_, (0.4, 0.0), novelty.Novelty(known, (0.0, 0.0)), 2),
+            folder,
+        )
     fitting = artefact.settings(WhitenConfig(), DetectConfig())
     about = {"settings": fitting, "data": {}, "accuracy": {}}
     return artefact.write_card(folder, "untrained", classes, about)

@@ -211,7 +211,7 @@ def intervals(draw) -> tuple[Interval, ...]:
 
 
 def cut(whole: Span, times: list[int]) -> list[Span]:
-    """FrameCutting a span into files, their gaps and flags with it."""
+    """Cut a span into files, their gaps and flags with it."""
     edges = [seconds(whole.gps_start_ns), *(t / 16 for t in sorted(set(times))), 120]
     files = []
     for a, b in pairwise(edges):

@@ -118,7 +118,7 @@ def noise(rate, seconds):
 
 
 def cut(samples, rate, length, phase=0):
-    """FrameCutting strain into frames of some samples, of which the first begins at a sample of the grid."""
+    """Cut strain into frames of some samples, of which the first begins at a sample of the grid."""
     for number, low in enumerate(range(0, len(samples) - length + 1, length)):
         start_ns = to_ns(START * rate + phase + low, rate)
         data = samples[low : low + length].tobytes()

@@ -49,7 +49,7 @@ def strain(coloured):
 
 
 def frames(strain, cuts=None, rate=RATE, start=START):
-    """FrameCutting strain into frames at seconds, or at given samples."""
+    """Cut strain into frames at seconds, or at given samples."""
     cuts = range(0, len(strain) + 1, rate) if cuts is None else cuts
     cuts = list(cuts)
     return [

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.training import answer, calibration, network, novelty
+from models.training import calibrated, calibration, network, novelty
 from models.training.export import export
 from transforms.classify import features
 from transforms.classify.native import ServedModel
@@ -54,7 +54,9 @@ def test_the_written_model_divides_by_the_temperature(tmp_path):
     log_snr = np.log([5.0, 8.0, 20.0, 100.0, 1e3])
     parameters[:, features.PARAMETERS.index("snr")] = log_snr
     nowhere = novelty.Novelty(novelty.unit(np.ones((1, network.HIDDEN))), (50.0, 0.0))
-    export(answer.Answer(answer.with_hidden(model), (0.3, -0.5), nowhere, 2), tmp_path)
+    export(
+        calibrated.CalibratedModel(calibrated.with_hidden(model), (0.3, -0.5), nowhere, 2), tmp_path
+    )
     inputs = image.astype(np.float32), parameters.astype(np.float32)
     logits = np.asarray(model.predict_on_batch(list(inputs)))
     scaled = logits / calibration.temperatures(log_snr, (0.3, -0.5))[:, None]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from models.training.answer import Answer
+from models.training.calibrated import CalibratedModel
 from models.training.export import export
 from models.training.novelty import Novelty, unit
 from transforms.classify import artefact, tensorflow
@@ -79,7 +79,7 @@ def test_the_temperature_softens(untrained, tmp_path):
     answers = []
     for temperature in (2.0, 1.0):
         folder = tmp_path / str(temperature)
-        export(Answer(Logits(), (math.log(temperature), 0.0), known, 2), folder)
+        export(CalibratedModel(Logits(), (math.log(temperature), 0.0), known, 2), folder)
         answers.append(ServedModel(folder)(image, parameters))
     soft, hard = (a[:, 0] / a[:, 1] for a in answers)
     assert hard == pytest.approx(soft**2, rel=1e-5)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models.training import answer, network, novelty
+from models.training import calibrated, network, novelty
 from models.training.export import export
 from transforms.classify import features, tensorflow
 from transforms.classify.native import ServedModel
@@ -64,7 +64,7 @@ def test_loud_triggers_have_one_limit():
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
 def test_the_written_model_turns_the_distance_into_the_unknown(tmp_path):
     rng = np.random.default_rng(5)
-    network_ = answer.with_hidden(network.build(3))
+    network_ = calibrated.with_hidden(network.build(3))
     image = rng.exponential(1, (40, *IMAGE))
     parameters = rng.random((40, len(features.PARAMETERS)))
     parameters[:, SNR] = log_snr = rng.uniform(np.log(5), np.log(50), 40)
@@ -73,7 +73,7 @@ def test_the_written_model_turns_the_distance_into_the_unknown(tmp_path):
     kept = novelty.unit(hidden[:3])
     distance = novelty.distances(hidden, kept)
     known = novelty.Novelty(kept, (float(np.log(np.median(distance[3:]))), -0.5))
-    export(answer.Answer(network_, (0.0, 0.0), known, 2), tmp_path)
+    export(calibrated.CalibratedModel(network_, (0.0, 0.0), known, 2), tmp_path)
 
     given = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     ratio = novelty.limits(log_snr, known.limit) / distance
@@ -100,7 +100,9 @@ def test_a_network_that_is_sure_of_a_stranger_calls_it_unknown(tmp_path):
     known = novelty.unit(_around(rng, [3.0, 1, 0, 0, 0]))
     own, strangers = _around(rng, [3.0, 1, 0, 0, 0], 50), _around(rng, [3.0, 0, 2, 0, 0], 50)
     limit = novelty.fit(novelty.distances(_around(rng, [3.0, 1, 0, 0, 0]), known), np.full(400, 3))
-    export(answer.Answer(Sure(), (0.0, 0.0), novelty.Novelty(known, limit), 2), tmp_path)
+    export(
+        calibrated.CalibratedModel(Sure(), (0.0, 0.0), novelty.Novelty(known, limit), 2), tmp_path
+    )
     image = np.zeros((50, *IMAGE), np.float32)
     model = ServedModel(tmp_path)
     assert np.all(model(image, own.astype(np.float32)).argmax(axis=1) == 0)

@@ -13,7 +13,7 @@ import yaml
 
 from models import environment
 from models.simulation import simulate, waveforms
-from models.training import answer, examples, fit, network, settings, train, work
+from models.training import calibrated, examples, fit, network, settings, train, work
 from transforms.classify import artefact
 from transforms.classify.features import model_input
 from transforms.detect.config import DetectConfig
@@ -115,7 +115,7 @@ def _fitted(folder, config, progress=lambda *_: None, notes=None):
 
 
 def _logits(model):
-    return answer.outputs(answer.with_hidden(model), _random(24))[0]
+    return calibrated.outputs(calibrated.with_hidden(model), _random(24))[0]
 
 
 def test_the_same_seed_trains_the_same_network(tmp_path):

@@ -34,7 +34,7 @@ def valid(white):
 
 
 def part_of(block, start_s, end_s):
-    """FrameCutting out the block that answers for [start, end) seconds, as the archive plans it."""
+    """Cut out the block that answers for [start, end) seconds, as the archive plans it."""
     begin = max(block.segment_start_ns, start_s * NANOSECONDS - past_needed(CONFIG, MARGIN))
     end = min(block.segment_end_ns, end_s * NANOSECONDS + future_needed(CONFIG, MARGIN))
     if begin == block.segment_start_ns:

@@ -25,7 +25,7 @@ from models import metrics
 from models.pool import usable_cpus
 from models.simulation import waveforms
 from models.training import dataset
-from models.training.answer import calibrated
+from models.training.calibrated import calibrate
 from models.training.examples import Examples
 from models.training.export import export
 from models.training.fit import FitPlace, fit
@@ -102,7 +102,7 @@ def fitted(
     with tempfile.TemporaryDirectory() as folder:
         place = FitPlace(Path(folder), usable_cpus())
         model, _ = fit(config, sets, place, _tell, report.progress)
-        answer = calibrated(model, sets, config.seed)
+        answer = calibrate(model, sets, config.seed)
         alone = replace(answer, novelty=replace(answer.novelty, limit=NOWHERE))
         export(answer, place.work / "model")
         export(alone, place.work / "alone")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from models import environment, metrics
 from models.simulation import waveforms
 from models.training import novelty
-from models.training.answer import Answer
+from models.training.calibrated import CalibratedModel
 from models.training.examples import Examples
 from models.training.settings import TrainConfig
 from transforms.classify import artefact
@@ -27,7 +27,7 @@ class Made:
 
     sets: Mapping[str, Examples]
     history: Sequence[Mapping[str, float]]
-    answer: Answer
+    answer: CalibratedModel
     probabilities: npt.NDArray[np.floating]
     """Of the test set, [example, class]."""
     weights: int

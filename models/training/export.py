@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from models.training import calibration, novelty
-from models.training.answer import Answer
+from models.training.calibrated import CalibratedModel
 from transforms.classify import features, tensorflow
 
 
-def export(answer: Answer, folder: Path) -> None:
+def export(answer: CalibratedModel, folder: Path) -> None:
     """Write a SavedModel that gives float32 probabilities, [example, class].
 
     It has two endpoints:
@@ -62,7 +62,7 @@ def export(answer: Answer, folder: Path) -> None:
     archive.write_out(str(folder), verbose=False)
 
 
-def _served(answer: Answer) -> Any:
+def _served(answer: CalibratedModel) -> Any:
     """Give the function from what the network takes to probabilities."""
     tf = tensorflow.tensorflow()
     snr = features.PARAMETERS.index("snr")

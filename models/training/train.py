@@ -12,7 +12,7 @@ from models import environment, plots
 from models.simulation import waveforms
 from models.simulation.simulate import Progress
 from models.training import card, dataset, work
-from models.training.answer import calibrated
+from models.training.calibrated import calibrate
 from models.training.examples import PREDICTED, Examples
 from models.training.export import export
 from models.training.fit import FitPlace, Note, fit
@@ -138,7 +138,7 @@ class _Training:
         with self.fitted.step("training"):
             model, history = fit(self.config, pair, self.place, self.tell.progress, self.tell.note)
         with self.fitted.step("calibrating"):
-            answer = calibrated(model, pair, self.config.seed)
+            answer = calibrate(model, pair, self.config.seed)
         self.output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.output.parent) as folder:
             draft = Path(folder) / "model"

@@ -45,7 +45,7 @@ class Load:
     past: int
     """Handed over at once [s]."""
     seconds: int
-    """PlayedFrame at real time [s]."""
+    """Played at real time [s]."""
     seed: int
     taskmanager_mb: int
     options: tuple[str, ...]

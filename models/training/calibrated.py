@@ -18,7 +18,7 @@ FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Answer:
+class CalibratedModel:
     """A network with all that turns what it says into probabilities."""
 
     network: Any
@@ -43,7 +43,7 @@ def outputs(network: Any, examples: Examples) -> tuple[FloatArray, FloatArray]:
     return np.concatenate(logits), np.concatenate(features)
 
 
-def calibrated(model: Any, sets: tuple[Examples, Examples], seed: int) -> Answer:
+def calibrate(model: Any, sets: tuple[Examples, Examples], seed: int) -> CalibratedModel:
     """Make a network's answers honest.
 
     Args:
@@ -62,4 +62,4 @@ def calibrated(model: Any, sets: tuple[Examples, Examples], seed: int) -> Answer
     temperature = calibration.fit(logits, validation.truth, log_snr, second)
     own = validation.truth != unknown
     limit = novelty.fit(novelty.distances(features[own], known), log_snr[own])
-    return Answer(network, temperature, novelty.Novelty(known, limit), unknown)
+    return CalibratedModel(network, temperature, novelty.Novelty(known, limit), unknown)
