@@ -11,9 +11,9 @@ import pytest
 from benchmarks import simulated
 from benchmarks.detection.injections import Injection
 from benchmarks.detection.scoring import Event
-from benchmarks.peers import comparison, contest
-from benchmarks.peers.contest import Findings
+from benchmarks.peers import comparison, measurements
 from benchmarks.peers.gwpy import Gwpy
+from benchmarks.peers.measurements import Findings
 from benchmarks.peers.sgnax import Sgnax
 from benchmarks.peers.tool import Span
 from benchmarks.peers.wavefier import Wavefier
@@ -48,7 +48,7 @@ def test_tools_are_judged_where_all_of_them_looked():
         "ours": (Findings(quiet, 0.1, 0.1), Findings(hits, 0.1, 0.1)),
         "peer": (Findings(quiet, 100.0, 70.0), Findings(hits[:1], 100.0, 70.0)),
     }
-    judged = contest.judge(found, noise, loud, far=1 / 100)
+    judged = measurements.judge(found, noise, loud, far=1 / 100)
     assert [one.time - START for one in judged.injections] == [500.0]
     assert judged.live == pytest.approx(830.0)
     assert judged.scores["ours"].threshold.value == 5.0
@@ -136,7 +136,7 @@ def test_the_command_prints_ratios_and_writes_the_same(tmp_path, capsys, monkeyp
 
 def test_cost_is_measured_on_two_lengths(tmp_path):
     recipe = Recipe("aligo_O4high", 32, 1024, 1)
-    costs = contest.race([Fake("a", 9.0)], recipe, 16, 1, tmp_path, lambda _: None)
+    costs = measurements.race([Fake("a", 9.0)], recipe, 16, 1, tmp_path, lambda _: None)
     assert costs["a"].peak > 1e6
 
 

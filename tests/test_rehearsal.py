@@ -9,11 +9,12 @@ from dataclasses import replace
 import pytest
 from confluent_kafka import Producer
 
-from benchmarks.rehearsal.account import account
+from benchmarks.rehearsal.assertions import lines
 from benchmarks.rehearsal.compare import analysed_differently, compare, judged, last_messages, same
 from benchmarks.rehearsal.deliveries import Delivery, Log, good, stretches
 from benchmarks.rehearsal.monitor import ALONE
 from benchmarks.rehearsal.plan import ROOM_S, SLACK_S
+from benchmarks.rehearsal.reconciliation import account
 from benchmarks.rehearsal.run import _parser, _plan
 from benchmarks.rehearsal.timing import (
     Beats,
@@ -26,7 +27,6 @@ from benchmarks.rehearsal.timing import (
     spread,
     undisturbed,
 )
-from benchmarks.rehearsal.verdict import lines
 from benchmarks.rehearsal.watch import Watch
 from flink import parts
 from flink.dev import prometheus

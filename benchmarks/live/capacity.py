@@ -19,10 +19,10 @@ from typing import Any
 from beam_pipeline.config import PipelineConfig
 from beam_pipeline.exits import INTERRUPTED
 from benchmarks import affinity, report, simulated
-from benchmarks.live.loads import shares, trial
+from benchmarks.live.loads import load_test, shares
 from benchmarks.live.loads.lag import GROWTH_S
+from benchmarks.live.loads.load_test import Load
 from benchmarks.live.loads.player import CLASSES, CURVE, GAP_S
-from benchmarks.live.loads.trial import Load
 from benchmarks.rehearsal.servers import end_all
 from benchmarks.simulated import Recipe
 from flink import parts
@@ -70,7 +70,7 @@ def _rows(options: argparse.Namespace, rest: Sequence[str]) -> Iterator[dict[str
     """Try more and more channels, until the job falls behind; give what came of each number."""
     for number in sorted(options.channels):
         with _folder() as folder:
-            row = trial.run(_load(number, options, rest), folder)
+            row = load_test.run(_load(number, options, rest), folder)
         yield row
         if not row.get("keeps_up"):
             break
@@ -103,7 +103,7 @@ def _shares(
         return {}
     with _folder() as folder, tempfile.TemporaryDirectory() as profiles:
         profiled = [*rest, *shares.options(Path(profiles), options.profile)]
-        trial.run(_load(max(good), options, profiled), folder)
+        load_test.run(_load(max(good), options, profiled), folder)
         return shares.shares(Path(profiles))
 
 

@@ -21,8 +21,8 @@ from benchmarks.detection.injection_runs import FIRST_GPS
 from benchmarks.detection.signals import FAMILIES
 from benchmarks.rehearsal.commands import Command, running
 from benchmarks.rehearsal.deliveries import Delivery, Log
+from benchmarks.rehearsal.live_job import Deadline
 from benchmarks.rehearsal.servers import Servers, servers
-from benchmarks.rehearsal.stage import Deadline
 from benchmarks.rehearsal.timing import delays, spread
 from benchmarks.rehearsal.watch import Message, Watch
 from benchmarks.simulated import Archive, Recipe

@@ -1,7 +1,7 @@
 """What bad messages do to a live job: ``python -m benchmarks.live.poison``.
 
 A broker, a cluster and a live job of the benchmark's own. Good channels are played at real
-time. In the middle third, messages of each kind of ``benchmarks.live.loads.poison`` come on the
+time. In the middle third, messages of each kind of ``benchmarks.live.loads.bad_messages`` come on the
 same topic. The good channels' lag is told before, with and after them; the job must not have
 begun again, and each message that cannot be used must be a dead letter.
 
@@ -27,13 +27,13 @@ import confluent_kafka as kafka
 
 from beam_pipeline.config import PipelineConfig
 from benchmarks import report
-from benchmarks.live.loads import poison, trial
+from benchmarks.live.loads import bad_messages, load_test
 from benchmarks.live.loads.lag import lags, summed
+from benchmarks.live.loads.load_test import GROUP, JOB, START_S, Load
 from benchmarks.live.loads.player import name, read_log
-from benchmarks.live.loads.trial import GROUP, JOB, START_S, Load
 from benchmarks.rehearsal.commands import running
+from benchmarks.rehearsal.live_job import Deadline
 from benchmarks.rehearsal.servers import Servers, servers
-from benchmarks.rehearsal.stage import Deadline
 from benchmarks.rehearsal.watch import Published, Watch
 from benchmarks.simulated import FIRST_GPS
 from flink.settings import ClusterSettings
@@ -117,14 +117,16 @@ def _perform(load: Load, folder: Path, crash: bool) -> Outcome:
         with (
             Watch(there.broker.address, GROUP) as watch,
             running(command, folder / "live.log") as live,
-            trial.playing(load, there, folder) as player,
+            load_test.playing(load, there, folder) as player,
         ):
             Deadline(START_S).until(lambda: there.cluster.runs(JOB), "the job ran", [live])
-            trial.hear(player)
+            load_test.hear(player)
             past = Deadline(PATIENCE_S + START_S)
             last = PAST_S - 1
-            past.until(lambda: trial.reached(load, watch, last), "the past was analysed", [live])
-            begin = partial(trial.begin, player)
+            past.until(
+                lambda: load_test.reached(load, watch, last), "the past was analysed", [live]
+            )
+            begin = partial(load_test.begin, player)
             if crash:
                 refused = _deadly(load, there, begin, folder / "marks")
             else:
@@ -133,10 +135,12 @@ def _perform(load: Load, folder: Path, crash: bool) -> Outcome:
             end = Deadline(PATIENCE_S)
             last = load.past + load.seconds - 1
             end.until(
-                lambda: trial.reached(load, watch, last) or end.left < 1, "all was analysed", [live]
+                lambda: load_test.reached(load, watch, last) or end.left < 1,
+                "all was analysed",
+                [live],
             )
             watch.read_all()
-            restarts = trial.state(there)["restarts"]
+            restarts = load_test.state(there)["restarts"]
             published = watch.published
     return Outcome(
         published=published,
@@ -148,7 +152,7 @@ def _perform(load: Load, folder: Path, crash: bool) -> Outcome:
 
 def _poisoned(load: Load, there: Servers, begin: Callable[[], None]) -> int:
     """Begin to play; in the middle third send the poison. Return what must be refused."""
-    kinds = list(poison.all_kinds(FIRST_GPS + load.past))
+    kinds = list(bad_messages.all_kinds(FIRST_GPS + load.past))
     third = load.seconds / 3
     begin()
     threading.Event().wait(third)
@@ -168,7 +172,7 @@ def _poisoned(load: Load, there: Servers, begin: Callable[[], None]) -> int:
 
 def _deadly(load: Load, there: Servers, begin: Callable[[], None], marks: Path) -> int:
     """Begin to play; in the middle third kill who decodes a frame. Return what must be refused."""
-    parts = poison.large(FIRST_GPS + load.past)
+    parts = bad_messages.large(FIRST_GPS + load.past)
     third = load.seconds / 3
     begin()
     threading.Event().wait(third)

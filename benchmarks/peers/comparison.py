@@ -17,9 +17,9 @@ from typing import Any
 from benchmarks import affinity, report
 from benchmarks.detection.scoring import BINS, LOUD, Fraction
 from benchmarks.detection.signals import FAMILIES
-from benchmarks.peers import contest
-from benchmarks.peers.contest import Contest
+from benchmarks.peers import measurements
 from benchmarks.peers.gwpy import Gwpy
+from benchmarks.peers.measurements import Contest
 from benchmarks.peers.sgnax import Sgnax
 from benchmarks.peers.tool import Tool
 from benchmarks.peers.wavefier import Wavefier
@@ -113,7 +113,7 @@ def _rows(
             Recipe(options.curve, options.noise_seconds, 4096, options.seed),
             Recipe(options.curve, options.seconds, 4096, options.seed + 1, tuple(options.classes)),
         )
-        done = contest.compete(tools, recipes, options.far, folder, report.progress)
+        done = measurements.compete(tools, recipes, options.far, folder, report.progress)
         figures["thresholds"] = {n: asdict(s.threshold) for n, s in done.scores.items()}
         figures["noise_live"] = done.live
         rows += _quality(done, options.classes)
@@ -125,7 +125,7 @@ def _throughput(
 ) -> list[dict[str, Any]]:
     short, long = (n * SECONDS_AT // rate for n in options.throughput_seconds)
     recipe = Recipe(options.curve, long, rate, options.seed, ("sine_gaussian",), SIGNAL_GAP)
-    costs = contest.race(tools, recipe, short, options.repeats, folder, report.progress)
+    costs = measurements.race(tools, recipe, short, options.repeats, folder, report.progress)
     rows = []
     for what, key, form, scale in (
         ("s of strain per CPU s", "cpu_rate", ".1f", 1.0),

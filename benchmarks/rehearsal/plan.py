@@ -69,7 +69,7 @@ class Plan:
 
 
 @dataclass
-class Performance:
+class Outcome:
     """What came of it."""
 
     deliveries: list[Delivery] = field(default_factory=list)

@@ -15,12 +15,12 @@ from typing import Any
 
 from beam_pipeline.config import PipelineConfig, parse_config
 from benchmarks import affinity, report
+from benchmarks.rehearsal.assertions import judge, lines
 from benchmarks.rehearsal.commands import CommandFailed
-from benchmarks.rehearsal.course import perform
 from benchmarks.rehearsal.monitor import refuse_company
 from benchmarks.rehearsal.plan import IFOS, ROOM_S, SLACK_S, Plan
+from benchmarks.rehearsal.sequence import perform
 from benchmarks.rehearsal.servers import KILLS, TASKMANAGER, UPGRADE, end_all
-from benchmarks.rehearsal.verdict import judge, lines
 from flink import parts
 from flink.processes import Problem
 from transforms.broker import BrokerError

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarks.rehearsal import compare, deliveries
-from benchmarks.rehearsal.account import Frames, account
 from benchmarks.rehearsal.compare import Comparison
-from benchmarks.rehearsal.plan import Performance, Plan
+from benchmarks.rehearsal.plan import Outcome, Plan
+from benchmarks.rehearsal.reconciliation import Frames, account
 from benchmarks.rehearsal.servers import UPGRADE
 from benchmarks.rehearsal.timing import (
     LATE,
@@ -46,7 +46,7 @@ class Verdict:
         return not self.complaints
 
 
-def judge(plan: Plan, done: Performance) -> Verdict:
+def judge(plan: Plan, done: Outcome) -> Verdict:
     """Compare, count and measure."""
     frames = account(done.deliveries, *_said(done))
     messages, files, left = _compared(plan, done)
@@ -83,12 +83,12 @@ def judge(plan: Plan, done: Performance) -> Verdict:
     return Verdict(figures, tuple(complaints))
 
 
-def _said(done: Performance) -> tuple[list[Any], list[str]]:
+def _said(done: Outcome) -> tuple[list[Any], list[str]]:
     segments = [one for _, one in done.published.segments]
     return segments, [message["source"] for _, message in done.published.letters]
 
 
-def _compared(plan: Plan, done: Performance) -> tuple[Comparison, Comparison, int]:
+def _compared(plan: Plan, done: Outcome) -> tuple[Comparison, Comparison, int]:
     """Compare messages and files with the archive; count what could not become final."""
     expected = read_triggers(done.archive).to_pylist()
     good = deliveries.good(done.deliveries, plan.wait.missing_ns)
@@ -115,7 +115,7 @@ def _triggers(found: Comparison) -> dict[str, int]:
     }
 
 
-def _times(plan: Plan, done: Performance) -> dict[str, Any]:
+def _times(plan: Plan, done: Outcome) -> dict[str, Any]:
     play = Play.of(done.deliveries, FIRST_GPS * NANOSECONDS, plan.end_ns, plan.speed)
     begins = [play.begun, *(when for _, when in done.kills)]
     untils = [*begins[1:], play.ended]
@@ -149,7 +149,7 @@ def _spreads(found: Sequence[Delay], disturbed: Sequence[tuple[float, float]]) -
     return {**spread(calm), "count": len(calm), "overall": spread([one.seconds for one in found])}
 
 
-def _channels(plan: Plan, done: Performance, play: Play) -> list[tuple[Expected, Beats]]:
+def _channels(plan: Plan, done: Outcome, play: Play) -> list[tuple[Expected, Beats]]:
     """Say of each channel how far it could be and how far it was."""
     good = deliveries.good(done.deliveries, plan.wait.missing_ns)
     published = done.published.segments
@@ -164,7 +164,7 @@ def _channels(plan: Plan, done: Performance, play: Play) -> list[tuple[Expected,
 
 def _back(
     channels: Sequence[tuple[Expected, Beats]],
-    done: Performance,
+    done: Outcome,
     play: Play,
     begin: float,
     until: float,

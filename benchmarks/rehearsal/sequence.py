@@ -6,17 +6,17 @@ from pathlib import Path
 from benchmarks import report, simulated
 from benchmarks.detection.signals import FAMILIES
 from benchmarks.rehearsal.commands import running
+from benchmarks.rehearsal.live_job import Deadline, Stage
 from benchmarks.rehearsal.monitor import look, monitor
-from benchmarks.rehearsal.plan import GROUP, RESULTS, Performance, Plan
+from benchmarks.rehearsal.plan import GROUP, RESULTS, Outcome, Plan
 from benchmarks.rehearsal.servers import servers
-from benchmarks.rehearsal.stage import Deadline, Stage
 from benchmarks.rehearsal.watch import Watch
 from benchmarks.simulated import Archive, Recipe
 from transforms.broker import KafkaConfig, Topic, ensure_topics
 from transforms.sink.kafka import output_topics
 
 
-def perform(plan: Plan, folder: Path) -> Performance:
+def perform(plan: Plan, folder: Path) -> Outcome:
     """Rehearse in a folder, which is left to the caller.
 
     Raises:
@@ -24,7 +24,7 @@ def perform(plan: Plan, folder: Path) -> Performance:
         TimeoutError: Something does not happen in time.
         flink.processes.Problem: A server does not start.
     """
-    deadline, done = Deadline(plan.deadline_s), Performance()
+    deadline, done = Deadline(plan.deadline_s), Outcome()
     done.live, done.archive = folder / "live", folder / "archive"
     config = folder / "science.yaml"
     config.write_text(plan.config.to_yaml())

@@ -10,7 +10,7 @@ from benchmarks import report
 from benchmarks.rehearsal import clean, deliveries
 from benchmarks.rehearsal.commands import Command, running
 from benchmarks.rehearsal.deliveries import Log
-from benchmarks.rehearsal.plan import GROUP, JOB, Performance, Plan
+from benchmarks.rehearsal.plan import GROUP, JOB, Outcome, Plan
 from benchmarks.rehearsal.servers import UPGRADE, Servers
 from benchmarks.rehearsal.timing import EFFECT_S, Beats, Expected, Play
 from benchmarks.rehearsal.watch import Watch
@@ -61,7 +61,7 @@ class Stage:
     start: Callable[[], Command]
     """Starts the job."""
     deadline: Deadline
-    done: Performance
+    done: Outcome
 
     def __post_init__(self) -> None:
         self._path = self.folder / "faults.jsonl"

@@ -15,8 +15,8 @@ from benchmarks.live.loads import usage
 from benchmarks.live.loads.lag import Lag, lags, summed
 from benchmarks.live.loads.player import name, read_log
 from benchmarks.rehearsal.commands import Command, CommandFailed, running
+from benchmarks.rehearsal.live_job import Deadline
 from benchmarks.rehearsal.servers import Servers, servers
-from benchmarks.rehearsal.stage import Deadline
 from benchmarks.rehearsal.timing import delays, spread
 from benchmarks.rehearsal.watch import Watch
 from benchmarks.simulated import FIRST_GPS
