@@ -26,7 +26,14 @@ NAMES = ("H1:A", "H1:B")
 
 def segment(channel, end, begin=None, reason=""):
     start = end - 1 if begin is None else begin
-    return Segment("H1", channel, start * S, end * S, not reason, reason)
+    return Segment(
+        ifo="H1",
+        channel=channel,
+        start_ns=start * S,
+        end_ns=end * S,
+        analysed=not reason,
+        reason=reason,
+    )
 
 
 def test_lag_is_from_the_frame_that_completes_a_second_to_its_segment():

@@ -28,7 +28,13 @@ pytestmark = pytest.mark.timeout(1200)
 
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 PASSWORD = "correct horse; battery=staple"
-SEGMENT = Segment("H1", "H1:GDS-CALIB_STRAIN", 1126259462_000000000, 1126259463_000000000, True)
+SEGMENT = Segment(
+    ifo="H1",
+    channel="H1:GDS-CALIB_STRAIN",
+    start_ns=1126259462_000000000,
+    end_ns=1126259463_000000000,
+    analysed=True,
+)
 
 
 def openssl(*arguments):

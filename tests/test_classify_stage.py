@@ -113,12 +113,36 @@ def test_a_withdrawn_trigger_keeps_its_last_label():
         bin_ns = at + second - sessions.bin_ns * (1 - number)
         made = trigger(number)
         found = Candidate(
-            "H1", "H1:X", bin_ns, bin_ns, 100.0, 6.0, rank, rank, 0.0, 1e-22, bin_ns - second // 20,
-            bin_ns + second // 20, 90.0, 110.0, 1, (), "morlet", made.snippet, RATE,
-            bin_ns - 3 * second // 2,
-        )  # fmt: skip
+            ifo="H1",
+            channel="H1:X",
+            bin_ns=bin_ns,
+            time_ns=bin_ns,
+            frequency=100.0,
+            q=6.0,
+            snr=rank,
+            rank=rank,
+            phase=0.0,
+            amplitude=1e-22,
+            start_ns=bin_ns - second // 20,
+            end_ns=bin_ns + second // 20,
+            low_frequency=90.0,
+            high_frequency=110.0,
+            tiles=1,
+            dq=(),
+            wavelet="morlet",
+            snippet=made.snippet,
+            snippet_rate=RATE,
+            snippet_start_ns=bin_ns - 3 * second // 2,
+        )
         start = at + number * second
-        searched = SearchResult("H1:X", start, start + second, at, number + 1, (found,))
+        searched = SearchResult(
+            channel="H1:X",
+            start_ns=start,
+            end_ns=start + second,
+            known_ns=at,
+            arrived_ns=number + 1,
+            candidates=(found,),
+        )
         now, out = update_clusters(now, searched, sessions, "c")
         told += out
     assert [one.status for one in told] == [PRELIMINARY, SETTLED, WITHDRAWN]

@@ -44,9 +44,21 @@ def white_noise(seconds, rate=RATE, seed=0):
     start, end = START * NANOSECONDS, (START + seconds) * NANOSECONDS
     asd = np.ones((1, 2 * rate + 1), np.float32)
     return Whitened(
-        "H1", "H1:TEST", rate, start, rng.standard_normal(seconds * rate).astype("f4").tobytes(),
-        start, end, start, end, asd.tobytes(), 0, 1 << 62, 0.25, asd.astype("c8").tobytes(),
-    )  # fmt: skip
+        ifo="H1",
+        channel="H1:TEST",
+        sample_rate=rate,
+        gps_start_ns=start,
+        data=rng.standard_normal(seconds * rate).astype("f4").tobytes(),
+        valid_start_ns=start,
+        valid_end_ns=end,
+        analyse_start_ns=start,
+        analyse_end_ns=end,
+        asd=asd.tobytes(),
+        asd_start_ns=0,
+        asd_step_ns=1 << 62,
+        asd_resolution=0.25,
+        response=asd.astype("c8").tobytes(),
+    )
 
 
 def sine_gaussian(frequency, q, snr, curve, phase=0.3):

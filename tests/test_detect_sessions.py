@@ -35,7 +35,7 @@ def candidate(bin_ns, rank=6.0, before=0, after=0, wavelet="morlet", snippet=b""
         "low_frequency": 90.0, "high_frequency": 110.0, "tiles": 1, "dq": (), "wavelet": wavelet,
         "snippet": snippet, "snippet_rate": 16 * bool(snippet), "snippet_start_ns": bin_ns,
     }  # fmt: skip
-    return Candidate("H1", "H1:X", bin_ns, **{**values, **more})
+    return Candidate(ifo="H1", channel="H1:X", bin_ns=bin_ns, **{**values, **more})
 
 
 def made(rng, seconds, spells, holes, long_ones):
@@ -106,7 +106,17 @@ def followed(found, borders, before=None, known=True):
         first = now is None and known
         known_ns = start if first else start - NANOSECONDS
         now, out = update_clusters(
-            now, SearchResult("H1:X", start, at(high), known_ns, 7, own), SESSIONS, "c"
+            now,
+            SearchResult(
+                channel="H1:X",
+                start_ns=start,
+                end_ns=at(high),
+                known_ns=known_ns,
+                arrived_ns=7,
+                candidates=own,
+            ),
+            SESSIONS,
+            "c",
         )
         told += out
     return told, now

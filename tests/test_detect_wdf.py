@@ -284,10 +284,27 @@ def test_a_basis_that_is_not_ours_is_refused():
 
 
 CANDIDATE = Candidate(
-    "H1", "H1:TEST", PEAK, PEAK, 200.0, 4.0, 20.0, 20.0, 0.7, 1e-22, PEAK - 10**7, PEAK + 10**7,
-    150.0, 250.0, 9, (), "morlet", (noise(9) + signal("blip", 20.0)).astype("f4").tobytes(),
-    RATE, START,
-)  # fmt: skip
+    ifo="H1",
+    channel="H1:TEST",
+    bin_ns=PEAK,
+    time_ns=PEAK,
+    frequency=200.0,
+    q=4.0,
+    snr=20.0,
+    rank=20.0,
+    phase=0.7,
+    amplitude=1e-22,
+    start_ns=PEAK - 10**7,
+    end_ns=PEAK + 10**7,
+    low_frequency=150.0,
+    high_frequency=250.0,
+    tiles=9,
+    dq=(),
+    wavelet="morlet",
+    snippet=(noise(9) + signal("blip", 20.0)).astype("f4").tobytes(),
+    snippet_rate=RATE,
+    snippet_start_ns=START,
+)
 
 
 def test_a_trigger_publishes_all_that_its_denoised_waveform_needs():

@@ -31,33 +31,118 @@ def test_event_time_is_unix_time_but_for_leap_seconds():
 
 
 CANDIDATE = elements.Candidate(
-    "H1", "H1:X", 5, 5, 100.0, 6.0, 7.0, 7.5, 0.1, 1e-22, 4, 6, 90.0, 110.0, 3, ("A",)
-)  # fmt: skip
+    ifo="H1",
+    channel="H1:X",
+    bin_ns=5,
+    time_ns=5,
+    frequency=100.0,
+    q=6.0,
+    snr=7.0,
+    rank=7.5,
+    phase=0.1,
+    amplitude=1e-22,
+    start_ns=4,
+    end_ns=6,
+    low_frequency=90.0,
+    high_frequency=110.0,
+    tiles=3,
+    dq=("A",),
+)
 TRIGGER = elements.Trigger(
-    "id", "H1", "H1:X", 5, 4, 6, 100.0, 90.0, 110.0, 20.0, 0.1, 6.0, 7.0, 7.5, 1e-22, 0.5,
-    "morlet", 3, ("BURST_CAT2",), "c", 6, b"\0\0\0\0", 4096, 5, "blip", 0.9,
-    (("blip", 0.9), ("noise", 0.1)), "m", "sym8", 6.5, 4096, b"\1\0", b"\0\0\xd0@", "settled", 8,
-)  # fmt: skip
+    id="id",
+    ifo="H1",
+    channel="H1:X",
+    time_ns=5,
+    start_ns=4,
+    end_ns=6,
+    frequency=100.0,
+    low_frequency=90.0,
+    high_frequency=110.0,
+    bandwidth=20.0,
+    duration=0.1,
+    q=6.0,
+    snr=7.0,
+    rank=7.5,
+    amplitude=1e-22,
+    phase=0.5,
+    wavelet="morlet",
+    tiles=3,
+    dq=("BURST_CAT2",),
+    config="c",
+    data_time_ns=6,
+    snippet=b"\0\0\0\0",
+    snippet_rate=4096,
+    snippet_start_ns=5,
+    label="blip",
+    score=0.9,
+    probabilities=(("blip", 0.9), ("noise", 0.1)),
+    model="m",
+    wdf_basis="sym8",
+    enwdf=6.5,
+    wdf_rate=4096,
+    wdf_index=b"\1\0",
+    wdf_value=b"\0\0\xd0@",
+    status="settled",
+    arrived_ns=8,
+)
 SAMPLES = {
     elements.Span: elements.Span(
-        "a.gwf", "H1", "H1:X", 1, 2, 4096, (elements.Interval(1, 2, "DATA"),), ()
+        path="a.gwf",
+        ifo="H1",
+        channel="H1:X",
+        gps_start_ns=1,
+        gps_end_ns=2,
+        sample_rate=4096,
+        gaps=(elements.Interval(1, 2, "DATA"),),
+        flags=(),
     ),
     elements.BlockPlan: elements.BlockPlan(
-        "H1", "H1:X", 4096, 0, 9, 1, 2, (elements.Piece("a", 0, 9),), ()
+        ifo="H1",
+        channel="H1:X",
+        sample_rate=4096,
+        segment_start_ns=0,
+        segment_end_ns=9,
+        analyse_start_ns=1,
+        analyse_end_ns=2,
+        pieces=(elements.Piece(path="a", start_ns=0, end_ns=9),),
+        flags=(),
     ),
     elements.Frame: elements.Frame(
-        "H1", "H1:X", 2, 5 * 10**9, np.arange(4.0).tobytes(),
-        (elements.Interval(1, 2, "DATA"),), (elements.Interval(1, 2, "x"),), "frames/0/7", 9, True,
+        ifo="H1",
+        channel="H1:X",
+        sample_rate=2,
+        gps_start_ns=5 * 10**9,
+        data=np.arange(4.0).tobytes(),
+        gaps=(elements.Interval(1, 2, "DATA"),),
+        flags=(elements.Interval(1, 2, "x"),),
+        source="frames/0/7",
+        arrived_ns=9,
+        analysed=True,
     ),
     elements.Block: elements.Block(
-        "H1", "H1:X", 2, 0, np.arange(4.0).tobytes(), 0, 9, 1, 2, (elements.Interval(1, 2, "x"),)
+        ifo="H1",
+        channel="H1:X",
+        sample_rate=2,
+        gps_start_ns=0,
+        data=np.arange(4.0).tobytes(),
+        segment_start_ns=0,
+        segment_end_ns=9,
+        analyse_start_ns=1,
+        analyse_end_ns=2,
+        flags=(elements.Interval(1, 2, "x"),),
     ),
-    elements.SearchResult: elements.SearchResult("H1:X", 5, 6, 4, 7, (CANDIDATE,)),
-    elements.PendingClusters: elements.PendingClusters(5, 6, (CANDIDATE,), (TRIGGER,)),
-    elements.Segment: elements.Segment("H1", "H1:X", 0, 9, False, "no data"),
-    elements.DeadLetter: elements.DeadLetter("a.gwf", "a.gwf: empty", "00"),
+    elements.SearchResult: elements.SearchResult(
+        channel="H1:X", start_ns=5, end_ns=6, known_ns=4, arrived_ns=7, candidates=(CANDIDATE,)
+    ),
+    elements.PendingClusters: elements.PendingClusters(
+        since_ns=5, searched_ns=6, candidates=(CANDIDATE,), published=(TRIGGER,)
+    ),
+    elements.Segment: elements.Segment(
+        ifo="H1", channel="H1:X", start_ns=0, end_ns=9, analysed=False, reason="no data"
+    ),
+    elements.DeadLetter: elements.DeadLetter(source="a.gwf", reason="a.gwf: empty", checksum="00"),
     elements.Trigger: TRIGGER,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("element", SAMPLES.values(), ids=lambda e: type(e).__name__)
@@ -71,7 +156,9 @@ def test_elements_travel_unchanged(element):
 
 
 def test_kinds_travel_as_kinds():
-    letter = elements.DeadLetter("a.gwf", "a.gwf: empty", "00", LetterKind.ACCESS)
+    letter = elements.DeadLetter(
+        source="a.gwf", reason="a.gwf: empty", checksum="00", kind=LetterKind.ACCESS
+    )
     gap = elements.Interval(1, 2, "constant", 0.5)
     frame = replace(SAMPLES[elements.Frame], gaps=(gap,))
     for element in (letter, frame):
@@ -96,7 +183,17 @@ def test_a_frame_ends_with_its_last_sample():
 
 def test_a_block_s_size_is_told_without_encoding_it(monkeypatch):
     strain = np.zeros(4096).tobytes()
-    block = elements.Block("H1", "H1:X", 16, 0, strain, 0, 256, 0, 256)
+    block = elements.Block(
+        ifo="H1",
+        channel="H1:X",
+        sample_rate=16,
+        gps_start_ns=0,
+        data=strain,
+        segment_start_ns=0,
+        segment_end_ns=256,
+        analyse_start_ns=0,
+        analyse_end_ns=256,
+    )
     coder = coders.BlockCoder()
     encoded = len(coder.encode(block))
     monkeypatch.setattr(coders.BlockCoder, "encode", None)

@@ -98,14 +98,30 @@ def test_what_cannot_be_read_again_is_a_dead_letter_and_not_analysed(tmp_path):
             read.segments,
             equal_to(
                 [
-                    Segment("H1", "H1:STRAIN", 1000 * S, 1024 * S, False, "unreadable", lost),
-                    Segment("H1", "H1:STRAIN", 1024 * S, 1032 * S, False, "unreadable", lost),
+                    Segment(
+                        ifo="H1",
+                        channel="H1:STRAIN",
+                        start_ns=1000 * S,
+                        end_ns=1024 * S,
+                        analysed=False,
+                        reason="unreadable",
+                        kind=lost,
+                    ),
+                    Segment(
+                        ifo="H1",
+                        channel="H1:STRAIN",
+                        start_ns=1024 * S,
+                        end_ns=1032 * S,
+                        analysed=False,
+                        reason="unreadable",
+                        kind=lost,
+                    ),
                 ]
             ),
             label="segments",
         )
         reason = f"{path}: no such file; check the path or pattern"
-        letter = DeadLetter(str(path), reason, kind=LetterKind.ACCESS)
+        letter = DeadLetter(source=str(path), reason=reason, kind=LetterKind.ACCESS)
         assert_that(read.dead_letters, equal_to([letter] * 2), label="dead letters")
     assert (first.analyse_end_ns, second.analyse_start_ns) == (1024 * S, 1024 * S)
 
@@ -118,7 +134,7 @@ def test_a_channel_asked_for_that_no_file_gives_is_told():
             "no file gave the channel H1:NOTHING; they gave H1:GWOSC-4KHZ_STRAIN;"
             " check the names after --channel, or in ingest.channels"
         )
-        letter = DeadLetter("ingest.channels", reason, kind=LetterKind.CHANNEL)
+        letter = DeadLetter(source="ingest.channels", reason=reason, kind=LetterKind.CHANNEL)
         assert_that(archive.dead_letters, equal_to([letter]))
 
 

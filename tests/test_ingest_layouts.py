@@ -278,13 +278,13 @@ def test_bits_have_the_names_that_the_file_gives_them(tmp_path, suffix):
 def test_replayed_frames_keep_the_names_of_bits(tmp_path):
     span = found(masked(tmp_path / "a.gwf", S6)).spans[0]
     frame = Frame(
-        span.ifo,
-        span.channel,
-        RATE,
-        T0 * S,
-        cut(0, 8).tobytes(),
-        tuple(settled(span.gaps, RATE)),
-        span.flags,
+        ifo=span.ifo,
+        channel=span.channel,
+        sample_rate=RATE,
+        gps_start_ns=T0 * S,
+        data=cut(0, 8).tobytes(),
+        gaps=tuple(settled(span.gaps, RATE)),
+        flags=span.flags,
     )
     (again,) = decode(encode_gwf([frame]), "topic", IngestConfig())
     assert (again.gaps, again.flags) == (frame.gaps, frame.flags)

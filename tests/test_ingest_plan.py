@@ -23,7 +23,14 @@ BLOCK = 16 * S
 def span(start: float, end: float, path: str = "", **fields: object) -> Span:
     """Make a span; times in seconds after T0."""
     begin, stop = T0 * S + int(start * S), T0 * S + int(end * S)
-    made = Span(path or f"{start}-{end}", "H1", "H1:STRAIN", begin, stop, 4096)
+    made = Span(
+        path=path or f"{start}-{end}",
+        ifo="H1",
+        channel="H1:STRAIN",
+        gps_start_ns=begin,
+        gps_end_ns=stop,
+        sample_rate=4096,
+    )
     return replace(made, **fields)
 
 

@@ -281,7 +281,9 @@ class Gives:
 )
 def test_a_frame_that_live_cannot_hold_is_a_dead_letter(tmp_path, start_ns, seconds, kind):
     data = np.zeros(int(16 * seconds)).tobytes()
-    frame = Frame("H1", "H1:X", 16, start_ns, data, source="t/0/1")
+    frame = Frame(
+        ifo="H1", channel="H1:X", sample_rate=16, gps_start_ns=start_ns, data=data, source="t/0/1"
+    )
     (item,) = Guarded(Gives(frame), Marks("source", tmp_path)).feed(b"x", "t/0/1", 0)
     assert item == frame if kind is None else item.kind is kind
 
@@ -298,7 +300,14 @@ def test_a_frame_that_live_cannot_hold_is_a_dead_letter(tmp_path, start_ns, seco
     ],
 )
 def test_names_of_any_format_are_checked_at_the_one_door(tmp_path, fields, kind):
-    frame = Frame("H1", "H1:X", 16, START * S, bytes(128), source="t/0/1")
+    frame = Frame(
+        ifo="H1",
+        channel="H1:X",
+        sample_rate=16,
+        gps_start_ns=START * S,
+        data=bytes(128),
+        source="t/0/1",
+    )
     bad = replace(frame, **fields)
     (letter,) = Guarded(Gives(bad), Marks("source", tmp_path)).feed(b"x", "t/0/1", 0)
     assert letter.kind is kind

@@ -55,7 +55,17 @@ def gwf(channels: dict[str, np.ndarray], start: float = START, seconds: float = 
 
 def made(ifo: str = "H1", **fields: object) -> Frame:
     channel, data = f"{ifo}:TEST-STRAIN", noise(4096).tobytes()
-    return replace(Frame(ifo, channel, 4096, START * S, data, source=SOURCE), **fields)
+    return replace(
+        Frame(
+            ifo=ifo,
+            channel=channel,
+            sample_rate=4096,
+            gps_start_ns=START * S,
+            data=data,
+            source=SOURCE,
+        ),
+        **fields,
+    )
 
 
 def assert_as_from_file(payload: bytes, folder: Path, **options: object) -> list[Frame]:

@@ -23,15 +23,37 @@ BIN = SESSIONS.bin_ns
 
 def candidate(bin_ns, rank=6.0, width=0, wavelet="morlet"):
     return Candidate(
-        "H1", "H1:X", bin_ns, bin_ns, 100.0, 6.0, rank, rank, 0.0, 1e-22, bin_ns - width,
-        bin_ns + width, 90.0, 110.0, 1, (), wavelet,
-    )  # fmt: skip
+        ifo="H1",
+        channel="H1:X",
+        bin_ns=bin_ns,
+        time_ns=bin_ns,
+        frequency=100.0,
+        q=6.0,
+        snr=rank,
+        rank=rank,
+        phase=0.0,
+        amplitude=1e-22,
+        start_ns=bin_ns - width,
+        end_ns=bin_ns + width,
+        low_frequency=90.0,
+        high_frequency=110.0,
+        tiles=1,
+        dq=(),
+        wavelet=wavelet,
+    )
 
 
 def second(number, *candidates, known=None):
     start, end = number * NANOSECONDS, (number + 1) * NANOSECONDS
     known_ns = start - 5 * NANOSECONDS if known is None else known
-    return SearchResult("H1:X", start, end, known_ns, 10 + number, candidates)
+    return SearchResult(
+        channel="H1:X",
+        start_ns=start,
+        end_ns=end,
+        known_ns=known_ns,
+        arrived_ns=10 + number,
+        candidates=candidates,
+    )
 
 
 def run(stretches):

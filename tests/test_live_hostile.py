@@ -130,13 +130,13 @@ def odd_rows(draw):
         )
     )
     frame = Frame(
-        draw(st.one_of(st.just("H1"), odd_text)),
-        draw(st.one_of(st.just("H1:X"), odd_text, odd_text.map("H1:{}".format))),
-        16,
-        draw(odd_times),
-        np.array(draw(st.lists(odd_samples, max_size=20)), np.float64).tobytes(),
-        tuple(draw(odd_intervals)),
-        tuple(draw(odd_intervals)),
+        ifo=draw(st.one_of(st.just("H1"), odd_text)),
+        channel=draw(st.one_of(st.just("H1:X"), odd_text, odd_text.map("H1:{}".format))),
+        sample_rate=16,
+        gps_start_ns=draw(odd_times),
+        data=np.array(draw(st.lists(odd_samples, max_size=20)), np.float64).tobytes(),
+        gaps=tuple(draw(odd_intervals)),
+        flags=tuple(draw(odd_intervals)),
     )
     return packed(frame, **fields)
 
@@ -166,7 +166,17 @@ def odd_streams(draw):
             inside, st.integers(1, 9 * S), name,
         )  # fmt: skip
         gaps, flags = (tuple(draw(st.lists(intervals, max_size=3))) for _ in range(2))
-        frames.append(Frame("H1", "H1:X", rate, start_ns, samples.tobytes(), gaps, flags))
+        frames.append(
+            Frame(
+                ifo="H1",
+                channel="H1:X",
+                sample_rate=rate,
+                gps_start_ns=start_ns,
+                data=samples.tobytes(),
+                gaps=gaps,
+                flags=flags,
+            )
+        )
     return frames
 
 
@@ -209,7 +219,13 @@ def test_samples_too_large_for_any_spectrum_are_a_gap(value):
     samples[22 * 64] = 1e29
     stitcher, given_ = Stitcher(CONFIG), []
     for second, part in enumerate(samples.reshape(30, 64)):
-        frame = Frame("H1", "H1:X", 64, (START + second) * S, part.tobytes())
+        frame = Frame(
+            ifo="H1",
+            channel="H1:X",
+            sample_rate=64,
+            gps_start_ns=(START + second) * S,
+            data=part.tobytes(),
+        )
         given_ += stitcher.feed(frame)
     (gap,) = [g for g in given_ if isinstance(g, Segment)]
     begin = (START + 15) * 64 + 3
@@ -226,7 +242,17 @@ def test_strain_of_any_size_is_searched(scale):
     samples = np.random.default_rng(1).standard_normal(80 * rate) * scale
     samples[40 * rate] *= 100
     ends = START * S, (START + 80) * S
-    block = Block("H1", "H1:X", rate, ends[0], samples.tobytes(), *ends, *ends)
+    block = Block(
+        ifo="H1",
+        channel="H1:X",
+        sample_rate=rate,
+        gps_start_ns=ends[0],
+        data=samples.tobytes(),
+        segment_start_ns=ends[0],
+        segment_end_ns=ends[1],
+        analyse_start_ns=ends[0],
+        analyse_end_ns=ends[1],
+    )
     white = whiten(block, science.whiten, margin_ns(science))
     found = search(white, science.detect, bank)
     assert np.isfinite(white.samples).all()
@@ -262,9 +288,15 @@ def test_whatever_stitching_takes_every_stage_defines(which, rate):
     x, at = ANY[: 44 * rate], np.arange(44 * rate) / rate
     samples = ODD[which](x, at)
     stitcher, bank = Stitcher(stitching(science)), bank_for(rate, science.detect, 16.0)
-    ends = Frame("H1", "H1:X", rate, 0, b"")
+    ends = Frame(ifo="H1", channel="H1:X", sample_rate=rate, gps_start_ns=0, data=b"")
     parts = [
-        Frame("H1", "H1:X", rate, (START + second) * S, part.tobytes())
+        Frame(
+            ifo="H1",
+            channel="H1:X",
+            sample_rate=rate,
+            gps_start_ns=(START + second) * S,
+            data=part.tobytes(),
+        )
         for second, part in enumerate(samples.reshape(-1, rate))
     ]
     blocks = [g for f in (*parts, ends) for g in stitcher.feed(f) if isinstance(g, Block)]
@@ -287,7 +319,9 @@ def test_whatever_stitching_takes_every_stage_defines(which, rate):
 def test_a_frame_without_samples_does_not_end_its_channel_s_stretch(marks):
     """Inside, that is how the reader says that a channel has ended."""
     empty = gwframe.write_bytes({"H1:STRAIN": np.empty(0)}, START, {"H1:STRAIN": 256.0})
-    row_ = row.encode(Frame("H1", "H1:STRAIN", 256, START * S, b""))
+    row_ = row.encode(
+        Frame(ifo="H1", channel="H1:STRAIN", sample_rate=256, gps_start_ns=START * S, data=b"")
+    )
     stitchers, letters = analysed([GWF, empty, row_], marks)
     assert [letter.kind for letter in letters] == [LetterKind.METADATA] * 2
     assert not stitchers["H1:STRAIN"].head.over
@@ -370,6 +404,8 @@ def test_parts_with_any_header_are_dead_letters_and_others_come(marks, parts):
         + chunk
         for fields, chunk, end in parts
     ]
-    good = row.encode(Frame("H1", "H1:X", 16, START * S, bytes(128)))
+    good = row.encode(
+        Frame(ifo="H1", channel="H1:X", sample_rate=16, gps_start_ns=START * S, data=bytes(128))
+    )
     stitchers, _ = analysed([*messages, good], marks)
     assert list(stitchers) == ["H1:X"]

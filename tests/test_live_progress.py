@@ -76,7 +76,13 @@ def test_the_watermark_never_goes_back_and_a_channel_is_quiet_once(events):
         if "frame" in kind:
             ends[channel] += S
             start_ns = ends[channel] - S if kind == "frame" else 0
-            frame = Frame(channel[:2], channel, RATE, start_ns, bytes(8 * RATE))
+            frame = Frame(
+                ifo=channel[:2],
+                channel=channel,
+                sample_rate=RATE,
+                gps_start_ns=start_ns,
+                data=bytes(8 * RATE),
+            )
             offset = progress.read[place]
             progress.hand_over(place, offset, [frame], offset + 1, now)
             told[channel], waits[channel] = False, 0.0
@@ -103,7 +109,7 @@ def test_the_watermark_never_goes_back_and_a_channel_is_quiet_once(events):
 def test_without_an_answer_of_the_broker_no_channel_is_quiet(events):
     """Of two partitions, the other's frames are answers of another broker."""
     progress = Progress(Positions({"a/0": 0, "a/1": 0}), IdleConfig(2, 4), 0.0)
-    frame = Frame("L1", "L1:X", RATE, 0, bytes(8 * RATE))
+    frame = Frame(ifo="L1", channel="L1:X", sample_rate=RATE, gps_start_ns=0, data=bytes(8 * RATE))
     progress.hand_over("a/1", 0, [frame], 1, 0.0)
     for number, (_, _, step) in enumerate(events):
         start = number * S
@@ -117,10 +123,16 @@ def test_what_waits_in_a_partition_holds_the_watermark_and_what_is_late_does_not
     for name in ("a/0", "a/1"):
         progress.extend(name, 3)
     for number in range(3):
-        frame = Frame("H1", "H1:X", RATE, number * S, bytes(8 * RATE))
+        frame = Frame(
+            ifo="H1",
+            channel="H1:X",
+            sample_rate=RATE,
+            gps_start_ns=number * S,
+            data=bytes(8 * RATE),
+        )
         progress.hand_over("a/0", number, [frame], number + 1, 0.1)
     assert progress.watermark_ns(0.1) is None
-    late = Frame("L1", "L1:X", RATE, 0, bytes(8 * RATE))
+    late = Frame(ifo="L1", channel="L1:X", sample_rate=RATE, gps_start_ns=0, data=bytes(8 * RATE))
     progress.hand_over("a/1", 0, [late], 1, 0.2)
     assert progress.lag == 2
     assert progress.watermark_ns(0.2) == S
@@ -161,7 +173,13 @@ def test_channels_that_come_and_go_leave_nothing_behind(count):
     sizes, now, told = [], 0.0, 0
     for number in range(count):
         start_ns = (START + 600 * number) * S
-        frame = Frame("H1", f"H1:CHANNEL-{number}", RATE, start_ns, bytes(8 * RATE))
+        frame = Frame(
+            ifo="H1",
+            channel=f"H1:CHANNEL-{number}",
+            sample_rate=RATE,
+            gps_start_ns=start_ns,
+            data=bytes(8 * RATE),
+        )
         assert progress.admits(frame.channel)
         progress.hand_over("a/0", number, [frame], number + 1, now)
         for _ in range(8):
@@ -182,7 +200,13 @@ def test_channels_that_come_and_go_leave_nothing_behind(count):
 def test_in_silence_the_last_channel_stays_and_time_goes_on():
     progress = Progress(Positions({"a/0": 0}), IdleConfig(5, 10), 0.0)
     for number, second in enumerate((0, 3600, 7200)):
-        frame = Frame("H1", f"H1:{number}", RATE, (START + second) * S, bytes(8 * RATE))
+        frame = Frame(
+            ifo="H1",
+            channel=f"H1:{number}",
+            sample_rate=RATE,
+            gps_start_ns=(START + second) * S,
+            data=bytes(8 * RATE),
+        )
         progress.hand_over("a/0", number, [frame], number + 1, 0.0)
     for now in range(1, 200_000, 2):
         progress.hear("a/0", float(now))
@@ -194,14 +218,26 @@ def test_in_silence_the_last_channel_stays_and_time_goes_on():
     beyond_ns = progress.watermark_ns(float(now)) - (START + 7201) * S
     assert (now - 20) * S < beyond_ns < (now - 10) * S
     # One that comes back is a channel as before.
-    frame = Frame("H1", "H1:0", RATE, (START + 3) * S, bytes(8 * RATE))
+    frame = Frame(
+        ifo="H1",
+        channel="H1:0",
+        sample_rate=RATE,
+        gps_start_ns=(START + 3) * S,
+        data=bytes(8 * RATE),
+    )
     assert progress.hand_over("a/0", 3, [frame], 4, now) == [frame]
 
 
 def test_a_channel_that_goes_on_far_behind_the_others_is_not_forgotten():
     progress = Progress(Positions({"a/0": 0}), IdleConfig(5, 10), 0.0)
     for number in range(300):
-        ahead = Frame("H1", "H1:X", RATE, (START + 1000 * number) * S, bytes(8 * RATE))
+        ahead = Frame(
+            ifo="H1",
+            channel="H1:X",
+            sample_rate=RATE,
+            gps_start_ns=(START + 1000 * number) * S,
+            data=bytes(8 * RATE),
+        )
         behind = replace(ahead, channel="L1:X", gps_start_ns=(START + number) * S)
         progress.hand_over("a/0", number, [ahead, behind], number + 1, float(number))
         progress.watermark_ns(float(number))
@@ -214,7 +250,13 @@ def test_there_is_a_largest_number_of_channels():
     for number in range(2000):
         name = f"H1:{number}"
         if progress.admits(name):
-            frame = Frame("H1", name, RATE, START * S, bytes(8 * RATE))
+            frame = Frame(
+                ifo="H1",
+                channel=name,
+                sample_rate=RATE,
+                gps_start_ns=START * S,
+                data=bytes(8 * RATE),
+            )
             progress.hand_over("a/0", number, [frame], number + 1, 0.0)
     assert len(progress.positions.channels) == MOST_CHANNELS
     assert progress.admits("H1:7")
@@ -225,7 +267,9 @@ def test_there_is_a_largest_number_of_channels():
 
 def test_an_answer_that_was_overtaken_says_nothing():
     progress = Progress(Positions({"a/0": 0}), IdleConfig(5, 10), 0.0)
-    frame = Frame("H1", "H1:X", RATE, START * S, bytes(8 * RATE))
+    frame = Frame(
+        ifo="H1", channel="H1:X", sample_rate=RATE, gps_start_ns=START * S, data=bytes(8 * RATE)
+    )
     for number in range(40):  # asked before each frame, answered behind it
         progress.hand_over("a/0", number, [frame], number + 1, float(number))
         progress.hear("a/0", number - 0.9)

@@ -28,7 +28,14 @@ intervals = st.lists(
 
 
 def made(samples: np.ndarray, **fields: object) -> Frame:
-    frame = Frame("H1", "H1:TEST-STRAIN", 256, 1_400_000_000 * S, samples.tobytes(), source="t/0/1")
+    frame = Frame(
+        ifo="H1",
+        channel="H1:TEST-STRAIN",
+        sample_rate=256,
+        gps_start_ns=1_400_000_000 * S,
+        data=samples.tobytes(),
+        source="t/0/1",
+    )
     return replace(frame, **fields)
 
 

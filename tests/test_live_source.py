@@ -64,7 +64,7 @@ class Parts:
             header = json.loads(line)
             channel, start_ns = header["channel"], header["start_ns"]
         except (ValueError, KeyError, TypeError):
-            return [DeadLetter(source, "no header")]
+            return [DeadLetter(source=source, reason="no header")]
         key = channel, start_ns
         first, found = self._open.setdefault(key, (source, {}))
         found[header["part"]] = data
@@ -72,11 +72,23 @@ class Parts:
             del self._open[key]
             whole = b"".join(found[number] for number in sorted(found))
             ifo = channel[:2]
-            return [Frame(ifo, channel, RATE, start_ns, whole, (), (), first, arrived_ns)]
+            return [
+                Frame(
+                    ifo=ifo,
+                    channel=channel,
+                    sample_rate=RATE,
+                    gps_start_ns=start_ns,
+                    data=whole,
+                    gaps=(),
+                    flags=(),
+                    source=first,
+                    arrived_ns=arrived_ns,
+                )
+            ]
         if len(self._open) <= self.PATIENCE:
             return []
         lost, _ = self._open.pop(next(iter(self._open)))
-        return [DeadLetter(lost, "parts are missing")]
+        return [DeadLetter(source=lost, reason="parts are missing")]
 
 
 def messages(channel, second, count=1):
@@ -420,7 +432,7 @@ def test_the_transform_hands_over_at_event_time_and_loses_nothing_to_a_split(log
         (letter,) = items
         assert isinstance(letter, TaggedOutput)
         assert letter.value.timestamp == steps.reached
-        assert letter.value.value == DeadLetter(f"{topic.name}/0/1", "no header")
+        assert letter.value.value == DeadLetter(source=f"{topic.name}/0/1", reason="no header")
     finally:
         steps.made.teardown()
     assert not readers._readers

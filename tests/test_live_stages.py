@@ -52,7 +52,12 @@ def _clicks(strain, first):
 def frames(strain, channel):
     return [
         Frame(
-            channel[:2], channel, RATE, (START + s) * NANOSECONDS, part.tobytes(), arrived_ns=s + 1
+            ifo=channel[:2],
+            channel=channel,
+            sample_rate=RATE,
+            gps_start_ns=(START + s) * NANOSECONDS,
+            data=part.tobytes(),
+            arrived_ns=s + 1,
         )
         for s, part in enumerate(strain[channel].reshape(-1, RATE))
     ]
@@ -64,7 +69,17 @@ def wanted(strain):
     bank = bank_for(RATE, SCIENCE.detect, SCIENCE.whiten.low_frequency)
     for channel, samples in strain.items():
         start, end = START * NANOSECONDS, (START + len(samples) // RATE) * NANOSECONDS
-        block = Block(channel[:2], channel, RATE, start, samples.tobytes(), start, end, start, end)
+        block = Block(
+            ifo=channel[:2],
+            channel=channel,
+            sample_rate=RATE,
+            gps_start_ns=start,
+            data=samples.tobytes(),
+            segment_start_ns=start,
+            segment_end_ns=end,
+            analyse_start_ns=start,
+            analyse_end_ns=end,
+        )
         white = whiten(block, SCIENCE.whiten, bank.margin_seconds * NANOSECONDS)
         groups = Sessions.of(SCIENCE.detect).group(search(white, SCIENCE.detect, bank))
         found += [cluster(g.candidates, SCIENCE.id) for g in groups]
@@ -230,15 +245,28 @@ def test_a_channel_that_changes_its_rate_gives_the_triggers_of_both(coloured, aw
             strain[second * rate + rate // 2] += 2e-21 * 1024 / rate
         start = (START + begin) * NANOSECONDS
         end = start + 30 * NANOSECONDS
-        fields = CHANNELS[0][:2], CHANNELS[0], rate
-        block = Block(*fields, start, strain.tobytes(), start, end, start, end)
+        fields = {"ifo": CHANNELS[0][:2], "channel": CHANNELS[0], "sample_rate": rate}
+        block = Block(
+            **fields,
+            gps_start_ns=start,
+            data=strain.tobytes(),
+            segment_start_ns=start,
+            segment_end_ns=end,
+            analyse_start_ns=start,
+            analyse_end_ns=end,
+        )
         bank = bank_for(rate, SCIENCE.detect, SCIENCE.whiten.low_frequency)
         white = whiten(block, SCIENCE.whiten, bank.margin_seconds * NANOSECONDS)
         groups = Sessions.of(SCIENCE.detect).group(search(white, SCIENCE.detect, bank))
         expected |= {cluster(g.candidates, SCIENCE.id).id for g in groups}
         cut = strain.reshape(30, rate)
         sent += [
-            Frame(*fields, start + s * NANOSECONDS, part.tobytes(), arrived_ns=1)
+            Frame(
+                **fields,
+                gps_start_ns=start + s * NANOSECONDS,
+                data=part.tobytes(),
+                arrived_ns=1,
+            )
             for s, part in enumerate(cut)
         ]
     assert len(expected) >= 6

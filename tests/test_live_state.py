@@ -122,11 +122,18 @@ def cut(samples, rate, length, phase=0):
     for number, low in enumerate(range(0, len(samples) - length + 1, length)):
         start_ns = to_ns(START * rate + phase + low, rate)
         data = samples[low : low + length].tobytes()
-        yield Frame("H1", CHANNEL, rate, start_ns, data, source=f"t/0/{number}")
+        yield Frame(
+            ifo="H1",
+            channel=CHANNEL,
+            sample_rate=rate,
+            gps_start_ns=start_ns,
+            data=data,
+            source=f"t/0/{number}",
+        )
 
 
 def quiet(rate=16):
-    return Frame("H1", CHANNEL, rate, 0, b"")
+    return Frame(ifo="H1", channel=CHANNEL, sample_rate=rate, gps_start_ns=0, data=b"")
 
 
 @pytest.mark.parametrize("phase", [0, 1, 7, 103])
@@ -228,7 +235,16 @@ def test_frames_that_wait_and_overlap_are_bounded(keyed):
     kept.feed(next(cut(samples, 16, 16)))
     for number in range(200):
         start_ns = to_ns((START + 90) * 16 - number, 16)
-        kept.feed(Frame("H1", CHANNEL, 16, start_ns, samples.tobytes(), source=f"t/0/{number}"))
+        kept.feed(
+            Frame(
+                ifo="H1",
+                channel=CHANNEL,
+                sample_rate=16,
+                gps_start_ns=start_ns,
+                data=samples.tobytes(),
+                source=f"t/0/{number}",
+            )
+        )
         assert kept.waiting.seconds <= 6
 
 

@@ -54,11 +54,11 @@ def frames(strain, cuts=None, rate=RATE, start=START):
     cuts = list(cuts)
     return [
         Frame(
-            "H1",
-            CHANNEL,
-            rate,
-            start * NANOSECONDS + low * NANOSECONDS // rate,
-            strain[low:high].tobytes(),
+            ifo="H1",
+            channel=CHANNEL,
+            sample_rate=rate,
+            gps_start_ns=start * NANOSECONDS + low * NANOSECONDS // rate,
+            data=strain[low:high].tobytes(),
             source=f"t/0/{i}",
             arrived_ns=i,
         )
@@ -66,7 +66,7 @@ def frames(strain, cuts=None, rate=RATE, start=START):
     ]
 
 
-QUIET = Frame("H1", CHANNEL, RATE, 0, b"")
+QUIET = Frame(ifo="H1", channel=CHANNEL, sample_rate=RATE, gps_start_ns=0, data=b"")
 
 
 def stitch(frames_):

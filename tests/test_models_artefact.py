@@ -86,4 +86,14 @@ def _event(ifo):
         strain = np.asarray(file["strain/Strain"], np.float64)
     start, rate = 1_126_259_446 * 10**9, len(strain) // 32
     end = start + 32 * 10**9
-    return Block(ifo, f"{ifo}:STRAIN", rate, start, strain.tobytes(), start, end, start, end)
+    return Block(
+        ifo=ifo,
+        channel=f"{ifo}:STRAIN",
+        sample_rate=rate,
+        gps_start_ns=start,
+        data=strain.tobytes(),
+        segment_start_ns=start,
+        segment_end_ns=end,
+        analyse_start_ns=start,
+        analyse_end_ns=end,
+    )

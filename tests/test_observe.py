@@ -113,12 +113,28 @@ def whitened(asd_start_ns=0, **fields):
     values = {"data": b"1234", "asd": asd.tobytes(), "asd_start_ns": asd_start_ns}
     values |= {"valid_start_ns": 0, "valid_end_ns": S, "analyse_start_ns": 99 * S}
     values |= {"analyse_end_ns": 100 * S, "asd_step_ns": 128 * S, "asd_resolution": 0.25}
-    return Whitened("H1", NAME, 4096, 0, **{**values, "response": b"", **fields})
+    return Whitened(
+        ifo="H1",
+        channel=NAME,
+        sample_rate=4096,
+        gps_start_ns=0,
+        **{**values, "response": b"", **fields},
+    )
 
 
 def test_every_kind_of_element_is_counted(record, tmp_path):
     began, sent = time.time(), frame()
-    block = Block("H1", NAME, 4096, 0, b"12345678", 0, S, 0, S)
+    block = Block(
+        ifo="H1",
+        channel=NAME,
+        sample_rate=4096,
+        gps_start_ns=0,
+        data=b"12345678",
+        segment_start_ns=0,
+        segment_end_ns=S,
+        analyse_start_ns=0,
+        analyse_end_ns=S,
+    )
     record.messages(2, 1000, 7)
     record.frame(sent)
     assert values(tmp_path)["repeated_frames_total", NAME] == 0
@@ -128,10 +144,29 @@ def test_every_kind_of_element_is_counted(record, tmp_path):
     record.block(block)
     record.whitened(whitened())
     record.searched(whitened(arrived_ns=time.time_ns() - S), 3)
-    record.followed(NAME, PendingClusters(0, S), cut=False)
+    record.followed(NAME, PendingClusters(since_ns=0, searched_ns=S), cut=False)
     assert values(tmp_path)["cut_sessions_total", NAME] == 0
-    found = Candidate("H1", NAME, 0, 0, *[1.0] * 6, 0, 0, 1.0, 1.0, 1, ())
-    record.followed(NAME, PendingClusters(0, S, (found,) * 5), cut=True)
+    found = Candidate(
+        ifo="H1",
+        channel=NAME,
+        bin_ns=0,
+        time_ns=0,
+        frequency=1.0,
+        q=1.0,
+        snr=1.0,
+        rank=1.0,
+        phase=1.0,
+        amplitude=1.0,
+        start_ns=0,
+        end_ns=0,
+        low_frequency=1.0,
+        high_frequency=1.0,
+        tiles=1,
+        dq=(),
+    )
+    record.followed(
+        NAME, PendingClusters(since_ns=0, searched_ns=S, candidates=(found,) * 5), cut=True
+    )
     record.model("wavefier-1 abc")
     seen = values(tmp_path)
     assert seen["messages_total",] == 2
@@ -160,9 +195,19 @@ def test_what_is_published_is_counted_by_what_it_is(record, tmp_path, caplog):
     record.published(trigger(status=PRELIMINARY))
     record.published(trigger(status=FINAL, score=0.3))
     assert values(tmp_path)["dead_letters_total", "damaged"] == 0  # there before the first one
-    record.published(Segment("H1", NAME, 10 * S, 14 * S, True))
-    record.published(Segment("H1", NAME, 14 * S, 16 * S, False, "too short", SegmentKind.TOO_SHORT))
-    record.published(DeadLetter("t/0/1", "t/0/1: bad", kind=LetterKind.DAMAGED))
+    record.published(Segment(ifo="H1", channel=NAME, start_ns=10 * S, end_ns=14 * S, analysed=True))
+    record.published(
+        Segment(
+            ifo="H1",
+            channel=NAME,
+            start_ns=14 * S,
+            end_ns=16 * S,
+            analysed=False,
+            reason="too short",
+            kind=SegmentKind.TOO_SHORT,
+        )
+    )
+    record.published(DeadLetter(source="t/0/1", reason="t/0/1: bad", kind=LetterKind.DAMAGED))
     seen = values(tmp_path)
     assert seen["triggers_total", NAME, "blip", PRELIMINARY] == 1
     assert seen["triggers_total", NAME, "blip", FINAL] == 1
@@ -248,7 +293,19 @@ def test_a_call_is_a_few_counts_however_many_channels_there_are(record):
     assert max(cost.values()) <= 60
     for number in range(300):
         record.frame(frame(channel=f"H1:{number}"))
-        record.block(Block("H1", f"H1:{number}", 4096, 0, b"12345678", 0, S, 0, S))
+        record.block(
+            Block(
+                ifo="H1",
+                channel=f"H1:{number}",
+                sample_rate=4096,
+                gps_start_ns=0,
+                data=b"12345678",
+                segment_start_ns=0,
+                segment_end_ns=S,
+                analyse_start_ns=0,
+                analyse_end_ns=S,
+            )
+        )
     assert {name: made_by(call) for name, call in calls.items()} == cost
 
 

@@ -65,7 +65,14 @@ def in_order(*seconds):
 
 
 def segment(start, end, reason=""):
-    return Segment("H1", CHANNEL, round(start * S), round(end * S), not reason, reason)
+    return Segment(
+        ifo="H1",
+        channel=CHANNEL,
+        start_ns=round(start * S),
+        end_ns=round(end * S),
+        analysed=not reason,
+        reason=reason,
+    )
 
 
 def seconds_of(frames):

@@ -28,7 +28,13 @@ RATE = 16
 def frame(place, ifo="H1", channel="X", shift=0):
     start_ns = (START + place) * S
     data = np.full(RATE, place, np.float64).tobytes()
-    sent = Frame(ifo, f"{ifo}:{channel}", RATE, start_ns + shift, data)
+    sent = Frame(
+        ifo=ifo,
+        channel=f"{ifo}:{channel}",
+        sample_rate=RATE,
+        gps_start_ns=start_ns + shift,
+        data=data,
+    )
     return PlayedFrame(sent, start_ns + shift + S, start_ns, place)
 
 

@@ -261,8 +261,14 @@ def test_impossible_cuts(cut, words):
 
 def span_of(channel, begin, end):
     """Give a span of a channel from sample to sample."""
-    times = gps.to_ns(START * RATE + begin, RATE), gps.to_ns(START * RATE + end, RATE)
-    return Span("file", channel[:2], channel, *times, RATE)
+    return Span(
+        path="file",
+        ifo=channel[:2],
+        channel=channel,
+        gps_start_ns=gps.to_ns(START * RATE + begin, RATE),
+        gps_end_ns=gps.to_ns(START * RATE + end, RATE),
+        sample_rate=RATE,
+    )
 
 
 def ramp(_path, channel, start_ns, end_ns):

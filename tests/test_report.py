@@ -59,8 +59,17 @@ def trigger(number, channel="H1:GDS-CALIB_STRAIN", **changes):
 def segments(*channels):
     start, middle, end = (from_seconds(START + offset) for offset in (0, 24, 32))
     for channel in channels:
-        yield Segment(channel[:2], channel, start, middle, True)
-        yield Segment(channel[:2], channel, middle, end, False, "DATA is off")
+        yield Segment(
+            ifo=channel[:2], channel=channel, start_ns=start, end_ns=middle, analysed=True
+        )
+        yield Segment(
+            ifo=channel[:2],
+            channel=channel,
+            start_ns=middle,
+            end_ns=end,
+            analysed=False,
+            reason="DATA is off",
+        )
 
 
 def report(tmp_path, triggers, stretches=(), letters=(), events=True):
@@ -109,7 +118,7 @@ def full(tmp_path_factory):
     triggers = [trigger(number) for number in range(5)]
     triggers += [trigger(99, "L1:GDS-CALIB_STRAIN", label="", score=float("nan"), snippet=b"")]
     channels = ("H1:GDS-CALIB_STRAIN", "L1:GDS-CALIB_STRAIN")
-    letters = [DeadLetter("<b>.gwf", "truncated; fetch it again")]
+    letters = [DeadLetter(source="<b>.gwf", reason="truncated; fetch it again")]
     return report(tmp_path_factory.mktemp("full"), triggers, segments(*channels), letters)
 
 
@@ -204,7 +213,11 @@ def test_a_page_that_cannot_be_written_is_one_line(tmp_path):
 
 def test_hostile_names_stay_text(tmp_path):
     channel = 'H1:$x$"><script>alert(1)</script>'
-    stretches = [Segment("H1", channel, 0, 10**9, False, "<script>")]
+    stretches = [
+        Segment(
+            ifo="H1", channel=channel, start_ns=0, end_ns=10**9, analysed=False, reason="<script>"
+        )
+    ]
     text = report(tmp_path, [trigger(1, channel, label="<script>")], stretches)
 
     assert "script" not in Outline(text).tags
@@ -235,13 +248,22 @@ def test_whatever_senders_say_stays_text_wherever_it_stands(tmp_path, text):
     found = [trigger(1, channel, label=text, dq=(text, "b"), probabilities=((text, 1.0),))]
     start, middle, end = (from_seconds(START + offset) for offset in (0, 24, 32))
     stretches = [
-        Segment("H1", channel, start, middle, True),
-        Segment("H1", channel, middle, end, False, text or "why"),
+        Segment(ifo="H1", channel=channel, start_ns=start, end_ns=middle, analysed=True),
+        Segment(
+            ifo="H1",
+            channel=channel,
+            start_ns=middle,
+            end_ns=end,
+            analysed=False,
+            reason=text or "why",
+        ),
     ]
-    page_ = report(tmp_path, found, stretches, [DeadLetter(text, text, text)])
+    page_ = report(
+        tmp_path, found, stretches, [DeadLetter(source=text, reason=text, checksum=text)]
+    )
 
     usual = report(tmp_path / "usual", [trigger(1)], segments("H1:GDS-CALIB_STRAIN"), [
-        DeadLetter("a", "b")
+        DeadLetter(source="a", reason="b")
     ])  # fmt: skip
     outline = Outline(page_)
     assert set(outline.tags) <= set(Outline(usual).tags)
@@ -258,7 +280,7 @@ def test_the_page_does_not_grow_with_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(figures, "POINTS", 3)
     monkeypatch.setattr(figures, "SHOWN_CHANNELS", 1)
     triggers = [trigger(number) for number in range(5)]
-    letters = [DeadLetter("a", "x"), DeadLetter("b", "x")]
+    letters = [DeadLetter(source="a", reason="x"), DeadLetter(source="b", reason="x")]
     channels = ("H1:GDS-CALIB_STRAIN", "L1:GDS-CALIB_STRAIN")
 
     text = report(tmp_path, triggers, segments(*channels), letters)

@@ -104,7 +104,16 @@ def test_a_slow_channel_harms_no_other_live():
         for rate in rates:
             data = strain(rate)[second * rate : (second + 1) * rate].tobytes()
             start = (START + second) * NANOSECONDS
-            sent.append(Frame("H1", f"H1:R{rate}", rate, start, data, arrived_ns=1))
+            sent.append(
+                Frame(
+                    ifo="H1",
+                    channel=f"H1:R{rate}",
+                    sample_rate=rate,
+                    gps_start_ns=start,
+                    data=data,
+                    arrived_ns=1,
+                )
+            )
     sent += [replace(frame, data=b"") for frame in sent[-len(rates) :]]
 
     def check(grouped):

@@ -46,8 +46,10 @@ def test_a_broken_sender_writes_one_line_each_half_minute_and_is_counted(clock, 
     record = Recorder(tmp_path)
     for number in range(1000):
         clock[0] += 0.0625
-        record.published(DeadLetter(f"t/0/{number}", "broken", kind=LetterKind.DAMAGED))
-    record.published(DeadLetter("t/0/1", "late", kind=LetterKind.LATE))
+        record.published(
+            DeadLetter(source=f"t/0/{number}", reason="broken", kind=LetterKind.DAMAGED)
+        )
+    record.published(DeadLetter(source="t/0/1", reason="late", kind=LetterKind.LATE))
     lines = [one.getMessage() for one in caplog.records if "dead letter" in one.getMessage()]
     assert [line.partition(" (")[0] for line in lines] == [
         "dead letter: broken", "dead letter: broken", "dead letter: broken", "dead letter: late"

@@ -53,11 +53,21 @@ TRIGGERS = [
     moved("e", 0, ifo="L1", channel="L1:GDS-CALIB_STRAIN"),
 ]
 SEGMENTS = [
-    Segment("H1", "H1:GDS-CALIB_STRAIN", 10, 20, True),
-    Segment("H1", "H1:GDS-CALIB_STRAIN", 0, 10, True),
-    Segment("H1", "H1:GDS-CALIB_STRAIN", 20, 30, False, "not finite"),
+    Segment(ifo="H1", channel="H1:GDS-CALIB_STRAIN", start_ns=10, end_ns=20, analysed=True),
+    Segment(ifo="H1", channel="H1:GDS-CALIB_STRAIN", start_ns=0, end_ns=10, analysed=True),
+    Segment(
+        ifo="H1",
+        channel="H1:GDS-CALIB_STRAIN",
+        start_ns=20,
+        end_ns=30,
+        analysed=False,
+        reason="not finite",
+    ),
 ]
-LETTERS = [DeadLetter("b.gwf", "truncated; send it again", "00"), DeadLetter("a.gwf", "empty")]
+LETTERS = [
+    DeadLetter(source="b.gwf", reason="truncated; send it again", checksum="00"),
+    DeadLetter(source="a.gwf", reason="empty"),
+]
 
 
 def run(output, triggers=TRIGGERS, segments=SEGMENTS, letters=LETTERS, loudest=2, meddle=None):
@@ -109,8 +119,15 @@ def test_what_was_handed_over_is_read_back(tmp_path):
 
     assert read_triggers(tmp_path)["id"].to_pylist() == ["a", "e", "d", "b", "c"]
     assert read_segments(tmp_path) == [
-        Segment("H1", "H1:GDS-CALIB_STRAIN", 0, 20, True),
-        Segment("H1", "H1:GDS-CALIB_STRAIN", 20, 30, False, "not finite"),
+        Segment(ifo="H1", channel="H1:GDS-CALIB_STRAIN", start_ns=0, end_ns=20, analysed=True),
+        Segment(
+            ifo="H1",
+            channel="H1:GDS-CALIB_STRAIN",
+            start_ns=20,
+            end_ns=30,
+            analysed=False,
+            reason="not finite",
+        ),
     ]
     assert read_dead_letters(tmp_path) == sorted(LETTERS, key=lambda each: each.source)
 
@@ -183,7 +200,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_run(tmp_path):
 def test_what_no_file_can_hold_is_a_dead_letter_and_the_rest_is_written(tmp_path):
     evil = "H1:x/../../../evil"
     hostile = [moved("t", 0, ifo=evil), moved("n", 0, rank=float("nan"))]
-    odd = [Segment(evil, f"{evil}:S", 0, 10, True)]
+    odd = [Segment(ifo=evil, channel=f"{evil}:S", start_ns=0, end_ns=10, analysed=True)]
 
     result = run(tmp_path / "a" / "out", [TRIGGER, *hostile], [*SEGMENTS, *odd], LETTERS)
 

@@ -25,7 +25,9 @@ def leave(output, triggers):
         if triggers:
             writers.write_triggers(run.staged, partition(TRIGGER), triggers, made)
         writers.write_events(run.staged, triggers, made)
-        stretch = Segment("H1", TRIGGER.channel, 10**18, 2 * 10**18, True)
+        stretch = Segment(
+            ifo="H1", channel=TRIGGER.channel, start_ns=10**18, end_ns=2 * 10**18, analysed=True
+        )
         writers.write_segments(run.staged, [stretch], made)
         writers.write_dead_letters(run.staged, [])
         written(run.staged, [])

@@ -258,18 +258,26 @@ def test_an_event_holds_coefficients_none_and_most(tmp_path):
 
 
 def test_segments_are_joined_and_listed_for_each_channel(tmp_path):
-    blocks = [Segment("H1", "H1:A-B", 0, 5, True), Segment("H1", "H1:A-B", 5, 9, True)]
+    blocks = [
+        Segment(ifo="H1", channel="H1:A-B", start_ns=0, end_ns=5, analysed=True),
+        Segment(ifo="H1", channel="H1:A-B", start_ns=5, end_ns=9, analysed=True),
+    ]
 
     writers.write_segments(tmp_path, blocks, MADE)
 
-    assert writers.read_segments(tmp_path) == [Segment("H1", "H1:A-B", 0, 9, True)]
+    assert writers.read_segments(tmp_path) == [
+        Segment(ifo="H1", channel="H1:A-B", start_ns=0, end_ns=9, analysed=True)
+    ]
     assert (tmp_path / "segments" / "H1-A_B_ANALYSED.txt").read_text().splitlines()[1] == (
         "0\t0.000000000\t0.000000009\t0.000000009"
     )
 
 
 def test_dead_letters_keep_any_text(tmp_path):
-    letters = [DeadLetter("topic", "line\nbreak"), DeadLetter("Größe.gwf", '"quoted"', "ab")]
+    letters = [
+        DeadLetter(source="topic", reason="line\nbreak"),
+        DeadLetter(source="Größe.gwf", reason='"quoted"', checksum="ab"),
+    ]
 
     writers.write_dead_letters(tmp_path, letters)
 
@@ -279,8 +287,20 @@ def test_dead_letters_keep_any_text(tmp_path):
 
 def test_results_of_a_version_without_kinds_are_read(tmp_path):
     prepare(str(tmp_path), "", "c0ffee", "0.1.0")
-    gap = Segment("H1", "H1:A", 5, 9, False, "not finite", SegmentKind.NOT_FINITE)
-    path = writers.write_segments(tmp_path, [Segment("H1", "H1:A", 0, 5, True), gap], MADE)
+    gap = Segment(
+        ifo="H1",
+        channel="H1:A",
+        start_ns=5,
+        end_ns=9,
+        analysed=False,
+        reason="not finite",
+        kind=SegmentKind.NOT_FINITE,
+    )
+    path = writers.write_segments(
+        tmp_path,
+        [Segment(ifo="H1", channel="H1:A", start_ns=0, end_ns=5, analysed=True), gap],
+        MADE,
+    )
     pq.write_table(pq.read_table(path).drop_columns(["kind"]), path)
     old = {"source": "a.gwf", "reason": "empty", "checksum": ""}
     new = {**old, "source": "b.gwf", "kind": "of a newer version"}
@@ -288,14 +308,25 @@ def test_results_of_a_version_without_kinds_are_read(tmp_path):
     letters.parent.mkdir()
     letters.write_text(f"{json.dumps(old)}\n{json.dumps(new)}\n")
 
-    assert writers.read_segments(tmp_path) == [Segment("H1", "H1:A", 0, 5, True), gap]
+    assert writers.read_segments(tmp_path) == [
+        Segment(ifo="H1", channel="H1:A", start_ns=0, end_ns=5, analysed=True),
+        gap,
+    ]
     assert [each.kind for each in writers.read_dead_letters(tmp_path)] == [LetterKind.OTHER] * 2
 
 
 @pytest.mark.parametrize("kind", SegmentKind)
 def test_every_kind_is_read_as_it_was_written(tmp_path, kind):
-    one = Segment("H1", "H1:A", 5, 9, kind is SegmentKind.ANALYSED, "why", kind)
-    letters = [DeadLetter("a", "why", kind=each) for each in LetterKind]
+    one = Segment(
+        ifo="H1",
+        channel="H1:A",
+        start_ns=5,
+        end_ns=9,
+        analysed=kind is SegmentKind.ANALYSED,
+        reason="why",
+        kind=kind,
+    )
+    letters = [DeadLetter(source="a", reason="why", kind=each) for each in LetterKind]
 
     writers.write_segments(tmp_path, [one], MADE)
     writers.write_dead_letters(tmp_path, letters)
@@ -309,7 +340,9 @@ def test_every_kind_is_read_as_it_was_written(tmp_path, kind):
 
 def test_only_names_of_ours_are_read(tmp_path):
     written(tmp_path, TRIGGER)
-    writers.write_segments(tmp_path, [Segment("H1", "H1:A", 0, 5, True)], MADE)
+    writers.write_segments(
+        tmp_path, [Segment(ifo="H1", channel="H1:A", start_ns=0, end_ns=5, analysed=True)], MADE
+    )
     for name in (
         "triggers/README", "triggers/H1/notes.parquet", "triggers/H1/2015-09-14/copy.parquet",
         "triggers/H1/2015-09-14/.hidden.parquet", "segments/H1/2015-09-14/x-SEGMENTS-y.parquet",
@@ -337,9 +370,11 @@ def test_only_names_of_ours_are_read(tmp_path):
 )
 def test_a_damaged_file_is_one_line_with_its_name(tmp_path, capsys, name, damage):
     written(tmp_path, TRIGGER)
-    writers.write_segments(tmp_path, [Segment("H1", "H1:A", 0, 5, True)], MADE)
+    writers.write_segments(
+        tmp_path, [Segment(ifo="H1", channel="H1:A", start_ns=0, end_ns=5, analysed=True)], MADE
+    )
     writers.write_events(tmp_path, [TRIGGER], MADE)
-    writers.write_dead_letters(tmp_path, [DeadLetter("a", "b")])
+    writers.write_dead_letters(tmp_path, [DeadLetter(source="a", reason="b")])
     path = tmp_path / name
     whole = path.read_bytes()
     path.unlink()

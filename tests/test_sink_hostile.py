@@ -66,7 +66,15 @@ def segments(draw):
     start = draw(st.one_of(st.just(START), st.integers()))
     reason = draw(TEXTS)
     kind = draw(st.sampled_from(SegmentKind))
-    return Segment(ifo, f"{ifo}:{draw(TEXTS)}", start, END, not reason, reason, kind)
+    return Segment(
+        ifo=ifo,
+        channel=f"{ifo}:{draw(TEXTS)}",
+        start_ns=start,
+        end_ns=END,
+        analysed=not reason,
+        reason=reason,
+        kind=kind,
+    )
 
 
 LETTERS = st.builds(DeadLetter, TEXTS, TEXTS, TEXTS, st.sampled_from(LetterKind))
@@ -206,7 +214,7 @@ def test_no_score_is_null_and_not_refused():
 )
 def test_a_detector_that_is_none_is_refused_with_its_name(ifo):
     trigger = replace(TRIGGER, ifo=ifo, channel=f"{ifo}:STRAIN")
-    segment = Segment(ifo, f"{ifo}:STRAIN", START, END, True)
+    segment = Segment(ifo=ifo, channel=f"{ifo}:STRAIN", start_ns=START, end_ns=END, analysed=True)
 
     for each in (trigger, segment):
         letter = refused(each)
@@ -242,8 +250,10 @@ def test_usual_channels_keep_the_names_that_are_documented():
 
 def test_two_channels_that_would_share_a_file_have_one_each(tmp_path):
     stretches = [
-        Segment("H1", "H1:A-B", START, END, True),
-        Segment("H1", "H1:A_B", START, START + 2_000_000_000, True),
+        Segment(ifo="H1", channel="H1:A-B", start_ns=START, end_ns=END, analysed=True),
+        Segment(
+            ifo="H1", channel="H1:A_B", start_ns=START, end_ns=START + 2_000_000_000, analysed=True
+        ),
     ]
 
     writers.write_segments(tmp_path, stretches, MADE)

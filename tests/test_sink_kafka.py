@@ -41,8 +41,14 @@ RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 TRIGGER = replace(
     UNLABELLED, id="a1b2", wavelet="morlet", snippet_rate=0, snippet_start_ns=0
 )  # fmt: skip
-SEGMENT = Segment("H1", "H1:GDS-CALIB_STRAIN", 1126259462_000000000, 1126259463_000000000, True)
-LETTER = DeadLetter("frames/0/17", "truncated; send it again", "00ff")
+SEGMENT = Segment(
+    ifo="H1",
+    channel="H1:GDS-CALIB_STRAIN",
+    start_ns=1126259462_000000000,
+    end_ns=1126259463_000000000,
+    analysed=True,
+)
+LETTER = DeadLetter(source="frames/0/17", reason="truncated; send it again", checksum="00ff")
 
 
 @pytest.fixture

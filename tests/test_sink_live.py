@@ -63,8 +63,14 @@ def moved(name, seconds, ifo="H1", **changes):
 
 
 def segment(start, end, ifo="H1", reason=""):
-    stretch = (from_seconds(MINUTE + start), from_seconds(MINUTE + end))
-    return Segment(ifo, f"{ifo}:GDS-CALIB_STRAIN", *stretch, not reason, reason)
+    return Segment(
+        ifo=ifo,
+        channel=f"{ifo}:GDS-CALIB_STRAIN",
+        start_ns=from_seconds(MINUTE + start),
+        end_ns=from_seconds(MINUTE + end),
+        analysed=not reason,
+        reason=reason,
+    )
 
 
 def files(folder):
@@ -184,7 +190,12 @@ def test_only_final_triggers_go_to_files(tmp_path):
 
 
 def test_a_restart_goes_on_and_a_replay_changes_nothing(tmp_path):
-    everything = [TRIGGER, moved("b", 30), segment(0, 30), DeadLetter("frames/0/1", "empty")]
+    everything = [
+        TRIGGER,
+        moved("b", 30),
+        segment(0, 30),
+        DeadLetter(source="frames/0/1", reason="empty"),
+    ]
     live(tmp_path, 1, everything)
     before = {name: (tmp_path / name).read_bytes() for name in files(tmp_path)}
 
@@ -197,14 +208,17 @@ def test_a_restart_goes_on_and_a_replay_changes_nothing(tmp_path):
     assert ids(tmp_path, H1) == ["a", "b", "c"]
     assert ids(tmp_path, H1_NEXT) == ["d"]
     assert read_segments(tmp_path) == [segment(0, 60)]
-    assert read_dead_letters(tmp_path) == [DeadLetter("frames/0/1", "empty")]
+    assert read_dead_letters(tmp_path) == [DeadLetter(source="frames/0/1", reason="empty")]
 
 
 def test_files_are_the_same_in_whatever_order_and_bundles_things_come(tmp_path, monkeypatch):
     monkeypatch.setattr(rolling, "gps_now", lambda: 1.4e9)
     triggers = [moved(name, 13 * number) for number, name in enumerate("abcdef")]
     segments = [segment(start, end) for start, end in pairwise(range(0, 75, 5))]
-    letters = [DeadLetter("frames/0/1", "empty"), DeadLetter("frames/0/2", "empty")]
+    letters = [
+        DeadLetter(source="frames/0/1", reason="empty"),
+        DeadLetter(source="frames/0/2", reason="empty"),
+    ]
 
     live(tmp_path / "one", 0, [*triggers, *segments, *letters])
     live(
@@ -268,7 +282,10 @@ def test_a_day_s_file_does_not_wait_for_later_minutes(tmp_path):
 
 
 def test_dead_letters_go_by_the_time_at_which_they_came(tmp_path):
-    letters = [DeadLetter("frames/0/1", "empty", "00"), DeadLetter("frames/0/2", "Größe")]
+    letters = [
+        DeadLetter(source="frames/0/1", reason="empty", checksum="00"),
+        DeadLetter(source="frames/0/2", reason="Größe"),
+    ]
     live(tmp_path, [TimestampedValue(each, gps(61)) for each in letters])
 
     name = f"dead_letters/2015-09-14/DEAD_LETTERS-{MINUTE + 60}-60.jsonl"
@@ -277,11 +294,11 @@ def test_dead_letters_go_by_the_time_at_which_they_came(tmp_path):
 
 
 def test_a_dead_letter_without_a_time_came_now(tmp_path):
-    live(tmp_path, [TimestampedValue(DeadLetter("frames/0/1", "empty"), 0)])
+    live(tmp_path, [TimestampedValue(DeadLetter(source="frames/0/1", reason="empty"), 0)])
 
     (name,) = set(files(tmp_path)) - set(EMPTY)
     assert int(name.split("-")[-2]) > 1.4e9
-    assert read_dead_letters(tmp_path) == [DeadLetter("frames/0/1", "empty")]
+    assert read_dead_letters(tmp_path) == [DeadLetter(source="frames/0/1", reason="empty")]
 
 
 def test_timestamps_of_beam_are_read_as_they_are_written():
@@ -305,7 +322,7 @@ def test_a_report_can_be_written_of_a_live_folder_at_any_time(tmp_path, capsys):
 
 
 def test_a_restart_clears_what_was_half_written_and_nothing_else(tmp_path):
-    live(tmp_path, [TRIGGER, segment(0, 1), DeadLetter("frames/0/1", "empty")])
+    live(tmp_path, [TRIGGER, segment(0, 1), DeadLetter(source="frames/0/1", reason="empty")])
     whole = files(tmp_path)
     for name in whole:
         half(tmp_path / name, age=3600)
@@ -383,7 +400,7 @@ def test_a_detector_s_name_never_leads_out_of_the_folder(tmp_path):
         moved("t", 1, evil),
         segment(0, 5, evil),
         replace(TRIGGER, id="n", snr=float("inf")),
-        Segment("H1", "H1:STRAIN", 2**62, 2**63 - 1, True),
+        Segment(ifo="H1", channel="H1:STRAIN", start_ns=2**62, end_ns=2**63 - 1, analysed=True),
     ]
 
     live(tmp_path / "a" / "b" / "out", [*hostile, TRIGGER, segment(0, 5)])
@@ -398,9 +415,12 @@ def test_a_detector_s_name_never_leads_out_of_the_folder(tmp_path):
 
 
 def test_a_dead_letter_whose_time_cannot_be_came_now(tmp_path):
-    live(tmp_path, [TimestampedValue(DeadLetter("frames/0/1", "empty"), 9_000_000_000_000)])
+    live(
+        tmp_path,
+        [TimestampedValue(DeadLetter(source="frames/0/1", reason="empty"), 9_000_000_000_000)],
+    )
 
-    assert read_dead_letters(tmp_path) == [DeadLetter("frames/0/1", "empty")]
+    assert read_dead_letters(tmp_path) == [DeadLetter(source="frames/0/1", reason="empty")]
 
 
 ADDED = []
@@ -445,7 +465,7 @@ def test_a_thousand_channels_of_a_detector_make_one_key_a_minute():
 
 @pytest.mark.parametrize("damage", [b"", b"PAR1 and no more", "folder"], ids=str)
 def test_a_damaged_file_is_put_aside_and_the_job_goes_on(tmp_path, damage):
-    everything = [TRIGGER, segment(0, 5), DeadLetter("frames/0/1", "empty")]
+    everything = [TRIGGER, segment(0, 5), DeadLetter(source="frames/0/1", reason="empty")]
     live(tmp_path, [TimestampedValue(one, gps(1)) for one in everything])
     hurt = [name for name in files(tmp_path) if name not in EMPTY]
     assert len(hurt) == 4
@@ -483,7 +503,7 @@ def test_a_folder_that_is_gone_is_an_error_and_not_made_anew(tmp_path):
 
 
 def test_letters_with_any_end_of_line_stay_one(tmp_path):
-    letter = DeadLetter("a\u2028b\x85c.gwf", "line\nbreak")
+    letter = DeadLetter(source="a\u2028b\x85c.gwf", reason="line\nbreak")
     path = tmp_path / rolling.letter_name(from_seconds(MINUTE))
 
     assert rolling.add_letters(path, [letter])

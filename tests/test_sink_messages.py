@@ -32,9 +32,18 @@ UNLABELLED = replace(
     TRIGGER, label="", score=float("nan"), probabilities=(), model="", dq=(), wdf_basis="",
     wdf_rate=0, wdf_index=b"", wdf_value=b"", status=WITHDRAWN, arrived_ns=0,
 )  # fmt: skip
-SEGMENT = Segment("H1", "H1:GDS-CALIB_STRAIN", 1126259462_250000000, 1126259463_000000000, True)
+SEGMENT = Segment(
+    ifo="H1",
+    channel="H1:GDS-CALIB_STRAIN",
+    start_ns=1126259462_250000000,
+    end_ns=1126259463_000000000,
+    analysed=True,
+)
 IDLE = replace(SEGMENT, analysed=False, reason="not finite")
-LETTERS = [DeadLetter("frames/0/17", "truncated; send it again", "00ff"), DeadLetter("Größe", "")]
+LETTERS = [
+    DeadLetter(source="frames/0/17", reason="truncated; send it again", checksum="00ff"),
+    DeadLetter(source="Größe", reason=""),
+]
 MESSAGES = {
     TRIGGERS: [trigger_message(each, "0.1.0", 1126259465.0) for each in (TRIGGER, UNLABELLED)],
     SEGMENTS: [segment_message(each) for each in (SEGMENT, IDLE)],

@@ -11,7 +11,9 @@ from transforms.sink import publisher as publishing
 from transforms.sink.messages import segment_message
 from transforms.sink.publisher import Batch, Publisher
 
-MESSAGE = segment_message(Segment("H1", "H1:STRAIN", 0, 1_000_000_000, True))
+MESSAGE = segment_message(
+    Segment(ifo="H1", channel="H1:STRAIN", start_ns=0, end_ns=1_000_000_000, analysed=True)
+)
 SLICE_S = 60.0
 
 

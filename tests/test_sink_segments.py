@@ -12,7 +12,14 @@ CHANNEL = "H1:GDS-CALIB_STRAIN"
 
 
 def stretch(start, end, reason="", channel=CHANNEL):
-    return Segment(channel[:2], channel, start, end, not reason, reason)
+    return Segment(
+        ifo=channel[:2],
+        channel=channel,
+        start_ns=start,
+        end_ns=end,
+        analysed=not reason,
+        reason=reason,
+    )
 
 
 stretches = st.builds(

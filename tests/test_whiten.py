@@ -337,7 +337,17 @@ def test_the_filters_of_64_channels_at_16384_hz_are_each_made_once(monkeypatch):
             for channel in range(channels):
                 filters.of(f"H1:C{channel}", strains[update], rate, make)
         assert len(made) == channels * (update + 1)
-    block = Block("H1", "H1:X", rate, 0, strains[0].tobytes(), 0, 64 * NANOSECONDS, 0, NANOSECONDS)
+    block = Block(
+        ifo="H1",
+        channel="H1:X",
+        sample_rate=rate,
+        gps_start_ns=0,
+        data=strains[0].tobytes(),
+        segment_start_ns=0,
+        segment_end_ns=64 * NANOSECONDS,
+        analyse_start_ns=0,
+        analyse_end_ns=NANOSECONDS,
+    )
     monkeypatch.setattr(whitening, "_PREPARED", FilterCache(lambda each: made.append(each) or 0))
     whiten(block, CONFIG, MARGIN)
     assert made[-1].nbytes < prepared.nbytes

@@ -94,15 +94,15 @@ def _packed(value: Any) -> tuple[Any, ...]:
 
 
 def _unpacked(element: type, values: Sequence[Any]) -> Any:
-    fields = list(values)
-    if element in _WITH_PATHS and isinstance(fields[0], bytes):
-        fields[0] = os.fsdecode(fields[0])
+    unpacked = list(values)
+    if element in _WITH_PATHS and isinstance(unpacked[0], bytes):
+        unpacked[0] = os.fsdecode(unpacked[0])
     for place, kind in _inside(element):
         if is_dataclass(kind):
-            fields[place] = tuple(_unpacked(kind, item) for item in fields[place])
+            unpacked[place] = tuple(_unpacked(kind, item) for item in unpacked[place])
         else:
-            fields[place] = kind(fields[place])
-    return element(*fields)
+            unpacked[place] = kind(unpacked[place])
+    return element(**dict(zip(_names(element), unpacked, strict=True)))
 
 
 def _as_bytes(packed: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -115,6 +115,11 @@ def _as_bytes(packed: tuple[Any, ...]) -> tuple[Any, ...]:
         else item
         for item in packed
     )
+
+
+@cache
+def _names(element: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(element))
 
 
 @cache

@@ -45,7 +45,7 @@ STATUSES = {
 """How far a trigger is known, live; from archives, all are final."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Frame:
     """Contiguous strain of one channel as it comes live; without samples: no more for now."""
 
@@ -79,7 +79,7 @@ class Frame:
         return to_ns(first + len(self.data) // 8, self.sample_rate)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Block:
     """Strain of one channel, contiguous and finite.
 
@@ -106,7 +106,7 @@ class Block:
         return np.frombuffer(self.data, np.float64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Whitened:
     """Whitened strain of unit variance, zero where it is not valid; empty for a gap."""
 
@@ -153,7 +153,7 @@ class Whitened:
         return round(self.sample_rate / 2 / self.asd_resolution) + 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
     """What was seen in one short bin of time: the loudest tile or shape, and the extent."""
 
@@ -185,7 +185,7 @@ class Candidate:
     snippet_start_ns: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SearchResult:
     """A stretch that was searched live, and what was found in it."""
 
@@ -200,7 +200,7 @@ class SearchResult:
     """Nothing of it is analysed; where it has no length, the channel has ended."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Trigger:
     """One transient in one channel, as it is published (docs/data-model.md)."""
 
@@ -265,7 +265,7 @@ class Trigger:
         return np.frombuffer(self.wdf_value, np.float32)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PendingClusters:
     """What is not final yet of a live channel."""
 
@@ -280,7 +280,7 @@ class PendingClusters:
     """Bins before are in final triggers: a long signal was cut here. 0: none was."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Segment:
     """A stretch of a channel, and whether it was looked at."""
 
@@ -295,7 +295,7 @@ class Segment:
     """The same for programs."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DeadLetter:
     """An input that could not be used, with one line for the person who sent it."""
 

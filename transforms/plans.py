@@ -25,7 +25,7 @@ class Interval:
         return gap_kind(self.name.partition(", ")[0])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Span:
     """One channel's stretch of samples in one file: where they are, not what they are."""
 
@@ -44,7 +44,7 @@ class Span:
     """[Hz] in the file, where the span is resampled; 0 where it is read as it is."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Piece:
     """A part of a file that a block reads."""
 
@@ -53,7 +53,7 @@ class Piece:
     end_ns: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BlockPlan:
     """A block to be read: the archive's unit of work."""
 

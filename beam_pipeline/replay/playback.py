@@ -247,13 +247,13 @@ class _Stretch:
             gaps += clipped(span.gaps, *own)
             flags += clipped(span.flags, *own)
         return Frame(
-            self._spans[0].ifo,
-            self._spans[0].channel,
-            rate,
-            start_ns,
-            samples.tobytes(),
-            tuple(merged(gaps)),
-            tuple(merged(flags)),
+            ifo=self._spans[0].ifo,
+            channel=self._spans[0].channel,
+            sample_rate=rate,
+            gps_start_ns=start_ns,
+            data=samples.tobytes(),
+            gaps=tuple(merged(gaps)),
+            flags=tuple(merged(flags)),
         )
 
 

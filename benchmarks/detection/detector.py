@@ -64,7 +64,17 @@ def block_of(strain: FloatArray, sample_rate: int, gps_start: int) -> Block:
     """Give strain as one block that is a segment of its own."""
     start = gps_start * NANOSECONDS
     end = start + to_ns(len(strain), sample_rate)
-    return Block("H1", "H1:BENCH-STRAIN", sample_rate, start, strain.tobytes(), *(start, end) * 2)
+    return Block(
+        ifo="H1",
+        channel="H1:BENCH-STRAIN",
+        sample_rate=sample_rate,
+        gps_start_ns=start,
+        data=strain.tobytes(),
+        segment_start_ns=start,
+        segment_end_ns=end,
+        analyse_start_ns=start,
+        analyse_end_ns=end,
+    )
 
 
 def flat(
@@ -81,18 +91,22 @@ def flat(
     resolution = 1 / WhitenConfig().fft_seconds
     ones = np.ones(round(sample_rate / 2 / resolution) + 1, np.float32)
     asd, response = ones.tobytes(), ones.astype(np.complex64).tobytes()
+    valid_start_ns, valid_end_ns, analyse_start_ns, analyse_end_ns = spans
     return Whitened(
-        "H1",
-        "H1:BENCH-STRAIN",
-        sample_rate,
-        start_ns,
-        white.tobytes(),
-        *spans,
-        asd,
-        start_ns,
-        to_ns(len(white), sample_rate),
-        resolution,
-        response,
+        ifo="H1",
+        channel="H1:BENCH-STRAIN",
+        sample_rate=sample_rate,
+        gps_start_ns=start_ns,
+        data=white.tobytes(),
+        valid_start_ns=valid_start_ns,
+        valid_end_ns=valid_end_ns,
+        analyse_start_ns=analyse_start_ns,
+        analyse_end_ns=analyse_end_ns,
+        asd=asd,
+        asd_start_ns=start_ns,
+        asd_step_ns=to_ns(len(white), sample_rate),
+        asd_resolution=resolution,
+        response=response,
     )
 
 

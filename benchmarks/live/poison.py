@@ -1,8 +1,8 @@
 """What bad messages do to a live job: ``python -m benchmarks.live.poison``.
 
 A broker, a cluster and a live job of the benchmark's own. Good channels are played at real
-time. In the middle third, messages of each kind of ``benchmarks.live.loads.bad_messages`` come on the
-same topic. The good channels' lag is told before, with and after them; the job must not have
+time. In the middle third, messages of each kind of ``benchmarks.live.loads.bad_messages`` come
+on the same topic. The good channels' lag is told before, with and after them; the job must not have
 begun again, and each message that cannot be used must be a dead letter.
 
 With ``--crash`` one frame comes on a topic of its own instead, and whoever decodes it is killed

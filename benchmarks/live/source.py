@@ -49,7 +49,17 @@ class Plain:
         start_ns, number = struct.unpack_from("<qq", payload)
         channel = CHANNELS[number]
         data = payload[16:]
-        frame = Frame(channel[:2], channel, RATE, start_ns, data, (), (), source, arrived_ns)
+        frame = Frame(
+            ifo=channel[:2],
+            channel=channel,
+            sample_rate=RATE,
+            gps_start_ns=start_ns,
+            data=data,
+            gaps=(),
+            flags=(),
+            source=source,
+            arrived_ns=arrived_ns,
+        )
         return [frame]
 
 

@@ -26,17 +26,50 @@ def calls(record: Recorder) -> Mapping[str, Callable[[], None]]:
     """Give what is called for each second of a channel, by what it counts."""
     now_ns = time.time_ns()
     data = np.ones(RATE).tobytes()
-    frame = Frame(IFO, CHANNEL, RATE, 10**9 * S, data, arrived_ns=now_ns)
-    block = Block(IFO, CHANNEL, RATE, 0, data, 0, S, 0, S)
-    asd, response = np.full((1, 8193), 1e-23, np.float32).tobytes(), b""
-    spectrum = (asd, 0, 128 * S, 0.25, response)
-    white = Whitened(IFO, CHANNEL, RATE, 0, b"", 0, S, 0, S, *spectrum, arrived_ns=now_ns)
+    frame = Frame(
+        ifo=IFO,
+        channel=CHANNEL,
+        sample_rate=RATE,
+        gps_start_ns=10**9 * S,
+        data=data,
+        arrived_ns=now_ns,
+    )
+    block = Block(
+        ifo=IFO,
+        channel=CHANNEL,
+        sample_rate=RATE,
+        gps_start_ns=0,
+        data=data,
+        segment_start_ns=0,
+        segment_end_ns=S,
+        analyse_start_ns=0,
+        analyse_end_ns=S,
+    )
+    white = Whitened(
+        ifo=IFO,
+        channel=CHANNEL,
+        sample_rate=RATE,
+        gps_start_ns=0,
+        data=b"",
+        valid_start_ns=0,
+        valid_end_ns=S,
+        analyse_start_ns=0,
+        analyse_end_ns=S,
+        asd=np.full((1, 8193), 1e-23, np.float32).tobytes(),
+        asd_start_ns=0,
+        asd_step_ns=128 * S,
+        asd_resolution=0.25,
+        response=b"",
+        arrived_ns=now_ns,
+    )
     return {
         "frame": lambda: record.frame(frame),
         "block": lambda: record.block(block),
         "whitened": lambda: record.whitened(white),
         "searched": lambda: record.searched(white, 3),
-        "followed": lambda: record.followed(CHANNEL, PendingClusters(0, S), cut=False),
+        "followed": lambda: record.followed(
+            CHANNEL, PendingClusters(since_ns=0, searched_ns=S), cut=False
+        ),
     }
 
 

@@ -93,15 +93,15 @@ def whiten_long(
     second = time_ns // NANOSECONDS
     start, end = strain.start_ns, strain.end_ns
     block = Block(
-        strain.ifo,
-        f"{strain.ifo}:SNIPPET",
-        strain.rate,
-        start,
-        strain.samples.tobytes(),
-        start,
-        end,
-        max(start, (second - AROUND) * NANOSECONDS),
-        min(end, (second + AROUND + 1) * NANOSECONDS),
+        ifo=strain.ifo,
+        channel=f"{strain.ifo}:SNIPPET",
+        sample_rate=strain.rate,
+        gps_start_ns=start,
+        data=strain.samples.tobytes(),
+        segment_start_ns=start,
+        segment_end_ns=end,
+        analyse_start_ns=max(start, (second - AROUND) * NANOSECONDS),
+        analyse_end_ns=min(end, (second + AROUND + 1) * NANOSECONDS),
     )
     return whiten(block, whitening, margin_seconds * NANOSECONDS)
 
@@ -122,13 +122,22 @@ def whiten_short(
     out = np.zeros(last - first, np.float32)
     low, high = strain.first + edge, strain.first + count - edge
     out[low - first : high - first] = white[edge : count - edge]
-    valid = to_ns(low, rate), to_ns(high, rate)
+    start_ns, end_ns = to_ns(low, rate), to_ns(high, rate)
     return Whitened(
-        *(strain.ifo, f"{strain.ifo}:SNIPPET", rate, to_ns(first, rate), out.tobytes()),
-        *(*valid, *valid),
-        made.asd.astype(np.float32).tobytes(),
-        *(0, _FOREVER, 1 / coarse.fft_seconds),
-        made.response.tobytes(),
+        ifo=strain.ifo,
+        channel=f"{strain.ifo}:SNIPPET",
+        sample_rate=rate,
+        gps_start_ns=to_ns(first, rate),
+        data=out.tobytes(),
+        valid_start_ns=start_ns,
+        valid_end_ns=end_ns,
+        analyse_start_ns=start_ns,
+        analyse_end_ns=end_ns,
+        asd=made.asd.astype(np.float32).tobytes(),
+        asd_start_ns=0,
+        asd_step_ns=_FOREVER,
+        asd_resolution=1 / coarse.fft_seconds,
+        response=made.response.tobytes(),
     )
 
 

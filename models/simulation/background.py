@@ -62,8 +62,17 @@ class Background:
         """Give strain in its place, [time], as what the pipeline analyses whole."""
         start = self.start_ns
         end = start + to_ns(len(strain), self.sample_rate)
-        where = f"X1:{self.name}", self.sample_rate, start
-        return Block("X1", *where, strain.tobytes(), start, end, start, end)
+        return Block(
+            ifo="X1",
+            channel=f"X1:{self.name}",
+            sample_rate=self.sample_rate,
+            gps_start_ns=start,
+            data=strain.tobytes(),
+            segment_start_ns=start,
+            segment_end_ns=end,
+            analyse_start_ns=start,
+            analyse_end_ns=end,
+        )
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,9 @@ def update_clusters(
         return None, []  # nobody knows yet whether what follows goes on
     if before is None:
         goes_on = searched.known_ns < searched.start_ns
-        before = PendingClusters(searched.start_ns if goes_on else 0, searched.start_ns)
+        before = PendingClusters(
+            since_ns=searched.start_ns if goes_on else 0, searched_ns=searched.start_ns
+        )
     end_ns = max(before.searched_ns, searched.end_ns)
     found = (*before.candidates, *searched.candidates)
     chains = sessions.chains(found, before.cut_ns)
@@ -76,7 +78,15 @@ def closed_clusters(
 ) -> list[Trigger]:
     """Return what is still to be said of a channel that is followed no more: all is final."""
     low = before.searched_ns
-    gap = SearchResult(channel, low, low + REMEMBERED_NS, low, 0, (), True)
+    gap = SearchResult(
+        channel=channel,
+        start_ns=low,
+        end_ns=low + REMEMBERED_NS,
+        known_ns=low,
+        arrived_ns=0,
+        candidates=(),
+        gap=True,
+    )
     return update_clusters(before, gap, sessions, config_id)[1]
 
 

@@ -101,7 +101,22 @@ def extended_for(bank: Bank) -> ExtendedSearch:
 def _white(rate: int, seconds: int) -> Whitened:
     noise = np.random.default_rng(0).standard_normal(seconds * rate, np.float32).tobytes()
     end = seconds * NANOSECONDS
-    return Whitened("", "", rate, 0, noise, 0, end, 0, end, b"", 0, end, 1.0, b"")
+    return Whitened(
+        ifo="",
+        channel="",
+        sample_rate=rate,
+        gps_start_ns=0,
+        data=noise,
+        valid_start_ns=0,
+        valid_end_ns=end,
+        analyse_start_ns=0,
+        analyse_end_ns=end,
+        asd=b"",
+        asd_start_ns=0,
+        asd_step_ns=end,
+        asd_resolution=1.0,
+        response=b"",
+    )
 
 
 def warm_up(config: DetectConfig, band_low: float) -> None:

@@ -114,13 +114,13 @@ class _SearchNext(beam.DoFn):  # type: ignore[misc]
         yield (
             whitened.channel,
             SearchResult(
-                whitened.channel,
-                whitened.analyse_start_ns,
-                whitened.analyse_end_ns,
-                whitened.valid_start_ns,
-                whitened.arrived_ns,
-                found,
-                not whitened.data,
+                channel=whitened.channel,
+                start_ns=whitened.analyse_start_ns,
+                end_ns=whitened.analyse_end_ns,
+                known_ns=whitened.valid_start_ns,
+                arrived_ns=whitened.arrived_ns,
+                candidates=found,
+                gap=not whitened.data,
             ),
         )
 
@@ -172,7 +172,9 @@ class _TrackClusters(beam.DoFn):  # type: ignore[misc]
         state.clear()
         if (record := recorder()) is not None:
             record.followed(
-                channel, PendingClusters(before.since_ns, before.searched_ns), cut=False
+                channel,
+                PendingClusters(since_ns=before.since_ns, searched_ns=before.searched_ns),
+                cut=False,
             )
         for trigger in triggers:
             yield timed(trigger, trigger.time_ns)

@@ -8,15 +8,30 @@ from transforms.kinds import SegmentKind
 def segment_of(ifo: str, channel: str, tile: Interval) -> Segment:
     """Return the segment of a tile: not analysed where the tile has a name."""
     kind = tile.kind if tile.name else SegmentKind.ANALYSED
-    return Segment(ifo, channel, tile.start_ns, tile.end_ns, not tile.name, tile.name, kind)
+    return Segment(
+        ifo=ifo,
+        channel=channel,
+        start_ns=tile.start_ns,
+        end_ns=tile.end_ns,
+        analysed=not tile.name,
+        reason=tile.name,
+        kind=kind,
+    )
 
 
 def too_short(ifo: str, channel: str, stretch: Interval, minimum_ns: int) -> Segment:
     """Return the segment of good data that are too short to be analysed."""
     length, needed = stretch.end_ns - stretch.start_ns, gps.seconds_text(minimum_ns)
     reason = f"too short: {gps.seconds_text(length)} s, {needed} s needed"
-    ends = stretch.start_ns, stretch.end_ns
-    return Segment(ifo, channel, *ends, False, reason, SegmentKind.TOO_SHORT)
+    return Segment(
+        ifo=ifo,
+        channel=channel,
+        start_ns=stretch.start_ns,
+        end_ns=stretch.end_ns,
+        analysed=False,
+        reason=reason,
+        kind=SegmentKind.TOO_SHORT,
+    )
 
 
 def no_data(start_ns: int, end_ns: int) -> Interval:

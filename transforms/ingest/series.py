@@ -37,7 +37,7 @@ class DataError(ValueError):
 
 def letter_of(path: str, error: DataError, checksum: str = "") -> DeadLetter:
     """Return the dead letter of a file, or of what of it cannot be used."""
-    return DeadLetter(printable(path), str(error), checksum, error.kind)
+    return DeadLetter(source=printable(path), reason=str(error), checksum=checksum, kind=error.kind)
 
 
 @dataclass(frozen=True)

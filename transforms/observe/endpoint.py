@@ -72,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 10.0
 
     def do_GET(self) -> None:
-        """CalibratedModel with the counts, or with how the workers are."""
+        """Answer with the counts, or with how the workers are."""
         path = self.path.partition("?")[0]
         if path == "/metrics":
             from prometheus_client import CONTENT_TYPE_LATEST

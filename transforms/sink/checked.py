@@ -23,12 +23,12 @@ def refused(element: Trigger | Segment) -> DeadLetter | None:
     name = element.id if isinstance(element, Trigger) else element.channel
     if not _IFO.fullmatch(element.ifo):
         reason = f"its detector is {storable(element.ifo)!r}, not as H1: {_REPORT}"
-        return DeadLetter(storable(name), reason, kind=LetterKind.CHANNEL)
+        return DeadLetter(source=storable(name), reason=reason, kind=LetterKind.CHANNEL)
     try:
         _see(element)
     except (ValueError, OverflowError) as error:
         reason = f"its row cannot be made ({storable(str(error))}): {_REPORT}"
-        return DeadLetter(storable(name), reason, kind=LetterKind.UNPUBLISHABLE)
+        return DeadLetter(source=storable(name), reason=reason, kind=LetterKind.UNPUBLISHABLE)
     return None
 
 

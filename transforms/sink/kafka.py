@@ -123,7 +123,7 @@ class _Publish(beam.DoFn):  # type: ignore[misc]
             self._refused.inc()
             reason = f"its message cannot be made ({error}): report it to the software's keepers"
             source = element.id if isinstance(element, Trigger) else repr(element)
-            element = DeadLetter(source, reason, kind=LetterKind.UNPUBLISHABLE)
+            element = DeadLetter(source=source, reason=reason, kind=LetterKind.UNPUBLISHABLE)
             topic, message = self._letters, dead_letter_message(element)
         else:
             self._published.inc()

@@ -292,7 +292,7 @@ def letter_from(row: Any) -> DeadLetter:
         raise ValueError("a column of a dead letter is no text")
     # An older version wrote none, a newer one may know more.
     known = LetterKind(kind) if kind in frozenset(LetterKind) else LetterKind.OTHER
-    return DeadLetter(source, reason, checksum, known)
+    return DeadLetter(source=source, reason=reason, checksum=checksum, kind=known)
 
 
 def read_events(output: str | Path) -> dict[str, Event]:

@@ -71,9 +71,9 @@ class _Whiten(beam.DoFn):  # type: ignore[misc]
 def _nothing(block: Block) -> Whitened:
     begin, end = block.analyse_start_ns, block.analyse_end_ns
     return Whitened(
-        block.ifo,
-        block.channel,
-        block.sample_rate,
+        ifo=block.ifo,
+        channel=block.channel,
+        sample_rate=block.sample_rate,
         gps_start_ns=begin,
         data=b"",
         valid_start_ns=begin,
@@ -96,15 +96,35 @@ def analysed(block: Block, config: WhitenConfig) -> Iterator[Segment]:
     cuts = [start, min(max(low, start), end), max(min(high, end), start), end]
     for i, (a, b) in enumerate(pairwise(cuts)):
         if a < b:
-            yield Segment(block.ifo, block.channel, a, b, True) if i == 1 else _edge(block, a, b)
+            yield (
+                Segment(ifo=block.ifo, channel=block.channel, start_ns=a, end_ns=b, analysed=True)
+                if i == 1
+                else _edge(block, a, b)
+            )
 
 
 def _edge(block: Block, start_ns: int, end_ns: int) -> Segment:
     kind = SegmentKind.FILTER_EDGE
-    return Segment(block.ifo, block.channel, start_ns, end_ns, False, kind.value, kind)
+    return Segment(
+        ifo=block.ifo,
+        channel=block.channel,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        analysed=False,
+        reason=kind.value,
+        kind=kind,
+    )
 
 
 def _unsearchable(block: Block, reason: str) -> Segment:
     start, end = block.analyse_start_ns, block.analyse_end_ns
     kind = SegmentKind.UNSEARCHABLE
-    return Segment(block.ifo, block.channel, start, end, False, reason, kind)
+    return Segment(
+        ifo=block.ifo,
+        channel=block.channel,
+        start_ns=start,
+        end_ns=end,
+        analysed=False,
+        reason=reason,
+        kind=kind,
+    )

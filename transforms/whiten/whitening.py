@@ -198,22 +198,22 @@ def whiten(block: Block, config: WhitenConfig, margin_ns: int) -> Whitened:
     out[max(high - origin, 0) :] = 0
     asd, response, first_update = _spectra(filters, block)
     return Whitened(
-        block.ifo,
-        block.channel,
-        rate,
-        to_ns(origin, rate),
-        out.tobytes(),
-        to_ns(max(low, origin), rate),
-        to_ns(min(high, origin + len(out)), rate),
-        block.analyse_start_ns,
-        block.analyse_end_ns,
-        asd.tobytes(),
-        comes_into_force(first_update, config),
-        config.update_seconds * NANOSECONDS,
-        1 / config.fft_seconds,
-        response.tobytes(),
-        block.flags,
-        block.arrived_ns,
+        ifo=block.ifo,
+        channel=block.channel,
+        sample_rate=rate,
+        gps_start_ns=to_ns(origin, rate),
+        data=out.tobytes(),
+        valid_start_ns=to_ns(max(low, origin), rate),
+        valid_end_ns=to_ns(min(high, origin + len(out)), rate),
+        analyse_start_ns=block.analyse_start_ns,
+        analyse_end_ns=block.analyse_end_ns,
+        asd=asd.tobytes(),
+        asd_start_ns=comes_into_force(first_update, config),
+        asd_step_ns=config.update_seconds * NANOSECONDS,
+        asd_resolution=1 / config.fft_seconds,
+        response=response.tobytes(),
+        flags=block.flags,
+        arrived_ns=block.arrived_ns,
     )
 
 

@@ -60,7 +60,13 @@ def large(second: int) -> list[bytes]:
     rate, seconds = 16384, 64
     samples = np.random.default_rng(0).normal(0, 1e-21, rate * seconds)
     start_ns = second * NANOSECONDS
-    whole = Frame("H1", "H1:DEADLY_STRAIN", rate, start_ns, samples.tobytes())
+    whole = Frame(
+        ifo="H1",
+        channel="H1:DEADLY_STRAIN",
+        sample_rate=rate,
+        gps_start_ns=start_ns,
+        data=samples.tobytes(),
+    )
     return lldd.split(encoder.encode_gwf([whole]), second)
 
 
@@ -70,7 +76,14 @@ def frame(
     """Return a second of noise."""
     samples = np.random.default_rng(second).normal(0, 1e-21, rate)
     start_ns = to_ns(second * rate, rate)
-    return Frame(channel[:2], channel, rate, start_ns, samples.tobytes(), flags=flags)
+    return Frame(
+        ifo=channel[:2],
+        channel=channel,
+        sample_rate=rate,
+        gps_start_ns=start_ns,
+        data=samples.tobytes(),
+        flags=flags,
+    )
 
 
 def _kind(kind: str, messages: list[bytes], refused: bool = True) -> Poison:
@@ -105,7 +118,15 @@ def _named(channel: str, second: int) -> bytes:
 
 def _silent(second: int) -> bytes:
     silent = np.full(RATE, np.nan).tobytes()
-    return row.encode(Frame("H1", "H1:SILENT_STRAIN", RATE, second * NANOSECONDS, silent))
+    return row.encode(
+        Frame(
+            ifo="H1",
+            channel="H1:SILENT_STRAIN",
+            sample_rate=RATE,
+            gps_start_ns=second * NANOSECONDS,
+            data=silent,
+        )
+    )
 
 
 def _changing(since: int) -> Iterator[bytes]:

@@ -80,7 +80,15 @@ def _messages(options: argparse.Namespace) -> Iterator[list[bytes]]:
     for second in range(seconds):
         start_ns = (FIRST_GPS + second) * NANOSECONDS
         yield [
-            row.encode(Frame("H1", name(number), rate, start_ns, strain[at : at + rate].tobytes()))
+            row.encode(
+                Frame(
+                    ifo="H1",
+                    channel=name(number),
+                    sample_rate=rate,
+                    gps_start_ns=start_ns,
+                    data=strain[at : at + rate].tobytes(),
+                )
+            )
             for number in range(options.channels)
             for at in [(second + APART_S * number) * rate]
         ]

@@ -22,16 +22,16 @@ def read_block(plan: BlockPlan) -> Block:
             f"{paths}: not finite where inspection found all finite; run again with files at rest"
         )
     return Block(
-        plan.ifo,
-        plan.channel,
-        plan.sample_rate,
-        start_ns,
-        data,
-        plan.segment_start_ns,
-        plan.segment_end_ns,
-        plan.analyse_start_ns,
-        plan.analyse_end_ns,
-        plan.flags,
+        ifo=plan.ifo,
+        channel=plan.channel,
+        sample_rate=plan.sample_rate,
+        gps_start_ns=start_ns,
+        data=data,
+        segment_start_ns=plan.segment_start_ns,
+        segment_end_ns=plan.segment_end_ns,
+        analyse_start_ns=plan.analyse_start_ns,
+        analyse_end_ns=plan.analyse_end_ns,
+        flags=plan.flags,
     )
 
 

@@ -153,7 +153,7 @@ def _outside(kept: Sequence[Span], within: Within) -> DeadLetter:
         f" {gps.seconds_text(start_ns)} to {gps.seconds_text(end_ns)}{inside};"
         " change --start or --end"
     )
-    return DeadLetter(printable(kept[0].path), reason, kind=LetterKind.NOTE)
+    return DeadLetter(source=printable(kept[0].path), reason=reason, kind=LetterKind.NOTE)
 
 
 def _agreed(spans: Sequence[Span], within: Within) -> tuple[list[Span], list[DeadLetter]]:
@@ -263,14 +263,15 @@ def _blocks(
         analyse = max(first_ns, number * block_ns), min(last_ns, (number + 1) * block_ns)
         begin, end = _needed(segment, analyse, reach, rate)
         yield BlockPlan(
-            segment.ifo,
-            segment.channel,
-            rate,
-            segment.start_ns,
-            segment.end_ns,
-            *analyse,
-            tuple(_pieces(spans, begin - margin, end + margin)),
-            tuple(clipped(flags, begin, end)),
+            ifo=segment.ifo,
+            channel=segment.channel,
+            sample_rate=rate,
+            segment_start_ns=segment.start_ns,
+            segment_end_ns=segment.end_ns,
+            analyse_start_ns=analyse[0],
+            analyse_end_ns=analyse[1],
+            pieces=tuple(_pieces(spans, begin - margin, end + margin)),
+            flags=tuple(clipped(flags, begin, end)),
         )
 
 
@@ -290,7 +291,11 @@ def _pieces(spans: Sequence[Span], start_ns: int, end_ns: int) -> Iterator[Piece
         span = spans[index]
         if span.gps_start_ns >= end_ns:
             return
-        yield Piece(span.path, max(span.gps_start_ns, start_ns), min(span.gps_end_ns, end_ns))
+        yield Piece(
+            path=span.path,
+            start_ns=max(span.gps_start_ns, start_ns),
+            end_ns=min(span.gps_end_ns, end_ns),
+        )
 
 
 def _own(span: Span, items: Iterable[Interval]) -> list[Interval]:

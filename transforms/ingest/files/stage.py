@@ -173,7 +173,15 @@ class ReadBlock(beam.DoFn):  # type: ignore[misc]
             self.dead_letters.inc()
             yield TaggedOutput(DEAD_LETTERS, letter_of(wanted.pieces[0].path, error))
             kind = SegmentKind.UNREADABLE
-            lost = Segment(wanted.ifo, wanted.channel, start_ns, end_ns, False, kind.value, kind)
+            lost = Segment(
+                ifo=wanted.ifo,
+                channel=wanted.channel,
+                start_ns=start_ns,
+                end_ns=end_ns,
+                analysed=False,
+                reason=kind.value,
+                kind=kind,
+            )
             yield TaggedOutput(SEGMENTS, timed(lost, start_ns))
             return
         self.blocks.inc()
@@ -211,7 +219,7 @@ def unknown_checks(known: Sequence[str], require: Sequence[str]) -> list[DeadLet
         f"ingest.require: no mask has {', '.join(unknown)}, so nothing was left out for it;"
         f" {what} {', '.join(usual)}"
     )
-    return [DeadLetter("ingest.require", reason, kind=LetterKind.NOTE)]
+    return [DeadLetter(source="ingest.require", reason=reason, kind=LetterKind.NOTE)]
 
 
 def missing_channels(found: Sequence[str], wanted: Sequence[str]) -> list[DeadLetter]:

@@ -94,4 +94,9 @@ def _wrong(frame: Frame, payload: bytes) -> DeadLetter | None:
 
 
 def _letter(source: str, text: str, payload: bytes, kind: LetterKind) -> DeadLetter:
-    return DeadLetter(source, f"{source}: {text}", hashlib.sha256(payload).hexdigest(), kind)
+    return DeadLetter(
+        source=source,
+        reason=f"{source}: {text}",
+        checksum=hashlib.sha256(payload).hexdigest(),
+        kind=kind,
+    )

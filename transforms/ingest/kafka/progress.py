@@ -190,7 +190,14 @@ class Progress:
         for name, one in self._channels.items():
             if not one.quiet and self._silent[name] >= self._pace.quiet_seconds:
                 self._channels[name] = replace(one, quiet=True)
-                empty = Frame(one.ifo, name, one.sample_rate, one.end_ns, b"", arrived_ns=unix_ns)
+                empty = Frame(
+                    ifo=one.ifo,
+                    channel=name,
+                    sample_rate=one.sample_rate,
+                    gps_start_ns=one.end_ns,
+                    data=b"",
+                    arrived_ns=unix_ns,
+                )
                 found.append(empty)
         return found
 

@@ -181,7 +181,7 @@ class Reader:
             return []
         text = f"{frame.channel} is not read: as many as {MOST_CHANNELS} others are"
         reason = f"{frame.source}: {text}; name those wanted with --channel (told once)"
-        return [DeadLetter(frame.source, reason, kind=LetterKind.CHANNEL)]
+        return [DeadLetter(source=frame.source, reason=reason, kind=LetterKind.CHANNEL)]
 
     def _recover(self, message: kafka.Message) -> None:
         """Tell of an error, and go on at the beginning of a log whose part was deleted."""

@@ -41,7 +41,14 @@ class Decoder:
         found: list[Frame | DeadLetter] = []
         for given in self._assembler.feed(payload, source):
             if isinstance(given, lldd.Lost):
-                found.append(DeadLetter(given.source, given.reason, given.checksum, given.kind))
+                found.append(
+                    DeadLetter(
+                        source=given.source,
+                        reason=given.reason,
+                        checksum=given.checksum,
+                        kind=given.kind,
+                    )
+                )
             else:
                 found += self._decoded(given.payload, given.source, arrived_ns)
         return found
@@ -51,7 +58,9 @@ class Decoder:
             frames = self._frames(payload, source)
         except DataError as error:
             checksum = hashlib.sha256(payload).hexdigest()
-            return [DeadLetter(source, str(error), checksum, error.kind)]
+            return [
+                DeadLetter(source=source, reason=str(error), checksum=checksum, kind=error.kind)
+            ]
         return [replace(frame, arrived_ns=arrived_ns) for frame in frames]
 
     def _frames(self, payload: bytes, source: str) -> list[Frame]:

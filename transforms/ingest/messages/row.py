@@ -86,7 +86,16 @@ def decode(payload: bytes, source: str) -> Frame:
     _check_intervals(source, (*gaps, *flags))
     samples = np.frombuffer(payload, _DTYPES[width], count, offset).astype(np.float64)
     start_ns = _on_grid(source, start_ns, rate)
-    return Frame(ifo, channel, rate, start_ns, samples.tobytes(), gaps, flags, source)
+    return Frame(
+        ifo=ifo,
+        channel=channel,
+        sample_rate=rate,
+        gps_start_ns=start_ns,
+        data=samples.tobytes(),
+        gaps=gaps,
+        flags=flags,
+        source=source,
+    )
 
 
 def _verify(payload: bytes, source: str) -> None:

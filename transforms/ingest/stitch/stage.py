@@ -206,8 +206,18 @@ def _nothing(start_ns: int, end_ns: int, head: StreamState) -> Block:
 
     A stretch of no length says that the channel has ended.
     """
-    names, span = (head.ifo, head.channel, head.sample_rate), (start_ns, end_ns)
-    return Block(*names, start_ns, b"", *span, *span, arrived_ns=head.arrived_ns)
+    return Block(
+        ifo=head.ifo,
+        channel=head.channel,
+        sample_rate=head.sample_rate,
+        gps_start_ns=start_ns,
+        data=b"",
+        segment_start_ns=start_ns,
+        segment_end_ns=end_ns,
+        analyse_start_ns=start_ns,
+        analyse_end_ns=end_ns,
+        arrived_ns=head.arrived_ns,
+    )
 
 
 @dataclass

@@ -291,17 +291,17 @@ class Stitcher:
         begin_ns = to_ns(begin, rate)
         self.head = replace(head, done_ns=end_ns)
         return Block(
-            head.ifo,
-            head.channel,
-            rate,
-            begin_ns,
-            self.past.between(begin, to_index(known_ns, rate)),
-            start_ns,
-            known_ns,
-            analyse_ns,
-            end_ns,
-            tuple(clipped(head.flags, begin_ns, known_ns)),
-            head.arrived_ns,
+            ifo=head.ifo,
+            channel=head.channel,
+            sample_rate=rate,
+            gps_start_ns=begin_ns,
+            data=self.past.between(begin, to_index(known_ns, rate)),
+            segment_start_ns=start_ns,
+            segment_end_ns=known_ns,
+            analyse_start_ns=analyse_ns,
+            analyse_end_ns=end_ns,
+            flags=tuple(clipped(head.flags, begin_ns, known_ns)),
+            arrived_ns=head.arrived_ns,
         )
 
     def _forget(self) -> None:
@@ -356,4 +356,4 @@ def _joined(gaps: Sequence[Interval]) -> Iterator[Interval]:
 
 def _letter(frame: Frame, complaint: Complaint) -> DeadLetter:
     reason = f"{frame.source}: {frame.channel} {complaint.reason}"
-    return DeadLetter(frame.source, reason, kind=complaint.kind)
+    return DeadLetter(source=frame.source, reason=reason, kind=complaint.kind)
