@@ -46,7 +46,7 @@ class ArchiveJob:
 
 
 def margin_ns(config: PipelineConfig) -> int:
-    """Say how much whitened strain detection wants around what it searches [ns].
+    """Return how much whitened strain detection wants around what it searches [ns].
 
     Channels come at any rate; the one that needs most decides.
     """
@@ -60,7 +60,7 @@ def whitening(config: PipelineConfig) -> Whiten:
 
 
 def reach(config: PipelineConfig) -> Reach:
-    """Say what strain a block needs around the stretch it answers for."""
+    """Return what strain a block needs around the stretch it answers for."""
     margin = margin_ns(config)
     return Reach(
         past_ns=past_needed(config.whiten, margin),

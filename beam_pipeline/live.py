@@ -47,7 +47,7 @@ class LiveJob:
 
 
 def stitching(config: PipelineConfig) -> StitchConfig:
-    """Say how frames are joined."""
+    """Return how frames are joined."""
     future = future_seconds(config.whiten, config.detect) + config.whiten.lookahead_seconds
     return StitchConfig(
         reach(config),

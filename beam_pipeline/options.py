@@ -62,7 +62,7 @@ def see_runner(arguments: Sequence[str]) -> None:
 
 
 def in_process(arguments: Sequence[str]) -> bool:
-    """Tell whether options name the runner of this process."""
+    """Return whether options name the runner of this process."""
     return job_server.typed(arguments).get("runner") in _ALIASES
 
 

@@ -4,7 +4,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def own_version() -> str:
-    """Give the installed version, or ``0+source`` from a folder that is not installed."""
+    """Return the installed version, or ``0+source`` from a folder that is not installed."""
     try:
         return version("wavefier")
     except PackageNotFoundError:

@@ -137,10 +137,10 @@ def _whole(word: str, action: argparse.Action, following: list[str]) -> str:
 
 
 def _is_option(word: str) -> bool:
-    """Tell whether a word is no value: negative numbers are values."""
+    """Return whether a word is no value: negative numbers are values."""
     return word.startswith("-") and not word[1:2].isdigit() and word not in ("-", "-inf", "-nan")
 
 
 def _may_repeat(action: argparse.Action) -> bool:
-    """Tell whether an option may stand several times; a flag says the same twice."""
+    """Return whether an option may stand several times; a flag says the same twice."""
     return action.nargs == _FLAG or not isinstance(action, argparse._StoreAction)

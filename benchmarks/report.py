@@ -35,7 +35,7 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def provenance(cores: int) -> dict[str, Any]:
-    """Say what was run on what: command line, versions, machine class."""
+    """Return what was run on what: command line, versions, machine class."""
     return {
         "command": ["python", "-m", _module(), *sys.argv[1:]],
         "versions": {

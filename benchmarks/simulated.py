@@ -82,7 +82,7 @@ def make(folder: Path, recipe: Recipe, kind: str, file_seconds: int) -> Archive:
 
 
 def pieces(recipe: Recipe) -> Iterator[tuple[FloatArray, tuple[Injection, ...]]]:
-    """Give continuous strain in pieces, and the signals in each.
+    """Yield continuous strain in pieces, and the signals in each.
 
     Two pieces of noise with weights sin and cos have the spectrum and variance of one.
     """

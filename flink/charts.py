@@ -48,12 +48,12 @@ VARIABLES = {
 
 
 def binaries() -> Path:
-    """Give the folder of programs: K8S_BINARIES, or one below `.flink`."""
+    """Return the folder of programs: K8S_BINARIES, or one below `.flink`."""
     return KubernetesSettings.from_environment().binaries
 
 
 def tool(name: str) -> Path:
-    """Give a program.
+    """Return a program.
 
     Raises:
         Problem: It was not built, or in another version.
@@ -90,7 +90,7 @@ def possible() -> None:
 
 
 def required() -> bool:
-    """Tell whether what needs Go must be there."""
+    """Return whether what needs Go must be there."""
     return os.environ.get("WAVEFIER_REQUIRE_GO") == "1"
 
 
@@ -110,7 +110,7 @@ def lint(values: Path) -> str:
 
 
 def render(*given: str) -> str:
-    """Give what the chart makes of values.
+    """Return what the chart makes of values.
 
     Args:
         given: Options of `helm template`, such as `--values FILE` and `--set KEY=VALUE`.

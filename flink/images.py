@@ -86,7 +86,7 @@ class ImageSettings(Settings):
                 raise Problem(f"{self.variable(name)}={shown(text)}: must be {what}")
 
     def reference(self, name: str) -> str:
-        """Give an image's full name."""
+        """Return an image's full name."""
         return f"{self.registry}/wavefier/{name}:{self.tag or version()}"
 
     def digest(self, name: str) -> Path:
@@ -94,7 +94,7 @@ class ImageSettings(Settings):
         return self.folder / f"{name}.digest"
 
     def archive(self, name: str) -> Path:
-        """Give the file in which an image travels to a cluster without a registry."""
+        """Return the file in which an image travels to a cluster without a registry."""
         return self.folder / f"{name}.tar"
 
 

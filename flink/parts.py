@@ -76,22 +76,22 @@ def tools() -> None:
 
 
 def job_server() -> Path:
-    """Give the job server's jar."""
+    """Return the job server's jar."""
     return _made("jar", JOB_SERVER)
 
 
 def broker() -> Path:
-    """Give the folder of the broker's jars."""
+    """Return the folder of the broker's jars."""
     return _made("broker", BROKER)
 
 
 def s3() -> Path:
-    """Give the folder of the plugin with which Flink reads and writes an S3 store."""
+    """Return the folder of the plugin with which Flink reads and writes an S3 store."""
     return _made("s3", S3)
 
 
 def distribution() -> Path:
-    """Give the folder of Flink: bin, conf, lib, plugins."""
+    """Return the folder of Flink: bin, conf, lib, plugins."""
     return _made("distribution", WHEELS / "pyflink")
 
 
@@ -156,7 +156,7 @@ def _stamp(what: str) -> Path:
 
 
 def _recipe(what: str) -> str:
-    """Give what a part depends on."""
+    """Return what a part depends on."""
     if what == "distribution":
         return versions()["flink.version"] + "\n"
     module = HERE / MODULES[what]
@@ -188,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def required() -> bool:
-    """Tell whether what needs Java must be there."""
+    """Return whether what needs Java must be there."""
     return os.environ.get("WAVEFIER_REQUIRE_JAVA") == "1"
 
 

@@ -55,7 +55,7 @@ class Processes:
         return sorted(path.name for path in self._records.glob("*"))
 
     def alive(self) -> dict[str, int]:
-        """Give the process ids of those that run, by name."""
+        """Return the process ids of those that run, by name."""
         records = {name: self._record(name) for name in self.names()}
         return {name: pid for name, (pid, born) in records.items() if born and _born(pid) == born}
 
@@ -82,7 +82,7 @@ class Processes:
             (self._records / name).unlink(missing_ok=True)
 
     def tail(self, name: str) -> str:
-        """Give the last lines that a process left, in the newest of its logs that says anything."""
+        """Return the last lines of a process, from the newest of its logs that says anything."""
         patterns = (f"{name}.out", f"flink-{name}-*")
         found = [path for pattern in patterns for path in self._logs.glob(pattern)]
         logs = [path for path in found if path.stat().st_size]
@@ -125,7 +125,7 @@ def refuse_taken(ports: Mapping[str, int]) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Give ports that nobody listens on now."""
+    """Return ports that nobody listens on now."""
     with contextlib.ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:
@@ -134,7 +134,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def listens(port: int) -> bool:
-    """Tell whether something accepts connections."""
+    """Return whether something accepts connections."""
     with socket.socket() as probe:
         probe.settimeout(1.0)
         return probe.connect_ex((HOST, port)) == 0
@@ -153,7 +153,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def _born(pid: int) -> int:
-    """Give the clock tick of a process's birth; 0 if it does not run."""
+    """Return the clock tick of a process's birth; 0 if it does not run."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

@@ -106,7 +106,7 @@ class Settings:
 
     @staticmethod
     def marks(folder: Path) -> bool:
-        """Tell whether a folder is ours, to fill and to remove."""
+        """Return whether a folder is ours, to fill and to remove."""
         return (folder / FILE).exists()
 
     def refuse_others(self) -> None:
@@ -127,11 +127,11 @@ class Settings:
 
     @classmethod
     def variable(cls, name: str) -> str:
-        """Give the environment variable of a field."""
+        """Return the environment variable of a field."""
         return cls.PREFIX + name.upper()
 
     def ports(self) -> dict[str, int]:
-        """Give all ports, by environment variable."""
+        """Return all ports, by environment variable."""
         names = [name for name in self._names() if name.endswith("port")]
         return {self.variable(name): getattr(self, name) for name in names}
 

@@ -19,7 +19,7 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 
 def about() -> dict[str, str | int]:
-    """Give the processor's model, how many there are and how many may be used."""
+    """Return the processor's model, how many there are and how many may be used."""
     return {
         "cpu": _cpu(),
         "cores": os.cpu_count() or 1,
@@ -37,7 +37,7 @@ def _cpu() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Give the versions of Python and of the packages that make and serve a model."""
+    """Return the versions of Python and of the packages that make and serve a model."""
     found = {"python": ".".join(map(str, sys.version_info[:3]))}
     for name in _PACKAGES:
         try:
@@ -48,7 +48,7 @@ def versions() -> dict[str, str]:
 
 
 def has_tensorboard() -> bool:
-    """Tell whether logs for TensorBoard can be written."""
+    """Return whether logs for TensorBoard can be written."""
     return find_spec("tensorboard") is not None
 
 

@@ -30,7 +30,7 @@ def confusion(truth: IntArray, guess: IntArray, classes: int) -> IntArray:
 
 
 def per_class(table: IntArray, classes: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Give each class's precision, recall, F1 and count; 0 where undefined."""
+    """Return each class's precision, recall, F1 and count; 0 where undefined."""
     right = np.diag(table)
     precision = right / np.maximum(table.sum(axis=0), 1)
     recall = right / np.maximum(table.sum(axis=1), 1)
@@ -49,7 +49,7 @@ def per_class(table: IntArray, classes: Sequence[str]) -> dict[str, dict[str, fl
 def calibration_curve(
     probabilities: FloatArray, truth: IntArray, bins: int = BINS
 ) -> list[dict[str, float]]:
-    """Give mean score, accuracy and count of the best class in bins of equal width.
+    """Return mean score, accuracy and count of the best class in bins of equal width.
 
     Bins without an example are left out.
     """
@@ -67,7 +67,7 @@ def calibration_curve(
 
 
 def calibration_error(probabilities: FloatArray, truth: IntArray, bins: int = BINS) -> float:
-    """Give the expected calibration error of the best class, Guo et al. 2017, eq. 3.
+    """Return the expected calibration error of the best class, Guo et al. 2017, eq. 3.
 
     The mean distance between score and accuracy over bins of equal width
     (arXiv:1706.04599); 0 for honest probabilities.
@@ -78,7 +78,7 @@ def calibration_error(probabilities: FloatArray, truth: IntArray, bins: int = BI
 
 
 def auc(statistic: FloatArray, positive: BoolArray) -> float | None:
-    """Give the area under the ROC curve: how often a positive ranks over a negative.
+    """Return the area under the ROC curve: how often a positive ranks over a negative.
 
     It is Mann and Whitney's U over the number of pairs; ties count half. None where one of
     the two kinds is missing.
@@ -91,7 +91,7 @@ def auc(statistic: FloatArray, positive: BoolArray) -> float | None:
 
 
 def roc(statistic: FloatArray, positive: BoolArray, points: int = 200) -> tuple[Any, Any]:
-    """Give a ROC curve: false and true positive rate, [point] each, from (0, 0) to (1, 1)."""
+    """Return a ROC curve: false and true positive rate, [point] each, from (0, 0) to (1, 1)."""
     order = np.argsort(-statistic, kind="stable")
     found = positive[order]
     # A step's end: what ranks alike is taken together.
@@ -105,7 +105,7 @@ def roc(statistic: FloatArray, positive: BoolArray, points: int = 200) -> tuple[
 
 
 def removed_at_loss(signals: FloatArray, false: FloatArray, loss: float = LOSS) -> float | None:
-    """Give the share of false triggers below a threshold that ``loss`` of the signals miss.
+    """Return the share of false triggers below a threshold that ``loss`` of the signals miss.
 
     Args:
         signals: Statistic of true signals, large for signals, [signal].
@@ -143,7 +143,7 @@ def binary(
 
 
 def by_snr(probabilities: FloatArray, truth: IntArray, snr: FloatArray) -> list[dict[str, Any]]:
-    """Give the accuracy in each bin of SNR that holds an example; the last has no ``high``."""
+    """Return the accuracy in each bin of SNR that holds an example; the last has no ``high``."""
     right = probabilities.argmax(axis=1) == truth
     rows = []
     for low, high in pairwise(SNR_EDGES):
@@ -156,13 +156,13 @@ def by_snr(probabilities: FloatArray, truth: IntArray, snr: FloatArray) -> list[
 
 
 def macro_f1(figures: dict[str, dict[str, float]]) -> float:
-    """Give the mean F1 of the classes that occur; 0 where none does."""
+    """Return the mean F1 of the classes that occur; 0 where none does."""
     present = [each["f1"] for each in figures.values() if each["count"]]
     return round(float(np.mean(present or [0.0])), 4)
 
 
 def summary(probabilities: FloatArray, truth: IntArray, classes: Sequence[str]) -> dict[str, Any]:
-    """Give accuracy, macro F1, the figures by class and the confusion table.
+    """Return accuracy, macro F1, the figures by class and the confusion table.
 
     Args:
         probabilities: [example, class].

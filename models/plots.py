@@ -27,7 +27,7 @@ Curve = tuple[Sequence[float], Sequence[float]]
 
 
 def confusion_size(classes: int) -> tuple[float, float]:
-    """Give the width and height that a confusion table needs [inch]."""
+    """Return the width and height that a confusion table needs [inch]."""
     return 3.0 + 0.3 * classes, 2.2 + 0.26 * classes
 
 

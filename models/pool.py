@@ -30,7 +30,7 @@ def usable_cpus() -> int:
 def each(
     function: Callable[[Task], Result], tasks: Iterable[Task], processes: int
 ) -> Iterator[Result]:
-    """Give a function's results as they come, in any order.
+    """Yield a function's results as they come, in any order.
 
     Args:
         function: Of a module, so that it can be sent.

@@ -61,7 +61,7 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """Give the folder of the real files."""
+    """Return the folder of the real files."""
     return Path(__file__).parent / "data"
 
 
@@ -101,7 +101,7 @@ def as_block() -> Callable[..., Block]:
 
 @pytest.fixture(scope="session")
 def untrained(tmp_path_factory: pytest.TempPathFactory) -> Card:
-    """Give a model that fits the pipeline, knows three classes and has learnt nothing."""
+    """Return a model that fits the pipeline, knows three classes and has learnt nothing."""
     classes = ("gaussian", "noise", "unknown")
     folder = tmp_path_factory.mktemp("models") / "untrained"
     with warnings.catch_warnings():
@@ -131,7 +131,7 @@ def java() -> None:
 
 @pytest.fixture(scope="module")
 def kafka(java: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """Give a broker of the module's own, which does not run yet; nothing is left of it."""
+    """Yield a broker of the module's own, which does not run yet; nothing is left of it."""
     port, controller = free_ports(2)
     folder = tmp_path_factory.mktemp("kafka") / "broker"
     made = Broker(BrokerSettings(folder, 240.0, QUICK, port=port, controller_port=controller))
@@ -143,6 +143,6 @@ def kafka(java: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brok
 
 @pytest.fixture(scope="module")
 def broker(kafka: Broker) -> Broker:
-    """Give a broker that runs."""
+    """Return a broker that runs."""
     kafka.up()
     return kafka

@@ -25,7 +25,7 @@ POINTS = {
 
 
 def _data(label, snr, core, seed=1):
-    """Give white noise with a transient whose loudest sample lies at ``core``."""
+    """Return white noise with a transient whose loudest sample lies at ``core``."""
     data = np.random.default_rng(seed).standard_normal(LENGTH)
     shape = evidence.template(label, np.array(POINTS[label]), noise.load(CURVE), LOW)
     first = core - int(np.argmax(np.abs(shape)))

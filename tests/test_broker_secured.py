@@ -112,7 +112,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def broker(java, folder, tmp_path_factory):
-    """Give a secured broker that runs."""
+    """Yield a secured broker that runs."""
     port, controller = free_ports(2)
     own = {"port": port, "controller_port": controller, "security": str(folder)}
     made = Broker(BrokerSettings(tmp_path_factory.mktemp("kafka") / "broker", 240.0, QUICK, **own))

@@ -20,7 +20,7 @@ RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
 
 def counted(result):
-    """Give a finished pipeline's counters and distributions of classification, by name."""
+    """Return a finished pipeline's counters and distributions of classification, by name."""
     found = result.metrics().query(MetricsFilter().with_namespace("classify"))
     return tuple(
         {one.key.metric.name: one.committed for one in found[kind]}

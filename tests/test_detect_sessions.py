@@ -67,7 +67,7 @@ def random_candidate(rng, bin_ns, loud):
 
 
 def wanted(found):
-    """Give the triggers by the rule as docs/detection.md words it, whatever the code does."""
+    """Return the triggers by the rule as docs/detection.md words it, whatever the code does."""
     members = [c for _, c in found]
     points = sorted((mark, i) for i, c in enumerate(members) for mark in SESSIONS.marks(c))
     chains = []
@@ -92,7 +92,7 @@ def wanted(found):
 
 
 def full(cell, marks):
-    """Tell whether marks leave no pause in their cell."""
+    """Return whether marks leave no pause in their cell."""
     steps = [cell * CELL_NS, *marks, (cell + 1) * CELL_NS]
     return all(b - a < REACH for a, b in pairwise(steps))
 
@@ -132,7 +132,7 @@ def finals(told):
 
 
 def archived(found, borders):
-    """Give the triggers of blocks between borders [s], as the archive's graph does."""
+    """Return the triggers of blocks between borders [s], as the archive's graph does."""
     triggers, edges = [], []
     for low, high in pairwise(borders):
         own = [c for when, c in found if at(low) <= when < at(high)]

@@ -39,7 +39,7 @@ def tools():
 
 
 def parsed(rendered):
-    """Give what the chart makes, by kind and name."""
+    """Return what the chart makes, by kind and name."""
     parts = [part for part in yaml.safe_load_all(rendered) if part]
     return {(part["kind"], part["metadata"]["name"]): part for part in parts}
 
@@ -58,7 +58,7 @@ def example(name):
 
 
 def pod_specs(parts):
-    """Give the pods' specifications, by kind and name of what holds them, with their volumes."""
+    """Return the pods' specifications, by kind and name of what holds them, with their volumes."""
     found = {}
     for key, part in parts.items():
         spec = part.get("spec", {})
@@ -492,7 +492,7 @@ def test_the_chart_is_packed_with_the_projects_version(tmp_path):
 
 
 def egress(parts, component):
-    """Give where a part's pods may go, by port: peers, or None for anywhere."""
+    """Return where a part's pods may go, by port: peers, or None for anywhere."""
     policy = parts["NetworkPolicy", f"gw-wavefier-{component}"]
     return {
         one["port"]: rule.get("to")

@@ -36,7 +36,7 @@ def write(path: Path, key: str, strain: object = NOISE, **attrs: object) -> Path
 
 
 def inspected(path: Path | str) -> tuple[list[Span], list[DeadLetter]]:
-    """Give the spans of a file and its dead letters, seen to be sound."""
+    """Return the spans of a file and its dead letters, seen to be sound."""
     spans: list[Span] = []
     letters: list[DeadLetter] = []
     for one in InspectFile(IngestConfig()).process(str(path)):
@@ -229,7 +229,7 @@ USUAL = {"Xstart": 1000.0, "Xspacing": 1 / RATE, "Npoints": RATE}
 
 @pytest.fixture(scope="module")
 def number(tmp_path_factory) -> Iterator[Path]:
-    """Give a new path each time."""
+    """Return a new path each time."""
     folder = tmp_path_factory.mktemp("odd")
     return (folder / f"H-H1_{number}-1000-1.h5" for number in range(10**9))
 

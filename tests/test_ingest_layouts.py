@@ -29,7 +29,7 @@ STRAIN = np.random.default_rng(1).normal(0, 1e-21, 40 * RATE)
 
 
 def cut(start: int, seconds: int) -> np.ndarray:
-    """Give what of the strain lies in some seconds after T0."""
+    """Return what of the strain lies in some seconds after T0."""
     return STRAIN[start * RATE : (start + seconds) * RATE]
 
 

@@ -93,7 +93,7 @@ def whole(path) -> tuple[list[Trigger], list[Segment]]:
 
 
 def tiles(segments: list[Segment]) -> list[tuple[int, int, str]]:
-    """Give segments joined where they touch and say the same."""
+    """Return segments joined where they touch and say the same."""
     joined: list[tuple[int, int, str]] = []
     for one in segments:
         if joined and joined[-1][1:] == (one.start_ns, one.reason):

@@ -22,7 +22,7 @@ def settings(tmp_path):
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """Give settings whose files are written; keys take a while, and nobody changes them."""
+    """Return settings whose files are written; keys take a while, and nobody changes them."""
     folder = tmp_path_factory.mktemp("written")
     made = KubernetesSettings(folder=folder / "cluster", binaries=folder / "bin", volumes=2)
     configuration.write(made)

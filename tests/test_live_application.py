@@ -169,7 +169,7 @@ def serving(handler, context=None):
 
 @pytest.fixture(scope="module")
 def account(tmp_path_factory):
-    """Give a service account's folder, and the key of a server that it trusts."""
+    """Return a service account's folder, and the key of a server that it trusts."""
     folder = tmp_path_factory.mktemp("account")
     request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
     names = ["-subj", "/CN=kubernetes", "-addext", "subjectAltName=IP:127.0.0.1"]
@@ -182,7 +182,7 @@ def account(tmp_path_factory):
 
 @pytest.fixture
 def api(account):
-    """Give the port of an API with the ConfigMaps of three jobs, and these."""
+    """Yield the port of an API with the ConfigMaps of three jobs, and these."""
     maps = {
         "gw-0123456789-cluster-config-map": "gw-0123456789",
         "gw-0123456789-0000-config-map": "gw-0123456789",

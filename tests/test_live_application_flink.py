@@ -50,7 +50,7 @@ def keystore(folder):
 
 
 def listening(pid):
-    """Give the ports of TCP on which a process listens."""
+    """Return the ports of TCP on which a process listens."""
     inodes = {
         target[8:-1]
         for link in Path(f"/proc/{pid}/fd").iterdir()
@@ -65,7 +65,7 @@ def listening(pid):
 
 
 def refused(port):
-    """Tell whether a port of Flink's sends away who has no key, by TLS and without."""
+    """Return whether a port of Flink's sends away who has no key, by TLS and without."""
     plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     plain.check_hostname, plain.verify_mode = False, ssl.CERT_NONE
     with socket.create_connection(("localhost", port), 60) as connection:

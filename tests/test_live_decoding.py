@@ -33,7 +33,7 @@ def decoded(payload: bytes, **config: object) -> list[Frame | DeadLetter]:
 
 
 def letter(payload: bytes, **config: object) -> str:
-    """Give the reason why a message cannot be used."""
+    """Return the reason why a message cannot be used."""
     (found,) = decoded(payload, **config)
     assert isinstance(found, DeadLetter)
     assert found.source == SOURCE

@@ -33,7 +33,7 @@ def fed(messages: list[bytes], assembler: Assembler | None = None) -> list[Whole
 
 @pytest.fixture(scope="module")
 def recorded() -> list[bytes]:
-    """Give the messages that the distribution's own senders made of three frames."""
+    """Return the messages that the distribution's own senders made of three frames."""
     with np.load(RECORDED) as file:
         return [file[name].tobytes() for name in file.files]
 

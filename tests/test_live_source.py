@@ -92,7 +92,7 @@ class Parts:
 
 
 def messages(channel, second, count=1):
-    """Give the messages of one second of a channel."""
+    """Return the messages of one second of a channel."""
     samples = np.arange(RATE, dtype=np.float64) + second
     header = {"channel": channel, "start_ns": (START + second) * S, "parts": count}
     return [
@@ -581,7 +581,7 @@ def flink(java, tmp_path_factory):
 
 
 def running(flink):
-    """Give the job that runs and the TaskManagers that it has; None before."""
+    """Return the job that runs and the TaskManagers that it has; None before."""
     jobs = [one for one in flink.ask("/jobs/overview")["jobs"] if one["state"] == "RUNNING"]
     if not jobs:
         return None

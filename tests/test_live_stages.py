@@ -64,7 +64,7 @@ def frames(strain, channel):
 
 
 def wanted(strain):
-    """Give the triggers of the whole, as one block for each channel."""
+    """Return the triggers of the whole, as one block for each channel."""
     found = []
     bank = bank_for(RATE, SCIENCE.detect, SCIENCE.whiten.low_frequency)
     for channel, samples in strain.items():
@@ -87,7 +87,7 @@ def wanted(strain):
 
 
 def interleaved(strain):
-    """Give the frames of all channels as they come, and that nothing more does."""
+    """Return the frames of all channels as they come, and that nothing more does."""
     streams = [frames(strain, channel) for channel in CHANNELS]
     ends = [replace(stream[-1], data=b"") for stream in streams]
     return [(f.channel, f) for pair in zip(*streams, strict=True) for f in pair] + [

@@ -75,7 +75,7 @@ def stitch(frames_):
 
 
 def archive(strain, tmp_path, missing=()):
-    """Give the archive's blocks and segments of strain, without the seconds missing."""
+    """Return the archive's blocks and segments of strain, without the seconds missing."""
     spans = []
     keep = [s for s in range(len(strain) // RATE) if s not in missing]
     runs = np.split(keep, np.flatnonzero(np.diff(keep) > 1) + 1)
@@ -91,7 +91,7 @@ def archive(strain, tmp_path, missing=()):
 
 
 def outcome(given):
-    """Give what is found, and the segments."""
+    """Return what is found, and the segments."""
     bank = bank_for(RATE, SCIENCE.detect, SCIENCE.whiten.low_frequency)
     found, segments = [], []
     for item in given:
@@ -195,7 +195,7 @@ def test_order_and_repetition_change_nothing(random_, reach_):
 
 
 def strain_of(blocks):
-    """Give the strain that blocks answer for."""
+    """Return the strain that blocks answer for."""
     parts = []
     for block in blocks:
         first = to_index(block.gps_start_ns, block.sample_rate)
@@ -253,7 +253,7 @@ RATES = (1024, 64)
 
 
 def turned(seconds, first, then, gap):
-    """Give frames that change their rate, with a hole of some seconds between."""
+    """Return frames that change their rate, with a hole of some seconds between."""
     made = []
     for rate, start in ((first, START), (then, START + seconds + gap)):
         samples = np.random.default_rng(rate).standard_normal(seconds * rate)

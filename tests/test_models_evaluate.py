@@ -36,7 +36,7 @@ def card():
 
 @pytest.fixture(scope="module")
 def truths():
-    """Give simulated strain, and time and label of what is in it as our detector sees it."""
+    """Return simulated strain, and time and label of what is in it as our detector sees it."""
     whitening, detection = WhitenConfig(), DetectConfig()
     made = simulate.stretch(MADE, 0, whitening, detection, (11,))
     found = match(find(made.block, whitening, detection), made)

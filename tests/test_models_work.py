@@ -11,7 +11,7 @@ from transforms.whiten.config import WhitenConfig
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """Give the folder of a package that can be imported, with a module two levels down."""
+    """Yield the folder of a package that can be imported, with a module two levels down."""
     folder = tmp_path / "made_for_this"
     (folder / "inner").mkdir(parents=True)
     for path in ("__init__.py", "one.py", "inner/__init__.py", "inner/two.py"):

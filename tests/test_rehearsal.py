@@ -381,7 +381,7 @@ def test_with_more_kills_than_data_nothing_is_waited_for():
 
 @pytest.fixture(scope="module")
 def lack():
-    """Say why Prometheus cannot look on; empty if it can."""
+    """Return why Prometheus cannot look on; empty if it can."""
     probe = subprocess.run([*ALONE, "true"], capture_output=True, text=True, check=False)
     try:
         program(SERVER)

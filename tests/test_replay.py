@@ -43,7 +43,7 @@ def replayed(broker, topic, *arguments, files=GWOSC):
 
 
 def on_topic(broker, topic):
-    """Give all messages that a topic has by now."""
+    """Return all messages that a topic has by now."""
     consumer = kafka.Consumer({"bootstrap.servers": broker.address, "group.id": "test"})
     try:
         place = kafka.TopicPartition(topic, 0, 0)
@@ -58,7 +58,7 @@ def on_topic(broker, topic):
 
 
 def decoded(messages):
-    """Give the frames and dead letters of messages, in their order."""
+    """Return the frames and dead letters of messages, in their order."""
     decoder = Decoder(IngestConfig(require=()))
     return [
         item

@@ -34,7 +34,7 @@ def strict(text):
 
 
 def played(paths, channels=(), **cut):
-    """Give all frames of files that must all be good."""
+    """Return all frames of files that must all be good."""
     spans = gather(map(str, paths), channels, strict)
     return list(Playback(spans, FrameCutting(**cut), strict).frames())
 
@@ -260,7 +260,7 @@ def test_impossible_cuts(cut, words):
 
 
 def span_of(channel, begin, end):
-    """Give a span of a channel from sample to sample."""
+    """Return a span of a channel from sample to sample."""
     return Span(
         path="file",
         ifo=channel[:2],

@@ -13,7 +13,7 @@ from transforms.rate_limited_log import RateLimitedLog
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Give a clock that the test sets."""
+    """Return a clock that the test sets."""
     now = [1000.0]
     monkeypatch.setattr(rate_limited_log.time, "monotonic", lambda: now[0])
     return now

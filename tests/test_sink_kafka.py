@@ -58,7 +58,7 @@ def config(broker):
 
 @pytest.fixture
 def nobody():
-    """Give the configuration of a broker that is not there."""
+    """Return the configuration of a broker that is not there."""
     return KafkaConfig(f"127.0.0.1:{free_ports(1)[0]}")
 
 

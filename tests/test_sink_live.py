@@ -84,7 +84,7 @@ def ids(folder, name):
 
 
 def gps(seconds):
-    """Give Beam's timestamp of some seconds after the minute's start."""
+    """Return Beam's timestamp of some seconds after the minute's start."""
     return to_event_micros(from_seconds(MINUTE + seconds)) / 1e6
 
 

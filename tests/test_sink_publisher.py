@@ -19,7 +19,7 @@ SLICE_S = 60.0
 
 @pytest.fixture
 def own(monkeypatch):
-    """Give a publisher to librdkafka's own broker, which waits long if it waits at all."""
+    """Yield a publisher to librdkafka's own broker, which waits long if it waits at all."""
     monkeypatch.setattr(publishing, "_SLICE_S", SLICE_S)
     made = Publisher(KafkaConfig("127.0.0.1:1"), 4 * SLICE_S)
     # Each message is on its way for a while, so that there always is one of others.
@@ -30,7 +30,7 @@ def own(monkeypatch):
 
 
 def settled(own, batch, patience=SLICE_S / 2):
-    """Tell whether a thread that waits for a batch comes back."""
+    """Return whether a thread that waits for a batch comes back."""
     thread = threading.Thread(target=own.wait, args=[batch], daemon=True)
     thread.start()
     thread.join(patience)

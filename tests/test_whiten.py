@@ -228,7 +228,7 @@ REAL = (
 
 
 def rounding(strain, sample_rate, as_block, monkeypatch):
-    """Give what single precision adds to each octave of white noise of unit variance."""
+    """Return what single precision adds to each octave of white noise of unit variance."""
     block = as_block(strain, sample_rate)
     chosen = valid(whiten(block, CONFIG, MARGIN)).astype(np.float64)
     with monkeypatch.context() as patch:

@@ -69,7 +69,7 @@ class KafkaConfig:
             raise BrokerError(f"brokers: {wrong[0]!r} is not HOST:PORT")
 
     def client_settings(self) -> dict[str, str]:
-        """Give the settings of any client of librdkafka; they may hold secrets.
+        """Return the settings of any client of librdkafka; they may hold secrets.
 
         Raises:
             BrokerError: The properties file cannot be read, or a line is not right.
@@ -188,7 +188,7 @@ def check_topics(config: KafkaConfig, topics: Iterable[str], timeout: float = 30
 
 
 def _ask(config: KafkaConfig, timeout: float) -> tuple[Any, set[str]]:
-    """Give a client that makes topics, and the names of those that are there."""
+    """Return a client that makes topics, and the names of those that are there."""
     from confluent_kafka import KafkaException
     from confluent_kafka.admin import AdminClient
 

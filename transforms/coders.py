@@ -32,12 +32,12 @@ VERSION = 2
 
 
 def event_time(gps_ns: int) -> Timestamp:
-    """Give Beam's timestamp of a GPS time [ns]."""
+    """Return Beam's timestamp of a GPS time [ns]."""
     return Timestamp(micros=gps.to_event_micros(gps_ns))
 
 
 def timed(value: Any, gps_ns: int) -> TimestampedValue:
-    """Give a value at a GPS time [ns]."""
+    """Return a value at a GPS time [ns]."""
     return TimestampedValue(value, event_time(gps_ns))
 
 

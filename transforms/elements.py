@@ -69,12 +69,12 @@ class Frame:
 
     @property
     def samples(self) -> FloatArray:
-        """Give the strain, [time], float64."""
+        """Return the strain, [time], float64."""
         return np.frombuffer(self.data, np.float64)
 
     @property
     def gps_end_ns(self) -> int:
-        """Give the GPS time after the last sample [ns]."""
+        """Return the GPS time after the last sample [ns]."""
         first = to_index(self.gps_start_ns, self.sample_rate)
         return to_ns(first + len(self.data) // 8, self.sample_rate)
 
@@ -102,7 +102,7 @@ class Block:
 
     @property
     def samples(self) -> FloatArray:
-        """Give the strain, [time], float64."""
+        """Return the strain, [time], float64."""
         return np.frombuffer(self.data, np.float64)
 
 
@@ -135,17 +135,17 @@ class Whitened:
 
     @property
     def samples(self) -> SingleArray:
-        """Give the whitened strain, [time], float32."""
+        """Return the whitened strain, [time], float32."""
         return np.frombuffer(self.data, np.float32)
 
     @property
     def asd_array(self) -> SingleArray:
-        """Give the amplitude spectral densities, [update, frequency], float32."""
+        """Return the amplitude spectral densities, [update, frequency], float32."""
         return np.frombuffer(self.asd, np.float32).reshape(-1, self._columns)
 
     @property
     def response_array(self) -> npt.NDArray[np.complex64]:
-        """Give the responses, [update, frequency], complex64."""
+        """Return the responses, [update, frequency], complex64."""
         return np.frombuffer(self.response, np.complex64).reshape(-1, self._columns)
 
     @property
@@ -251,17 +251,17 @@ class Trigger:
 
     @property
     def snippet_array(self) -> SingleArray:
-        """Give the whitened strain around the trigger, [time], float32."""
+        """Return the whitened strain around the trigger, [time], float32."""
         return np.frombuffer(self.snippet, np.float32)
 
     @property
     def wdf_index_array(self) -> npt.NDArray[np.uint16]:
-        """Give the places of the kept coefficients, [coefficient], uint16."""
+        """Return the places of the kept coefficients, [coefficient], uint16."""
         return np.frombuffer(self.wdf_index, np.uint16)
 
     @property
     def wdf_value_array(self) -> SingleArray:
-        """Give the kept coefficients, [coefficient], float32."""
+        """Return the kept coefficients, [coefficient], float32."""
         return np.frombuffer(self.wdf_value, np.float32)
 
 

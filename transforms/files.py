@@ -20,7 +20,7 @@ class OutputError(ValueError):
 
 @contextmanager
 def whole_file(path: Path, within: Path | None = None) -> Iterator[Path]:
-    """Give a temporary name; what was written there takes its place at the end.
+    """Yield a temporary name; what was written there takes its place at the end.
 
     Args:
         path: The file to write; its folder is made.

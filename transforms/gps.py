@@ -19,17 +19,17 @@ _SECONDS = re.compile(r"0*([0-9]{1,18})(?:\.([0-9]{0,9})0*)?")
 
 
 def to_index(gps_ns: int, sample_rate: int) -> int:
-    """Give the index of the sample nearest to a GPS time [ns]."""
+    """Return the index of the sample nearest to a GPS time [ns]."""
     return (gps_ns * sample_rate + NANOSECONDS // 2) // NANOSECONDS
 
 
 def to_ns(index: int, sample_rate: int) -> int:
-    """Give the GPS time [ns, rounded] of a sample's index."""
+    """Return the GPS time [ns, rounded] of a sample's index."""
     return (index * NANOSECONDS + sample_rate // 2) // sample_rate
 
 
 def from_seconds(gps: float) -> int:
-    """Give integer nanoseconds for GPS seconds as people write them."""
+    """Return integer nanoseconds for GPS seconds as people write them."""
     return round(gps * NANOSECONDS)
 
 
@@ -46,7 +46,7 @@ def parse_seconds(text: str) -> int | None:
 
 
 def to_seconds(gps_ns: int) -> float:
-    """Give float GPS seconds, for people and plots only."""
+    """Return float GPS seconds, for people and plots only."""
     return gps_ns / NANOSECONDS
 
 
@@ -66,5 +66,5 @@ def to_event_micros(gps_ns: int) -> int:
 
 
 def from_event_micros(micros: int) -> int:
-    """Give the GPS time [ns] of the microseconds of a Beam timestamp."""
+    """Return the GPS time [ns] of the microseconds of a Beam timestamp."""
     return (micros - GPS_EPOCH_UNIX * 1_000_000) * 1000

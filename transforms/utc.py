@@ -31,18 +31,18 @@ class Day:
 
 
 def gps_now() -> float:
-    """Give the GPS time of this moment [s]."""
+    """Return the GPS time of this moment [s]."""
     return to_seconds(from_unix(time.time_ns()))
 
 
 def from_unix(unix_ns: int) -> int:
-    """Give the GPS time [ns] of a Unix time [ns]."""
+    """Return the GPS time [ns] of a Unix time [ns]."""
     days, rest = divmod(unix_ns, DAY * NANOSECONDS)
     return utc_midnight(_UNIX_EPOCH + days) * NANOSECONDS + rest
 
 
 def utc_text(gps: float) -> str:
-    """Give a GPS time [s] as UTC to the millisecond, as in 2015-09-14 09:50:45.400."""
+    """Return a GPS time [s] as UTC to the millisecond, as in 2015-09-14 09:50:45.400."""
     milliseconds = round(gps * 1000)
     day = utc_day(milliseconds * (NANOSECONDS // 1000))
     seconds, rest = divmod(milliseconds - day.gps_start * 1000, 1000)
@@ -52,7 +52,7 @@ def utc_text(gps: float) -> str:
 
 
 def utc_day(gps_ns: int) -> Day:
-    """Give the day of UTC in which a GPS time [ns] lies."""
+    """Return the day of UTC in which a GPS time [ns] lies."""
     gps = gps_ns // NANOSECONDS
     ordinal = _GPS_EPOCH + gps // DAY
     if gps < utc_midnight(ordinal):  # UTC lags behind GPS by the leap seconds since 1980
@@ -62,14 +62,14 @@ def utc_day(gps_ns: int) -> Day:
 
 
 def utc_midnight(ordinal: int) -> int:
-    """Give the GPS time at which a day of UTC begins [s]."""
+    """Return the GPS time at which a day of UTC begins [s]."""
     days, leaps = _leap_seconds()
     return (ordinal - _GPS_EPOCH) * DAY + leaps[max(bisect_right(days, ordinal) - 1, 0)]
 
 
 @cache
 def _leap_seconds() -> tuple[list[int], list[int]]:
-    """Give the days on which GPS less UTC changed, and what it is since then [s]."""
+    """Return the days on which GPS less UTC changed, and what it is since then [s]."""
     # astropy has the same table, and half a second of imports before it.
     table = [row for row in erfa.leap_seconds.get().tolist() if row[0] >= 1980]
     days = [date(year, month, 1).toordinal() for year, month, _ in table]

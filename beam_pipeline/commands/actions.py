@@ -213,7 +213,7 @@ def live(options: argparse.Namespace) -> int:
 
 
 def doctor(_options: argparse.Namespace) -> int:
-    """Say what is installed, reachable and missing."""
+    """Return what is installed, reachable and missing."""
     findings = list(examine())
     width = max(len(finding.what) for finding in findings)
     for finding in findings:
@@ -231,7 +231,7 @@ def train(options: argparse.Namespace) -> int:
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    """Say how good a model is."""
+    """Return how good a model is."""
     from beam_pipeline.commands import models
 
     return models.evaluate(options)

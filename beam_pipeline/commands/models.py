@@ -39,7 +39,7 @@ def train(options: argparse.Namespace) -> int:
 
 
 def command() -> str:
-    """Give the command as typed."""
+    """Return the command as typed."""
     return shlex.join(("wavefier", *sys.argv[1:]))
 
 
@@ -53,14 +53,14 @@ def configuration(options: argparse.Namespace) -> TrainConfig:
 
 
 def processes(options: argparse.Namespace) -> int:
-    """Give the number of processes asked for, or that of the processors."""
+    """Return the number of processes asked for, or that of the processors."""
     if options.processes is not None and options.processes < 1:
         raise UserError("--processes must be at least 1")
     return options.processes or pool.usable_cpus()
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    """Say how good a model is, on a simulated set or on a folder of snippets."""
+    """Return how good a model is, on a simulated set or on a folder of snippets."""
     if options.data and (options.config or options.seed is not None):
         raise UserError("--config and --seed are of a simulated set: leave them out, or DATA")
     steps = Steps(sys.stderr)

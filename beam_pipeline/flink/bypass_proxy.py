@@ -23,7 +23,7 @@ def bypass(environment: MutableMapping[str, str] = os.environ) -> None:
 
 
 def opener(host: str) -> urllib.request.OpenerDirector:
-    """Give what opens URLs of a host: without a proxy where the host is this machine."""
+    """Return what opens URLs of a host: without a proxy where the host is this machine."""
     direct = [urllib.request.ProxyHandler({})] if _is_loopback(host) else []
     return urllib.request.build_opener(*direct)
 

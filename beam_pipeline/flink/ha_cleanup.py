@@ -57,7 +57,7 @@ class ConfigMaps:
         self._open = urllib.request.build_opener(*handlers).open
 
     def clusters(self) -> dict[str, str]:
-        """Give the cluster's id of each ConfigMap, by the ConfigMap's name."""
+        """Return the cluster's id of each ConfigMap, by the ConfigMap's name."""
         found = self._ask(f"?labelSelector={_SELECTOR}", "GET").get("items", [])
         return {
             one["metadata"]["name"]: one["metadata"].get("labels", {}).get("app", "")

@@ -28,17 +28,17 @@ class FlinkCluster:
         self._open = bypass_proxy.opener(address.rpartition(":")[0]).open
 
     def state(self, name: str) -> str | None:
-        """Give the state of the newest job of a name; None without an answer or a job."""
+        """Return the state of the newest job of a name; None without an answer or a job."""
         job = self.newest(name)
         return str(job["state"]) if job else None
 
     def newest(self, name: str) -> dict[str, Any] | None:
-        """Give what the overview says of the newest job of a name; None without an answer."""
+        """Return what the overview says of the newest job of a name; None without an answer."""
         jobs = self._jobs(name)
         return jobs[-1] if jobs else None
 
     def runs(self, name: str) -> bool:
-        """Tell whether every task of the newest job of a name runs."""
+        """Return whether every task of the newest job of a name runs."""
         job = self.newest(name)
         return job is not None and every_task_runs(job)
 
@@ -87,7 +87,7 @@ class FlinkCluster:
 
 
 def every_task_runs(job: Mapping[str, Any]) -> bool:
-    """Tell whether every task runs of a job that the overview tells of."""
+    """Return whether every task runs of a job that the overview tells of."""
     if job["state"] != "RUNNING":
         return False
     return bool(0 < job["tasks"]["total"] == job["tasks"]["running"])

@@ -41,7 +41,7 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ign
         self._spare = self._make()
 
     def StartWorker(self, request: Any, context: Any) -> Any:
-        """Give work to the worker that waits, and make the next one that will."""
+        """Return work to the worker that waits, and make the next one that will."""
         self.running()
         order = {
             "WORKER_ID": request.worker_id,
@@ -86,7 +86,7 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ign
         return beam_fn_api_pb2.StopWorkerResponse()
 
     def running(self) -> list[subprocess.Popen[bytes]]:
-        """Give the workers that have not ended; of the others nothing is left."""
+        """Return the workers that have not ended; of the others nothing is left."""
         with self._lock:
             self._workers = [worker for worker in self._workers if worker.poll() is None]
             return list(self._workers)

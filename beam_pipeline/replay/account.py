@@ -69,7 +69,7 @@ class Account:
             self._file.close()
 
     def entry(self, parcel: SentFrame) -> Callable[[Receipt], None]:
-        """Give what is to be called when the broker has all of a frame."""
+        """Return what is to be called when the broker has all of a frame."""
         entry = _Entry(parcel)
         self._entries.append(entry)
         return partial(self._arrived, entry)
@@ -91,7 +91,7 @@ class Account:
             self._file.write(json.dumps(_line(entry.parcel, entry.receipt, kind)) + "\n")
 
     def summary(self) -> Iterator[str]:
-        """Give a line for each channel."""
+        """Yield a line for each channel."""
         for (channel, topic), number in sorted(self._frames.items()):
             faults = ", ".join(
                 f"{kind} {count}"

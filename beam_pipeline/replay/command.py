@@ -136,7 +136,7 @@ def _cut(options: argparse.Namespace, start_ns: int | None, end_ns: int | None) 
 
 
 def _shift_to_now(playback: Playback, cut: FrameCutting) -> int:
-    """Give by how much [ns] times are shifted for the first frame to be taken next."""
+    """Return by how much [ns] times are shifted for the first frame to be taken next."""
     # By whole frames: then they are cut as they are without.
     step = max(cut.frame_ns, NANOSECONDS)
     return -(-(gps.from_seconds(gps_now()) - playback.first_due_ns) // step) * step

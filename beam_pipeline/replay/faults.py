@@ -66,7 +66,7 @@ def parse(kind: str, text: str) -> Fault:
 
 
 def _number(text: str) -> float:
-    """Give a number; NaN, which compares with none, where it is not one or not finite."""
+    """Return a number; NaN, which compares with none, where it is not one or not finite."""
     try:
         number = float(text)
     except ValueError:
@@ -90,7 +90,7 @@ class Faults:
             raise ValueError("the probabilities of all faults add up to more than 1")
 
     def of(self, played: PlayedFrame) -> Fault | None:
-        """Give the fault of a frame, or None."""
+        """Return the fault of a frame, or None."""
         for fault in self._faults:
             if any(_is_in(played, ifo, time) for ifo, time in fault.times):
                 return fault
@@ -102,7 +102,7 @@ class Faults:
         return None
 
     def corrupted(self, played: PlayedFrame, messages: Sequence[bytes]) -> tuple[list[bytes], str]:
-        """Give messages of which one is damaged, and how, in words."""
+        """Return messages of which one is damaged, and how, in words."""
         chance = self._random(played, CORRUPT)
         damaged = list(messages)
         at = chance.randrange(len(damaged))
@@ -120,7 +120,7 @@ class Faults:
         return damaged, how
 
     def _random(self, played: PlayedFrame, what: str) -> random.Random:
-        """Give chance that depends on nothing but the seed and the frame's place."""
+        """Return chance that depends on nothing but the seed and the frame's place."""
         return random.Random(f"{self._seed} {what} {played.frame.channel} {played.place}")
 
 

@@ -121,21 +121,21 @@ class Playback:
 
     @property
     def channels(self) -> dict[str, str]:
-        """Give the detector of each channel."""
+        """Return the detector of each channel."""
         return {channel: spans[0].ifo for channel, spans in self._spans.items()}
 
     @property
     def first_due_ns(self) -> int:
-        """Give when the first frame's last sample is taken [GPS ns, as sent]."""
+        """Return when the first frame's last sample is taken [GPS ns, as sent]."""
         return (self._first + 1) * self.cut.frame_ns
 
     @property
     def frames_in_pass(self) -> int:
-        """Give how many frames one pass has, over all channels."""
+        """Return how many frames one pass has, over all channels."""
         return sum(end - begin for ranges in self._cells.values() for begin, end in ranges)
 
     def frames(self) -> Iterator[PlayedFrame]:
-        """Give all frames in the order of time, and of channels within one time."""
+        """Yield all frames in the order of time, and of channels within one time."""
         if not self._cells:
             return
         frame_ns = self.cut.frame_ns
@@ -147,7 +147,7 @@ class Playback:
             yield from merge(*channels, key=lambda one: (one.place, one.frame.channel))
 
     def _ranges(self, spans: Sequence[Span]) -> list[tuple[int, int]]:
-        """Give first and last-plus-one number of the frames with samples, as ranges."""
+        """Return first and last-plus-one number of the frames with samples, as ranges."""
         ranges: list[tuple[int, int]] = []
         for span in spans:
             begin, end = self._within(*self._touched(span))
@@ -171,7 +171,7 @@ class Playback:
         return begin, end
 
     def _channel(self, channel: str, later: int) -> Iterator[PlayedFrame]:
-        """Give the frames of a channel in one pass, so many frames later than in the first."""
+        """Yield the frames of a channel in one pass, so many frames later than in the first."""
         most = max(1, READ_NS // self.cut.frame_ns)
         spans = self._spans[channel]
         for begin, end in self._cells[channel]:
@@ -225,11 +225,11 @@ class _Stretch:
                 self._held.append((begin, end))
 
     def holds(self, begin: int, end: int) -> bool:
-        """Tell whether a file has any of the samples [begin, end)."""
+        """Return whether a file has any of the samples [begin, end)."""
         return any(first < end and last > begin for first, last in self._held)
 
     def frame(self, begin: int, end: int) -> Frame:
-        """Give the samples [begin, end) as a frame, with what the files say of them."""
+        """Return the samples [begin, end) as a frame, with what the files say of them."""
         rate = self._rate
         samples = self._samples[begin - self._first : end - self._first]
         start_ns, end_ns = gps.to_ns(begin, rate), gps.to_ns(end, rate)
@@ -258,7 +258,7 @@ class _Stretch:
 
 
 def _moved(frame: Frame, later_ns: int) -> Frame:
-    """Give a frame at a later time."""
+    """Return a frame at a later time."""
     return replace(
         frame,
         gps_start_ns=frame.gps_start_ns + later_ns,

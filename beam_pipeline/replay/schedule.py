@@ -25,7 +25,7 @@ class ScheduledFrame:
 def schedule(
     frames: Iterable[PlayedFrame], faults: Faults, frame_ns: int
 ) -> Iterator[ScheduledFrame]:
-    """Give frames in the order in which they are sent; those dropped are among them.
+    """Yield frames in the order in which they are sent; those dropped are among them.
 
     A late frame comes after those that are due at the same time. Of two neighbours, only
     the first changes places with its successor.
@@ -70,7 +70,7 @@ class RateLimiter:
         self._begun: tuple[int, float] | None = (0, 0.0) if reads_gps else None
 
     def left(self, at_ns: int) -> float:
-        """Give how long it is until a time of the data [s]; not positive if it has come."""
+        """Return how long it is until a time of the data [s]; not positive if it has come."""
         if not self._speed:
             return 0.0
         now = self._clock()

@@ -114,7 +114,7 @@ def measure(backend: str, folder: str, triggers: int, seed: int) -> dict[str, An
 
 
 def _each(call: Callable[[Any], Any], given: Sequence[Any]) -> float:
-    """Give the median CPU time of a call [ms]."""
+    """Return the median CPU time of a call [ms]."""
     spent = []
     for one in given:
         begin = time.process_time()
@@ -124,7 +124,7 @@ def _each(call: Callable[[Any], Any], given: Sequence[Any]) -> float:
 
 
 def _memory() -> int:
-    """Give the resident memory of this process [bytes]."""
+    """Return the resident memory of this process [bytes]."""
     with open("/proc/self/status", encoding="ascii") as file:
         (line,) = [line for line in file if line.startswith("VmRSS")]
     return 1024 * int(line.split()[1])

@@ -48,7 +48,7 @@ def parameters(label: str) -> tuple[str, ...]:
 
 
 def told(label: str, point: FloatArray) -> dict[str, float]:
-    """Give a family's parameters at a point; the phase is zero."""
+    """Return a family's parameters at a point; the phase is zero."""
     ranges = waveforms.FAMILIES[label].ranges
     shares = zip(parameters(label), point, strict=True)
     values = {name: ranges[name].at(float(share)) for name, share in shares}
@@ -58,7 +58,7 @@ def told(label: str, point: FloatArray) -> dict[str, float]:
 def template(
     label: str, point: FloatArray, curve: noise.NoiseCurve, low_frequency: float
 ) -> FloatArray:
-    """Give a whitened shape of unit norm, [time].
+    """Return a whitened shape of unit norm, [time].
 
     The simulation draws again what a sample rate does not carry; of the six families there is
     nothing such at this rate.
@@ -82,7 +82,7 @@ def template(
 
 @lru_cache
 def _table(free: bool, snr: tuple[float, float]) -> npt.NDArray[np.float32]:
-    """Give the logarithm of the likelihood ratio, averaged over SNR and phase, or sign.
+    """Return the logarithm of the likelihood ratio, averaged over SNR and phase, or sign.
 
     [energy in the data, matched SNR].
     """
@@ -115,7 +115,7 @@ class Listener:
             self._highest = max(map(_highest, shapes))
 
     def template(self, point: FloatArray) -> FloatArray:
-        """Give the family's shape in this noise."""
+        """Return the family's shape in this noise."""
         return template(self.label, point, *self._noise)
 
     def hear(self, data: FloatArray, extents: FloatArray) -> None:
@@ -133,7 +133,7 @@ class Listener:
         self._extents = extents
 
     def __call__(self, point: FloatArray, rows: slice = slice(None)) -> FloatArray:
-        """Give the logarithm of the likelihood ratio times its time [s], summed over starts.
+        """Return the logarithm of the likelihood ratio times its time [s], summed over starts.
 
         Args:
             point: See `template`.
@@ -162,7 +162,7 @@ class Listener:
         return np.asarray(peak + np.log(summed * self._cycle / self._count / RATE))
 
     def of(self, row: int) -> Callable[[FloatArray], float]:
-        """Give what compares with one trigger's data alone."""
+        """Return what compares with one trigger's data alone."""
         return lambda point: float(self(point, slice(row, row + 1))[0])
 
     def _averaged(self, correlation: FloatArray, part: FloatArray) -> FloatArray:
@@ -176,13 +176,13 @@ class Listener:
 
 
 def _highest(shape: FloatArray) -> float:
-    """Give the frequency below which a shape has its energy [Hz]."""
+    """Return the frequency below which a shape has its energy [Hz]."""
     energy = np.cumsum(np.abs(fft.rfft(shape)) ** 2)
     return float(np.searchsorted(energy, BAND * energy[-1]) * RATE / len(shape))
 
 
 def points(label: str, count: int, seed: int) -> FloatArray:
-    """Give draws, [draw, parameter], each beginning of which is spread evenly; a power of two."""
+    """Return draws, [draw, parameter], each beginning of which is spread evenly; a power of two."""
     return np.asarray(qmc.Sobol(len(parameters(label)), rng=seed).random(count))
 
 
@@ -221,7 +221,7 @@ class Kernels:
         return np.asarray(self.centres[chosen] + steps @ self.root.T)
 
     def density(self, drawn: FloatArray) -> FloatArray:
-        """Give the density at points, [draw]."""
+        """Return the density at points, [draw]."""
         inverse = np.linalg.inv(self.root)
         near, here = self.centres @ inverse.T, drawn @ inverse.T
         square = np.sum((here[:, None] - near) ** 2, axis=2)

@@ -48,7 +48,7 @@ def examples(
     pipeline: tuple[WhitenConfig, DetectConfig],
     rng: np.random.Generator,
 ) -> Iterator[Example]:
-    """Give the triggers of blips, [blip, time], in simulated noise."""
+    """Yield the triggers of blips, [blip, time], in simulated noise."""
     whitening, detection = pipeline
     here = (SECONDS - 2 * EDGE) // GAP
     for number, first in enumerate(range(0, len(blips), here)):

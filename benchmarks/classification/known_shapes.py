@@ -71,13 +71,13 @@ class Draws:
 
     @property
     def stages(self) -> tuple[int, ...]:
-        """Say after how many draws the evidence is told."""
+        """Return after how many draws the evidence is told."""
         halved = (self.even // 4, self.even // 2, self.even)
         return (*halved, *(self.even + n * self.each for n in range(1, self.rounds + 1)))
 
 
 def config() -> SimulationConfig:
-    """Give the test set's, of the six families alone, at one rate, without lines and drift."""
+    """Return the test set's, of the six families alone, at one rate, without lines and drift."""
     others = tuple(label for label in waveforms.FAMILIES if label not in FAMILIES)
     drawn = replace(read().test, left_out=others, unknown_share=0.0, noise_stretches=0)
     return replace(drawn, sample_rates=(RATE,), modulation=0.0, most_lines=0)
@@ -124,7 +124,7 @@ def _seen(
 def evidences(
     seen: Sequence[Seen], low_frequency: float, snr: tuple[float, float], draws: Draws, seed: int
 ) -> FloatArray:
-    """Give the evidence of each family after each stage, its logarithm, [stage, trigger, family].
+    """Return the evidence of each family after each stage, its logarithm, [stage, trigger, family].
 
     Args:
         seen: The triggers.
@@ -148,7 +148,7 @@ def _extents(seen: Sequence[Seen], rows: IntArray) -> FloatArray:
 
 
 def _averaged(known: Sequence[Listener], draws: Draws, seed: int) -> FloatArray:
-    """Give the evidences in the data that listeners have, [stage, trigger, family]."""
+    """Return the evidences in the data that listeners have, [stage, trigger, family]."""
     shared, columns = [], []
     for listener in known:
         start = time.monotonic()
@@ -175,7 +175,7 @@ def _tell(step: str, start: float) -> None:
 
 
 def by_snr(seen: Sequence[Seen], observer: IntArray) -> list[list[str]]:
-    """Give the accuracies in each bin of SNR."""
+    """Return the accuracies in each bin of SNR."""
     truth = np.array([FAMILIES.index(each.label) for each in seen])
     model, snr = np.array([each.answer for each in seen]), np.array([each.snr for each in seen])
     return six_families.by_snr(snr, [model == truth, observer == truth])

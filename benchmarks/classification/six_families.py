@@ -30,7 +30,7 @@ HEADS = ("SNR", "triggers", "all classes", "six and noise", "six")
 
 
 def rows(probabilities: npt.NDArray[np.floating], examples: Examples) -> list[list[str]]:
-    """Give the accuracy in each bin of SNR, of the loudest trigger of each signal."""
+    """Return the accuracy in each bin of SNR, of the loudest trigger of each signal."""
     own = [waveforms.CLASSES.index(label) for label in FAMILIES]
     choices = (
         np.arange(len(waveforms.CLASSES)),
@@ -45,7 +45,7 @@ def rows(probabilities: npt.NDArray[np.floating], examples: Examples) -> list[li
 def by_snr(
     snr: npt.NDArray[np.floating], right: Sequence[npt.NDArray[np.bool_]]
 ) -> list[list[str]]:
-    """Give the triggers in each bin of SNR, and the share of them for which each answer is right.
+    """Return the triggers in each bin of SNR, and the share of them for which each answer is right.
 
     Args:
         snr: [trigger].

@@ -151,7 +151,7 @@ def _figures(outcome: Outcome, far: float, timed: Stretch | None, plan: Plan) ->
 
 
 def cost(search: Search, stretch: Stretch, rate: int, least: float) -> float:
-    """Give the CPU time of a search at its threshold per second of strain [ms]."""
+    """Return the CPU time of a search at its threshold per second of strain [ms]."""
     spent = []
     for _ in range(REPEATS):
         before = time.process_time()

@@ -33,17 +33,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def config_of(options: argparse.Namespace) -> PipelineConfig:
-    """Give the configuration that ``--config`` names, or the default."""
+    """Return the configuration that ``--config`` names, or the default."""
     return load_config(options.config) if options.config else PipelineConfig()
 
 
 def eager(config: PipelineConfig, threshold: float = SEARCH_THRESHOLD) -> PipelineConfig:
-    """Give a configuration that reports what lies below the usual threshold, too."""
+    """Return a configuration that reports what lies below the usual threshold, too."""
     return replace(config, detect=replace(config.detect, threshold=threshold))
 
 
 def as_event(trigger: Trigger) -> Event:
-    """Give what the measurements need of a trigger."""
+    """Return what the measurements need of a trigger."""
     return Event(
         trigger.time_ns / NANOSECONDS,
         trigger.start_ns / NANOSECONDS,
@@ -55,13 +55,13 @@ def as_event(trigger: Trigger) -> Event:
 
 
 def row_as_event(row: Mapping[str, Any]) -> Event:
-    """Give what the measurements need of a row of published triggers."""
+    """Return what the measurements need of a row of published triggers."""
     names = ("time", "start_time", "end_time", "frequency", "snr", RANKING)
     return Event(*(float(row[name]) for name in names))
 
 
 def block_of(strain: FloatArray, sample_rate: int, gps_start: int) -> Block:
-    """Give strain as one block that is a segment of its own."""
+    """Return strain as one block that is a segment of its own."""
     start = gps_start * NANOSECONDS
     end = start + to_ns(len(strain), sample_rate)
     return Block(
@@ -80,7 +80,7 @@ def block_of(strain: FloatArray, sample_rate: int, gps_start: int) -> Block:
 def flat(
     white: SingleArray, sample_rate: int, start_ns: int, spans: tuple[int, int, int, int]
 ) -> Whitened:
-    """Give white strain as whitening gives it of a spectrum that is flat and known.
+    """Return white strain as whitening gives it of a spectrum that is flat and known.
 
     Args:
         white: [time], unit variance.

@@ -88,7 +88,7 @@ def thresholds(outcomes: Sequence[Outcome]) -> list[Threshold]:
 
 
 def measure(outcomes: Sequence[Outcome], limits: Sequence[Threshold]) -> dict[str, Any]:
-    """Give all figures: thresholds, efficiency, errors, rates, coverage and speed."""
+    """Return all figures: thresholds, efficiency, errors, rates, coverage and speed."""
     curves = [outcome for outcome in outcomes if outcome.name != "real"]
     noise_events = [event for outcome in curves for event in outcome.noise_events]
     extent = sum(e.end - e.start for e in noise_events) / max(len(noise_events), 1)

@@ -166,13 +166,13 @@ def compare(
 
 
 def anchor(run: Run, tiles: TileField, config: PipelineConfig, shapes: Shapes) -> float:
-    """Give what a run has of theory at a low rank."""
+    """Return what a run has of theory at a low rank."""
     theory = float(trigger_rate(ANCHOR, tiles, config.detect, shapes))
     return run.above(ANCHOR) / run.live / theory
 
 
 def _cell(events: int, hours: float, theory: float) -> dict[str, float | int | bool]:
-    """Give a count beside theory; the ratio's error is that of the events that theory expects."""
+    """Return a count beside theory; the ratio's error is that of the events that theory expects."""
     ratio, error = events / hours / theory, 1 / np.sqrt(theory * hours)
     return {
         "events": events,

@@ -145,7 +145,7 @@ class Stretch:
 
     @property
     def grid(self) -> Grid:
-        """Give the grid, with the stretch's own median spectrum for its true noise."""
+        """Return the grid, with the stretch's own median spectrum for its true noise."""
         rate = self.sample_rate
         frequency, psd = welch(self.strain, rate, nperseg=4 * rate, average="median")
         kept = frequency >= noise.LOWEST

@@ -168,7 +168,7 @@ def at_lines(triggers: Sequence[Trigger], name: str, sample_rate: int) -> dict[s
 
 
 def bands(lines: Sequence[float], sample_rate: int) -> list[Band]:
-    """Give the bands around lines below 0.8 of Nyquist, touching ones joined [Hz]."""
+    """Return the bands around lines below 0.8 of Nyquist, touching ones joined [Hz]."""
     joined: list[Band] = []
     for line in sorted(lines):
         low, high = line * (1 - WIDTH), line * (1 + WIDTH)
@@ -185,7 +185,7 @@ def _within(f: FloatArray, where: Sequence[Band]) -> npt.NDArray[np.bool_]:
 
 
 def _covered(around: Band, where: Sequence[Band]) -> float:
-    """Give how much of a band others cover [Hz]."""
+    """Return how much of a band others cover [Hz]."""
     return sum(max(0.0, min(h, around[1]) - max(low, around[0])) for low, h in where)
 
 

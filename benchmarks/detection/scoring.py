@@ -54,12 +54,12 @@ class Fraction:
 
     @property
     def value(self) -> float:
-        """Give the part, NaN where nothing was tried."""
+        """Return the part, NaN where nothing was tried."""
         return self.found / self.count if self.count else float("nan")
 
     @property
     def error(self) -> float:
-        """Give half the width of the 68 % interval of Wilson 1927, doi:10.2307/2276774."""
+        """Return half the width of the 68 % interval of Wilson 1927, doi:10.2307/2276774."""
         if not self.count:
             return float("nan")
         n, p = self.count, self.value
@@ -87,7 +87,7 @@ def threshold(ranks: Iterable[float], live: float, far: float) -> Threshold:
 
 
 def match(injections: Sequence[Injection], events: Sequence[Event]) -> list[Event | None]:
-    """Give each injection the loudest event that matches it.
+    """Return each injection the loudest event that matches it.
 
     An event matches where its extent overlaps the injection's interval of 2 to 98 % of
     the energy widened by ``REACH``, or where the two times lie within ``REACH``.
@@ -133,7 +133,7 @@ def by_bin(
 
 
 def chance(injections: Sequence[Injection], far: float, extent: float) -> float:
-    """Give the probability that noise alone matches, mean over injections.
+    """Return the probability that noise alone matches, mean over injections.
 
     Args:
         injections: Their intervals count.
@@ -177,7 +177,7 @@ def errors(
 
 
 def recovery(injections: Sequence[Injection], matched: Sequence[Event | None]) -> float:
-    """Give the median recovered over injected SNR of loud signals, 0 for one not found."""
+    """Return the median recovered over injected SNR of loud signals, 0 for one not found."""
     ratios = [
         event.snr / injection.snr if event else 0.0
         for injection, event in zip(injections, matched, strict=True)

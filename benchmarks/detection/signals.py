@@ -29,7 +29,7 @@ LOWEST_BURST, HIGHEST_BURST = 60.0, 1000.0
 def burst(
     time: FloatArray, place: float, bandwidth: float, duration: float, seed: float
 ) -> FloatArray:
-    """Give white noise in a band, under a Gaussian of sigma = duration / 4.
+    """Return white noise in a band, under a Gaussian of sigma = duration / 4.
 
     Args:
         time: [s].
@@ -149,7 +149,7 @@ class Deck:
         self._left: list[str] = []
 
     def deal(self) -> str:
-        """Give the next label."""
+        """Return the next label."""
         if not self._left:
             self._left = [self.labels[i] for i in self.rng.permutation(len(self.labels))]
         return self._left.pop()

@@ -85,7 +85,7 @@ def _load(number: int, options: argparse.Namespace, rest: Sequence[str]) -> Load
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """Give a folder of which nothing is left, and no process that writes into it."""
+    """Yield a folder of which nothing is left, and no process that writes into it."""
     folder = Path(tempfile.mkdtemp(prefix="capacity-"))
     try:
         yield folder
@@ -133,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _stages(rate: int, seed: int) -> dict[str, float]:
-    """Give what whitening and searching a second of one channel cost, without Beam [CPU s]."""
+    """Return what whitening and searching a second of one channel cost, without Beam [CPU s]."""
     from benchmarks.throughput import stages  # late: Beam is quiet only once logging is set
 
     recipe = Recipe(CURVE, STRAIN_S, rate, seed, CLASSES, GAP_S)

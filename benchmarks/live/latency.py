@@ -172,7 +172,7 @@ def _reached(plan: Plan, watch: Watch) -> bool:
 
 
 def _figures(plan: Plan, seen: Seen) -> dict[str, Any]:
-    """Give the delays of each detector, and of all."""
+    """Return the delays of each detector, and of all."""
     since = FIRST_GPS + WARM_S + SETTLING_S
     counted = [(when, m) for when, m in seen.triggers if m["time"] >= since]
     rows = {
@@ -197,7 +197,7 @@ def _delays(messages: Sequence[Message], frames: Iterable[Delivery]) -> dict[str
 
 
 def _from_peaks(messages: Sequence[Message], frames: Iterable[Delivery]) -> list[float]:
-    """Give the time from each peak to its first message [s].
+    """Return the time from each peak to its first message [s].
 
     At real time a frame's end is the moment at which it is sent.
     """

@@ -45,7 +45,7 @@ class Plain:
     pending = None
 
     def feed(self, payload: bytes, source: str, arrived_ns: int) -> list[Frame | DeadLetter]:
-        """Give the frame."""
+        """Return the frame."""
         start_ns, number = struct.unpack_from("<qq", payload)
         channel = CHANNELS[number]
         data = payload[16:]
@@ -110,7 +110,7 @@ def latency(address: str, topic: str, seconds: int, folder: Path) -> list[list[f
 
 
 def cost(address: str, topic: str, count: int) -> float:
-    """Give the processor time for a message that waits in the log [s]."""
+    """Return the processor time for a message that waits in the log [s]."""
     producer = confluent_kafka.Producer({"bootstrap.servers": address})
     for second in range(count // len(CHANNELS)):
         send(producer, topic, second)

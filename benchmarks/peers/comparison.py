@@ -138,7 +138,7 @@ def _throughput(
 
 
 def _quality(done: Contest, classes: Sequence[str]) -> list[dict[str, Any]]:
-    """Give efficiency by class and SNR bin, errors and coverage."""
+    """Return efficiency by class and SNR bin, errors and coverage."""
     rows: list[dict[str, Any]] = []
     for label in (*classes, None):
         cells = {name: done.efficiency(name, label) for name in done.scores}

@@ -21,7 +21,7 @@ class Gwpy:
     length: float = 1.0
 
     def version(self) -> str:
-        """Say which version is measured."""
+        """Return which version is measured."""
         return installed(self.python, "gwpy")
 
     def command(self, span: Span) -> list[str | Path]:

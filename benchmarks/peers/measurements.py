@@ -58,11 +58,11 @@ class Contest:
     scores: dict[str, Score]
 
     def efficiency(self, name: str, label: str | None) -> list[Fraction]:
-        """Give a tool's efficiency by SNR bin, of one class or of all."""
+        """Return a tool's efficiency by SNR bin, of one class or of all."""
         return scoring.by_bin(*self._of(name, label), self.scores[name].threshold.value)
 
     def recovery(self, name: str, label: str | None) -> float:
-        """Give the median SNR ratio of a tool's loud signals, of one class or of all."""
+        """Return the median SNR ratio of a tool's loud signals, of one class or of all."""
         return scoring.recovery(*self._of(name, label))
 
     def _of(self, name: str, label: str | None) -> tuple[list[Injection], list[Event | None]]:

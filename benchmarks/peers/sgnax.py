@@ -24,7 +24,7 @@ class Sgnax:
     length: float = 1.0
 
     def version(self) -> str:
-        """Say which version is measured."""
+        """Return which version is measured."""
         return installed(self.python, "sgnax")
 
     def command(self, span: Span) -> list[str | Path]:

@@ -26,7 +26,7 @@ class Span:
 
     @property
     def end(self) -> int:
-        """Give the GPS second at which the part ends."""
+        """Return the GPS second at which the part ends."""
         return self.archive.gps_start + self.seconds
 
     @property
@@ -43,7 +43,7 @@ class Tool(Protocol):
     """Part of the usual lengths on which throughput is measured: less for a slow tool."""
 
     def version(self) -> str:
-        """Say which version is measured."""
+        """Return which version is measured."""
 
     def command(self, span: Span) -> Sequence[str | Path]:
         """Prepare a run and give its command line."""
@@ -52,7 +52,7 @@ class Tool(Protocol):
         """Read what a run found."""
 
     def analysed(self, span: Span) -> tuple[float, float]:
-        """Give how much at the start is unreliable, and how much of the end is lost [s]."""
+        """Return how much at the start is unreliable, and how much of the end is lost [s]."""
 
 
 def frame_times(path: Path) -> tuple[int, int]:

@@ -20,7 +20,7 @@ class Wavefier:
     length: float = 1.0
 
     def version(self) -> str:
-        """Say which version is measured."""
+        """Return which version is measured."""
         return version("wavefier")
 
     def command(self, span: Span) -> list[str | Path]:

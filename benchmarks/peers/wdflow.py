@@ -21,7 +21,7 @@ class Wdflow:
     length: float = 0.25
 
     def version(self) -> str:
-        """Say which version is measured."""
+        """Return which version is measured."""
         return installed(self.python, "wdflow")
 
     def command(self, span: Span) -> list[str | Path]:

@@ -169,7 +169,7 @@ def _back(
     begin: float,
     until: float,
 ) -> float:
-    """Give when the analysis of all channels was at the newest data after a disturbance."""
+    """Return when the analysis of all channels was at the newest data after a disturbance."""
     # What is behind at the end of the data still has to come.
     last = max(until, done.published.segments[-1][0]) if until >= play.ended else until
     return max((recovered(*one, begin, last) for one in channels), default=begin)
@@ -178,7 +178,7 @@ def _back(
 def _recovery(
     channels: Sequence[tuple[Expected, Beats]], play: Play, kill: float, back: float
 ) -> float | None:
-    """Give how long a kill was felt [s]; None where it had nothing to stop."""
+    """Return how long a kill was felt [s]; None where it had nothing to stop."""
     if back <= kill:
         found = (resumed(*one, play, kill) for one in channels)
         back = max((when for when in found if when is not None), default=kill)
@@ -186,7 +186,7 @@ def _recovery(
 
 
 def lines(figures: dict[str, Any]) -> Iterable[tuple[str, str]]:
-    """Give the rows of the table."""
+    """Yield the rows of the table."""
     for name, value in figures.items():
         if isinstance(value, int) or name == "start_s":
             yield name.replace("_", " "), str(value)

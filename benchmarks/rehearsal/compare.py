@@ -67,7 +67,7 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Tell whether two values are: numbers within 1e-6 of each other, all else equal."""
+    """Return whether two values are: numbers within 1e-6 of each other, all else equal."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
@@ -78,7 +78,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def last_messages(messages: Iterable[Row]) -> tuple[list[Row], list[Row]]:
-    """Give the last message of each id that was not withdrawn: those final, and the others."""
+    """Return the last message of each id that was not withdrawn: those final, and the others."""
     last = {message["id"]: message for message in messages}
     final = [row for row in last.values() if row["status"] == FINAL]
     others = [row for row in last.values() if row["status"] not in (FINAL, WITHDRAWN)]
@@ -86,7 +86,7 @@ def last_messages(messages: Iterable[Row]) -> tuple[list[Row], list[Row]]:
 
 
 def judged(messages: Iterable[Row], since: Mapping[str, float]) -> tuple[list[Row], list[Row]]:
-    """Give what counts as received, and what of it could not become final.
+    """Return what counts as received, and what of it could not become final.
 
     What lies so near the end of the data that more data could change it does not become final;
     it counts with what is known of it. What is not final elsewhere counts as never received.
@@ -101,7 +101,7 @@ def judged(messages: Iterable[Row], since: Mapping[str, float]) -> tuple[list[Ro
 
 
 def open_since(detect: DetectConfig, ends_ns: Mapping[str, int]) -> dict[str, float]:
-    """Give the time from which on more data could still join a trigger [GPS s], by channel.
+    """Return the time from which on more data could still join a trigger [GPS s], by channel.
 
     Args:
         detect: How triggers are found.
@@ -121,7 +121,7 @@ def analysed_differently(expected: Iterable[Segment], received: Iterable[Segment
 
 
 def shown(comparison: Comparison, what: str, most: int = 5) -> Sequence[str]:
-    """Give lines on the first few of what is not as it should be."""
+    """Return lines on the first few of what is not as it should be."""
     lines = [f"{what}: missing {name}" for name in comparison.missing[:most]]
     lines += [f"{what}: extra {name}" for name in comparison.extra[:most]]
     return [*lines, *(f"{what}: differs {text}" for text in comparison.differing[:most])]

@@ -62,7 +62,7 @@ class Log:
         self._found: list[Delivery] = []
 
     def read(self) -> list[Delivery]:
-        """Give all that is there by now, of whole lines."""
+        """Return all that is there by now, of whole lines."""
         if self._path.exists():
             with self._path.open("rb") as file:
                 file.seek(self._known)
@@ -89,7 +89,7 @@ def _delivery(line: dict[str, object]) -> Delivery:
 
 
 def good(deliveries: Iterable[Delivery], wait_ns: int) -> list[Delivery]:
-    """Give the frames that must be analysed: whole, and in time.
+    """Return the frames that must be analysed: whole, and in time.
 
     A frame is too late if the job has, of what follows it, more than it waits for; or if the
     first frame that the job saw follows it.
@@ -110,7 +110,7 @@ def good(deliveries: Iterable[Delivery], wait_ns: int) -> list[Delivery]:
 
 
 def _in_time(frames: Iterable[Delivery], wait_ns: int) -> Iterator[Delivery]:
-    """Give one channel's frames that are in time, of those in the order in which they came."""
+    """Yield one channel's frames that are in time, of those in the order in which they came."""
     came: set[int] = set()
     first = newest = 0
     for frame in frames:

@@ -171,7 +171,7 @@ class Stage:
         return False
 
     def _expected(self) -> dict[str, Expected]:
-        """Say how far each channel can be, as far as its frames are known."""
+        """Return how far each channel can be, as far as its frames are known."""
         known, play = self._log.read(), self._play()
         good = deliveries.good(known, self.plan.wait.missing_ns)
         return {

@@ -53,7 +53,7 @@ class Plan:
         return Wait(warm_up_ns, from_seconds(self.config.ingest.wait_seconds))
 
     def window(self, number: int) -> tuple[float, float]:
-        """Say when a kill is due, and when it can wait no more for results [s of data].
+        """Return when a kill is due, and when it can wait no more for results [s of data].
 
         They are spread evenly; after each, data must go on until analysis is back.
         """

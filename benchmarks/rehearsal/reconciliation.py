@@ -35,7 +35,7 @@ class Frames:
 def account(
     deliveries: Sequence[Delivery], segments: Iterable[Segment], sources: Iterable[str]
 ) -> Frames:
-    """Say where every frame is.
+    """Return where every frame is.
 
     Args:
         deliveries: What was sent.
@@ -77,14 +77,14 @@ class _Covered:
                 self._add(self._analysed, one)
 
     def place(self, frame: Delivery) -> str:
-        """Say where a frame is."""
+        """Return where a frame is."""
         span = frame.start_ns, frame.end_ns
         if _covers(self._analysed.get(frame.channel, []), *span):
             return "analysed"
         return "gap" if _covers(self._all.get(frame.channel, []), *span) else "lost"
 
     def is_unsaid(self, frame: Delivery) -> bool:
-        """Tell whether no segment covers a time between those that are."""
+        """Return whether no segment covers a time between those that are."""
         known = self._all.get(frame.channel, [])
         inside = bool(known) and (
             min(one.start_ns for one in known) < frame.start_ns

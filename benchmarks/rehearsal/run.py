@@ -128,7 +128,7 @@ def _science(short: bool) -> PipelineConfig:
 
 
 def _faults(loss: float | None) -> list[str]:
-    """Give the options of the replay."""
+    """Return the options of the replay."""
     found = [f"--{kind}={chance}" for kind, chance in FAULTS.items()]
     found += [f"--{kind}={loss or chance}" for kind, chance in LOSSES.items()]
     late = max(DELAYS)

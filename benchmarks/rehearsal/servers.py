@@ -30,7 +30,7 @@ class Servers:
     cluster: Cluster
 
     def live_options(self, topics: Iterable[str], folder: Path) -> list[str | Path]:
-        """Give the options of a live job on both, whose ``science.yaml`` is in its folder."""
+        """Return the options of a live job on both, whose ``science.yaml`` is in its folder."""
         settings = self.cluster.settings
         shown = ("--metrics", f"{HOST}:{monitor.PYTHON}") if settings.metrics_port else ()
         return [
@@ -44,7 +44,7 @@ class Servers:
         ]
 
     def checkpoint_bytes(self, name: str) -> int | None:
-        """Give the size of a job's last checkpoint."""
+        """Return the size of a job's last checkpoint."""
         job = self.cluster.job(name)
         found = self.cluster.ask(f"/jobs/{job['jid']}/checkpoints") if job else None
         last = ((found or {}).get("latest") or {}).get("completed")

@@ -44,7 +44,7 @@ class Play:
         return cls(min(starts), speed, first_ns, end_ns)
 
     def due_ns(self, now: float) -> int:
-        """Give the GPS time up to which data are due at a Unix time [s]."""
+        """Return the GPS time up to which data are due at a Unix time [s]."""
         elapsed = round((now - self.begun) * self.speed * NANOSECONDS)
         return min(self.first_ns + NANOSECONDS + elapsed, self.end_ns)
 
@@ -76,13 +76,13 @@ class Expected:
         self._play, self._wait = play, wait
 
     def is_steady(self, now: float) -> bool:
-        """Tell whether every second should give results at a Unix time [s]."""
+        """Return whether every second should give results at a Unix time [s]."""
         due_ns = self._due_ns(now)
         at = bisect_right(self._starts, due_ns) - 1
         return at >= 0 and due_ns - self._starts[at] >= self._wait.warm_up_ns
 
     def reached_ns(self, now: float) -> int:
-        """Give the GPS time up to which all should be settled at a Unix time [s]."""
+        """Return the GPS time up to which all should be settled at a Unix time [s]."""
         due_ns, wait = self._due_ns(now), self._wait
         at = bisect_right(self._starts, due_ns) - 1
         if at < 0:
@@ -109,18 +109,18 @@ class Beats:
             self._ends.append(max(end_ns, self._ends[-1] if self._ends else 0))
 
     def reached_ns(self, now: float) -> int:
-        """Give the GPS time that had been reached at a Unix time [s]."""
+        """Return the GPS time that had been reached at a Unix time [s]."""
         at = bisect_right(self._times, now)
         return self._ends[at - 1] if at else 0
 
     def passed(self, end_ns: int) -> float | None:
-        """Give when more than up to a GPS time had been reached [Unix s]; None if it never was."""
+        """Return when more than a GPS time had been reached [Unix s]; None if it never was."""
         at = bisect_right(self._ends, end_ns)
         return self._times[at] if at < len(self._times) else None
 
 
 def recovered(expected: Expected, beats: Beats, kill: float, until: float) -> float:
-    """Give when analysis was back at the newest data [Unix s]; the kill's time if it never left.
+    """Return when analysis was back at the newest data [Unix s]; the kill's time if it never left.
 
     It has not left where there was nothing to be late with, most of all after a gap.
 
@@ -142,7 +142,7 @@ def recovered(expected: Expected, beats: Beats, kill: float, until: float) -> fl
 
 
 def resumed(expected: Expected, beats: Beats, play: Play, kill: float) -> float | None:
-    """Give when the first result came of data that were not yet due at a kill [Unix s].
+    """Return when the first result came of data that were not yet due at a kill [Unix s].
 
     Where a job is back before anything is late, this is what tells how long it took.
 
@@ -153,7 +153,7 @@ def resumed(expected: Expected, beats: Beats, play: Play, kill: float) -> float 
 
 
 def spread(seconds: Sequence[float]) -> dict[str, float | None]:
-    """Give percentiles; None where there is nothing."""
+    """Return percentiles; None where there is nothing."""
     if not seconds:
         return dict.fromkeys(PARTS)
     return {name: float(np.percentile(seconds, part)) for name, part in PARTS.items()}
@@ -171,7 +171,7 @@ class Delay:
 def delays(
     messages: Iterable[tuple[float, Mapping[str, Any]]], statuses: Sequence[str] = ()
 ) -> list[Delay]:
-    """Give the delay of the first message of each trigger, of those with some status.
+    """Return the delay of the first message of each trigger, of those with some status.
 
     Args:
         messages: Each with Kafka's time [Unix s].
@@ -189,7 +189,7 @@ def delays(
 
 
 def undisturbed(found: Iterable[Delay], disturbed: Sequence[tuple[float, float]]) -> list[float]:
-    """Give the delays of triggers whose data did not arrive in disturbed spans [Unix s]."""
+    """Return the delays of triggers whose data did not arrive in disturbed spans [Unix s]."""
     spans = [
         tuple(to_seconds(from_unix(round(edge * NANOSECONDS))) for edge in span)
         for span in disturbed

@@ -61,7 +61,7 @@ class Watch:
 
     @property
     def published(self) -> Published:
-        """Give what has come so far."""
+        """Return what has come so far."""
         with self._lock:
             found = {kind: list(messages) for kind, messages in self._found.items()}
         segments = [(when, segment_from(row)) for when, row in found[SEGMENTS]]

@@ -109,7 +109,7 @@ def _runs(
 
 
 def command(made: Archive, seconds: int, processes: int, output: Path) -> list[str | Path]:
-    """Give the command line that analyses the first ``seconds`` of an archive."""
+    """Return the command line that analyses the first ``seconds`` of an archive."""
     wavefier = Path(sys.executable).parent / "wavefier"
     files = [f for f in made.files if _gps(f) < made.gps_start + seconds]
     line: list[str | Path] = [wavefier, "run", *files, "--output", output]

@@ -23,7 +23,7 @@ IFO, CHANNEL, RATE = "H1", "H1:STRAIN", 4096
 
 
 def calls(record: Recorder) -> Mapping[str, Callable[[], None]]:
-    """Give what is called for each second of a channel, by what it counts."""
+    """Return what is called for each second of a channel, by what it counts."""
     now_ns = time.time_ns()
     data = np.ones(RATE).tobytes()
     frame = Frame(
@@ -81,7 +81,7 @@ def _mark(marks: Marks) -> None:
 
 
 def cost(call: Callable[[], None], repeats: int, times: int) -> float:
-    """Give the processor time of a call [s]: the least of some repeats, of so many calls each."""
+    """Return the processor time of a call [s]: the least of some repeats, of so many calls each."""
     each = []
     for _ in range(repeats):
         begun = time.thread_time()

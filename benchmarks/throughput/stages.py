@@ -85,7 +85,7 @@ class Chain:
 
 
 def archive_stages(archive: Archive, config: PipelineConfig, output: Path) -> dict[str, float]:
-    """Give the CPU time of each stage per second of strain.
+    """Return the CPU time of each stage per second of strain.
 
     The first block pays for what is made once (tables of transforms), and is not counted
     in whitening, search and clustering; nor is the first writing, which opens libraries.
@@ -121,7 +121,7 @@ def _write(found: list[Trigger], output: Path) -> None:
 
 
 def live_stages(archive: Archive, config: PipelineConfig, blocks: int) -> dict[str, float]:
-    """Give the median CPU time of each stage for blocks of one second, one at a time [s]."""
+    """Return the median CPU time of each stage for blocks of one second, one at a time [s]."""
     chain = Chain(config, archive.sample_rate)
     (first, *_) = chain.plans(archive)
     around = reach(config)

@@ -29,7 +29,7 @@ class Broker:
 
     @property
     def address(self) -> str:
-        """Give what clients connect to."""
+        """Return what clients connect to."""
         return f"{HOST}:{self.settings.port}"
 
     def up(self) -> str:
@@ -80,7 +80,7 @@ class Broker:
             time.sleep(POLL_S)
 
     def client(self) -> KafkaConfig:
-        """Give how a client finds it and is let in."""
+        """Return how a client finds it and is let in."""
         folder = self.settings.security
         return KafkaConfig(self.address, f"{folder}/client.properties" if folder else "")
 

@@ -91,7 +91,7 @@ class Cluster:
             time.sleep(POLL_S)
 
     def lack(self) -> str | None:
-        """Say what is not well, the process's name first; None if all is."""
+        """Return what is not well, the process's name first; None if all is."""
         running = self.processes.alive()
         for name in self._fixed():
             if name not in running:
@@ -120,7 +120,7 @@ class Cluster:
         return self.ask(f"/jobs/{newest['jid']}") if newest else None
 
     def runs(self, name: str) -> bool:
-        """Tell whether every task of a job runs."""
+        """Return whether every task of a job runs."""
         return self._flink.runs(name)
 
     def describe(self) -> str:
@@ -180,7 +180,7 @@ class Cluster:
         configuration.write_cluster(self.settings, distribution)
 
     def _ports(self, missing: Sequence[str]) -> dict[str, int]:
-        """Give the ports that the processes to be started will listen on."""
+        """Return the ports that the processes to be started will listen on."""
         of = {
             JOBMANAGER: ("port",) if self.settings.high_availability else ("port", "rpc_port"),
             JOB_SERVER: ("job_port", "artifact_port"),

@@ -96,7 +96,7 @@ def write_broker(settings: BrokerSettings) -> Path:
 
 
 def pipeline_options(settings: ClusterSettings) -> list[str]:
-    """Give the options of a Beam pipeline on the cluster, Python in the caller's own process."""
+    """Return the options of a Beam pipeline on the cluster, Python in the caller's own process."""
     return [
         "--runner=PortableRunner",
         f"--job_endpoint=localhost:{settings.job_port}",

@@ -14,7 +14,7 @@ REPORTER_CLASS = "org.apache.flink.metrics.prometheus.PrometheusReporterFactory"
 
 
 def command(settings: ClusterSettings, name: str) -> list[str | Path]:
-    """Give a process's command.
+    """Return a process's command.
 
     Args:
         settings: The cluster.
@@ -38,7 +38,7 @@ def command(settings: ClusterSettings, name: str) -> list[str | Path]:
 
 
 def environment(settings: ClusterSettings, name: str) -> dict[str, str]:
-    """Give what Flink's scripts read, besides what the caller's environment holds."""
+    """Return what Flink's scripts read, besides what the caller's environment holds."""
     return {
         "FLINK_CONF_DIR": str(settings.folder / "conf"),
         "FLINK_LOG_DIR": str(settings.folder / "log"),
@@ -49,7 +49,7 @@ def environment(settings: ClusterSettings, name: str) -> dict[str, str]:
 
 
 def _job_server(settings: ClusterSettings) -> list[str | Path]:
-    """Give Beam's command; port 0 is any, as Java's own transforms are not used."""
+    """Return Beam's command; port 0 is any, as Java's own transforms are not used."""
     return [
         parts.java(),
         f"-Xmx{settings.job_server_mb}m",

@@ -53,7 +53,7 @@ def program(name: str) -> Path:
 
 
 def required() -> bool:
-    """Tell whether it must be there."""
+    """Return whether it must be there."""
     return os.environ.get("WAVEFIER_REQUIRE_PROMETHEUS") == "1"
 
 
@@ -81,17 +81,17 @@ def fetch(where: Path = UNPACKED) -> None:
 
 
 def metrics_of(text: str) -> set[str]:
-    """Give the names of this project's and Flink's metrics in a query."""
+    """Return the names of this project's and Flink's metrics in a query."""
     return set(_METRIC.findall(text))
 
 
 def rules(path: Path = ALERTS) -> list[dict[str, Any]]:
-    """Give all rules of a file."""
+    """Return all rules of a file."""
     return [rule for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]]
 
 
 def dashboard_queries(path: Path = DASHBOARD) -> list[str]:
-    """Give the queries of a dashboard's panels and variables, with all values chosen."""
+    """Return the queries of a dashboard's panels and variables, with all values chosen."""
     board = json.loads(path.read_text())
     panels = [inner for one in board["panels"] for inner in (one, *one.get("panels", ()))]
     found = [target["expr"] for one in panels for target in one.get("targets", ())]
@@ -166,19 +166,19 @@ class Prometheus:
             raise Problem(f"{fields}: {json.load(error).get('error')}") from error
 
     def has(self, query: str) -> bool:
-        """Tell whether a query had a result at any time since the start."""
+        """Return whether a query had a result at any time since the start."""
         now = time.time()
         step = max(1.0, (now - self._since) / STEPS)
         answer = self.ask("query_range", query=query, start=self._since, end=now, step=step)
         return bool(answer["result"])
 
     def names(self) -> list[str]:
-        """Give the names of all metrics that were scraped or recorded."""
+        """Return the names of all metrics that were scraped or recorded."""
         found: list[str] = self.ask("label/__name__/values")
         return found
 
     def fired(self) -> list[str]:
-        """Give the alerts that were pending or fired at any time since the start."""
+        """Return the alerts that were pending or fired at any time since the start."""
         names = [rule["alert"] for rule in rules() if "alert" in rule]
         return [name for name in names if self.has(f'ALERTS{{alertname="{name}"}}')]
 

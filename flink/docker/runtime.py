@@ -22,13 +22,13 @@ def blocks(lock: str) -> dict[str, str]:
 
 
 def through(block: str) -> set[str]:
-    """Give the packages through which one came."""
+    """Return the packages through which one came."""
     after = block.partition("# via")[2]
     return set(re.findall(r"^(?:\s*#)?\s+([A-Za-z0-9._-]+)(?: \(.*\))?$", after, re.MULTILINE))
 
 
 def needed(lock: str, project: str) -> list[str]:
-    """Give the blocks of a lock that a project needs, in their order.
+    """Return the blocks of a lock that a project needs, in their order.
 
     Args:
         lock: Text of requirements.lock.

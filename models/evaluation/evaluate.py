@@ -51,12 +51,12 @@ class Evaluation:
 
     @property
     def snr(self) -> npt.NDArray[np.float64]:
-        """Give the SNR of the triggers, [event]."""
+        """Return the SNR of the triggers, [event]."""
         return np.array([row["snr"] for row in self.rows], np.float64)
 
 
 def pipeline_of(card: artefact.Card) -> tuple[WhitenConfig, DetectConfig]:
-    """Give the pipeline's whitening and detection, set as a model was trained with."""
+    """Return the pipeline's whitening and detection, set as a model was trained with."""
     parts: dict[str, dict[str, Any]] = {"whiten": {}, "detect": {}}
     for key, value in card.contents["settings"].items():
         part, _, name = key.partition(".")
@@ -145,7 +145,7 @@ def _notes(card: artefact.Card, rows: Sequence[Mapping[str, Any]]) -> tuple[str,
 
 
 def asked(model: ServedModel, trigger: Trigger) -> npt.NDArray[np.float32]:
-    """Give the probabilities of one trigger, [class]."""
+    """Return the probabilities of one trigger, [class]."""
     seen = model_input(trigger)
     answer: npt.NDArray[np.float32] = model(seen.image[None], seen.parameters[None])[0]
     return answer
@@ -162,7 +162,7 @@ def _row(card: artefact.Card, event: Event, answer: npt.NDArray[np.float32]) -> 
 
 
 def _milliseconds(model: ServedModel, triggers: Sequence[Trigger]) -> float:
-    """Give the CPU time of one event, all of it in this thread."""
+    """Return the CPU time of one event, all of it in this thread."""
     start = time.process_time()
     for trigger in triggers:
         asked(model, trigger)
@@ -170,7 +170,7 @@ def _milliseconds(model: ServedModel, triggers: Sequence[Trigger]) -> float:
 
 
 def figures(evaluation: Evaluation, command: str) -> dict[str, Any]:
-    """Give what ``evaluation.json`` tells."""
+    """Return what ``evaluation.json`` tells."""
     card, truth, answers = evaluation.card, evaluation.truth, evaluation.probabilities
     table = metrics.confusion(truth, answers.argmax(axis=1), len(card.classes))
     classes: dict[str, dict[str, Any]] = {

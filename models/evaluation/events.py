@@ -99,7 +99,7 @@ class Row:
 
     @property
     def time_ns(self) -> int:
-        """Give the GPS time [ns]."""
+        """Return the GPS time [ns]."""
         return from_seconds(self.time)
 
 
@@ -157,7 +157,7 @@ def _row(path: Path, number: int, line: dict[str, str | None]) -> Row:
 def from_folder(
     rows: Sequence[Row], pipeline: tuple[WhitenConfig, DetectConfig], progress: Progress
 ) -> Iterator[tuple[int, Event]]:
-    """Give the events of snippets, each with its number.
+    """Yield the events of snippets, each with its number.
 
     Raises:
         EventError: A file cannot be used.

@@ -18,7 +18,7 @@ _NONE = "&ndash;"
 
 
 def render(evaluation: Evaluation, told: Mapping[str, Any]) -> str:
-    """Give the page of an evaluation whose figures are ``told``."""
+    """Return the page of an evaluation whose figures are ``told``."""
     template = Template(files("models.evaluation").joinpath("page.html").read_text("utf-8"))
     labels, bins = told["confusion"]["labels"], told["calibration"]
     confusion = _drawn(

@@ -47,12 +47,12 @@ CONFIG = "evaluation"
 
 
 def is_long(strain: Strain, whitening: WhitenConfig) -> bool:
-    """Tell whether the pipeline would analyse a snippet."""
+    """Return whether the pipeline would analyse a snippet."""
     return strain.end_ns - strain.start_ns >= whitening.minimum_seconds * NANOSECONDS
 
 
 def spectra(strain: Strain) -> FloatArray:
-    """Give the periodograms of a snippet's first seconds, [segment, frequency], at 1 Hz.
+    """Return the periodograms of a snippet's first seconds, [segment, frequency], at 1 Hz.
 
     There is none of a snippet shorter than a second.
     """
@@ -151,7 +151,7 @@ class Found:
 
 
 def trigger_at(whitened: Whitened, time_ns: int, detection: DetectConfig, bank: Bank) -> Found:
-    """Give the trigger nearest to a time, or make one there of the loudest tile."""
+    """Return the trigger nearest to a time, or make one there of the loudest tile."""
     sessions = Sessions.of(detection).group(search(whitened, detection, bank))
     triggers = [cluster(session.candidates, CONFIG) for session in sessions]
     near = [t for t in triggers if abs(t.time_ns - time_ns) <= NEAR_NS]
@@ -161,7 +161,7 @@ def trigger_at(whitened: Whitened, time_ns: int, detection: DetectConfig, bank: 
 
 
 def bank_of(rate: int, whitening: WhitenConfig, detection: DetectConfig) -> Bank:
-    """Give the bank that searches strain of a rate."""
+    """Return the bank that searches strain of a rate."""
     return bank_for(rate, detection, whitening.low_frequency)
 
 
@@ -200,7 +200,7 @@ def _forced(view: View, time_ns: int) -> Trigger:
 
 
 def _loudest(view: View, time_ns: int) -> tuple[float, ...]:
-    """Give frequency, q, SNR and rank of the loudest tile near a time."""
+    """Return frequency, q, SNR and rank of the loudest tile near a time."""
     whitened = view.whitened
     low = max(time_ns - NEAR_NS, whitened.valid_start_ns)
     high = min(time_ns + NEAR_NS, whitened.valid_end_ns)

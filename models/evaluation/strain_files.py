@@ -44,12 +44,12 @@ class Strain:
 
     @property
     def start_ns(self) -> int:
-        """Give the GPS time of the first sample [ns]."""
+        """Return the GPS time of the first sample [ns]."""
         return to_ns(self.first, self.rate)
 
     @property
     def end_ns(self) -> int:
-        """Give the GPS time after the last sample [ns]."""
+        """Return the GPS time after the last sample [ns]."""
         return to_ns(self.first + len(self.samples), self.rate)
 
 
@@ -118,7 +118,7 @@ def _series(file: h5py.File) -> list[Any]:
 
 
 def _said(item: Any) -> tuple[float | None, float]:
-    """Give a series' start [GPS s] and sample rate [Hz], None and 0 where nothing says them.
+    """Return a series' start [GPS s] and sample rate [Hz], None and 0 where nothing says them.
 
     They are looked for among its attributes, scalars beside it, its group's attributes and
     the file's.

@@ -35,7 +35,7 @@ class Drift:
     phase: float = 0.0
 
     def at(self, second: FloatArray) -> FloatArray:
-        """Give the level at times from the start [s]."""
+        """Return the level at times from the start [s]."""
         return 1 + self.depth * np.sin(2 * np.pi * second / self.period + self.phase)
 
 
@@ -55,11 +55,11 @@ class Background:
 
     @property
     def seconds(self) -> float:
-        """Give the length [s]."""
+        """Return the length [s]."""
         return len(self.strain) / self.sample_rate
 
     def block(self, strain: FloatArray) -> Block:
-        """Give strain in its place, [time], as what the pipeline analyses whole."""
+        """Return strain in its place, [time], as what the pipeline analyses whole."""
         start = self.start_ns
         end = start + to_ns(len(strain), self.sample_rate)
         return Block(

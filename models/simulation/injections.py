@@ -41,7 +41,7 @@ class Injection:
     """What whitening with the true spectrum makes of it, [time]."""
 
     def snr_between(self, start_ns: int, end_ns: int) -> float:
-        """Give the part of the SNR that lies in an interval of time."""
+        """Return the part of the SNR that lies in an interval of time."""
         low = to_index(start_ns - self.start_ns, self.sample_rate)
         high = to_index(end_ns - self.start_ns, self.sample_rate)
         part = self.whitened[max(low, 0) : max(high, 0)]

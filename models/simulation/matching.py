@@ -62,7 +62,7 @@ def find(block: Block, whitening: WhitenConfig, detection: DetectConfig) -> list
 
 
 def match(triggers: list[Trigger], made: Stretch) -> list[Example]:
-    """Say what made each trigger.
+    """Return what made each trigger.
 
     A trigger is an injection's where the injection's own SNR within the trigger's extent
     explains it. One that lies in an injection's time without that is left out: it is

@@ -41,7 +41,7 @@ class NoiseCurve:
         return np.exp(np.interp(np.log(clipped), np.log(self.frequency), np.log(self.asd)))
 
     def on_grid(self, count: int, sample_rate: int) -> FloatArray:
-        """Give the ASD at the frequencies of a spectrum of ``count`` samples, not to be written to.
+        """Return the ASD at the frequencies of a spectrum of ``count`` samples; read-only.
 
         Short grids are kept: there are few, as lengths are powers of two.
         """
@@ -82,7 +82,7 @@ class Line:
 
 
 def names() -> tuple[str, ...]:
-    """Give the names of the packaged curves."""
+    """Return the names of the packaged curves."""
     folder = resources.files("models.simulation") / "noise_curves"
     suffix = ".txt.gz"
     files = (item.name for item in folder.iterdir())
@@ -148,7 +148,7 @@ def add_lines(strain: FloatArray, sample_rate: int, lines: tuple[Line, ...]) -> 
 def optimal_snr(
     strain: FloatArray, sample_rate: int, curve: NoiseCurve, low_frequency: float
 ) -> float:
-    """Give the signal-to-noise ratio of a matched filter.
+    """Return the signal-to-noise ratio of a matched filter.
 
     rho^2 = 4 int |h(f)|^2 / S(f) df from ``low_frequency`` to Nyquist; Cutler & Flanagan
     1994, arXiv:gr-qc/9402014, eq. 2.
@@ -169,19 +169,19 @@ def _snr_density(
 
 
 def _length(least: int) -> int:
-    """Give the next power of two."""
+    """Return the next power of two."""
     return 1 << (least - 1).bit_length()
 
 
 def _first(low_frequency: float, count: int, sample_rate: int) -> int:
-    """Give the first bin of a spectrum that is not below a frequency [Hz]."""
+    """Return the first bin of a spectrum that is not below a frequency [Hz]."""
     return int(np.ceil(low_frequency * count / sample_rate))
 
 
 def whitened(
     strain: FloatArray, sample_rate: int, curve: NoiseCurve, low_frequency: float
 ) -> FloatArray:
-    """Give a signal's whitened series without noise: its sum of squares is the SNR squared.
+    """Return a signal's whitened series without noise: its sum of squares is the SNR squared.
 
     Args:
         strain: The signal, [time].
@@ -201,7 +201,7 @@ def whitened(
 def strain_of(
     shape: FloatArray, sample_rate: int, curve: NoiseCurve, low_frequency: float
 ) -> FloatArray:
-    """Give the strain of which whitening makes a shape: what `whitened` undoes.
+    """Return the strain of which whitening makes a shape: what `whitened` undoes.
 
     The curve's lines are left out: what a glitch does to the strain knows nothing of them, and
     a whitened glitch lacks what lies at a line. Below ``low_frequency`` the strain falls to

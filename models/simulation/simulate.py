@@ -188,7 +188,7 @@ def _schedule(
 
 
 def _free(at: float, length: float, busy: list[tuple[float, float]]) -> float:
-    """Give the first time from ``at`` on at which so much is free [s]."""
+    """Return the first time from ``at`` on at which so much is free [s]."""
     for low, high in sorted(busy):
         if at < high and at + length > low:
             at = high + SPARE

@@ -22,7 +22,7 @@ BEFORE, AFTER = (0.05, 1.5), (0.05, 0.5)
 
 
 def batches(examples: Examples, size: int, seed: int | None = None) -> Any:
-    """Give a ``keras.utils.PyDataset`` of inputs, truth and weights.
+    """Return a ``keras.utils.PyDataset`` of inputs, truth and weights.
 
     Args:
         examples: The set.

@@ -30,14 +30,14 @@ class CalibratedModel:
 
 
 def with_hidden(model: Any) -> Any:
-    """Give a network that tells its logits and its last hidden layer."""
+    """Return a network that tells its logits and its last hidden layer."""
     import keras
 
     return keras.Model(model.inputs, [model.output, model.layers[-1].input])
 
 
 def outputs(network: Any, examples: Examples) -> tuple[FloatArray, FloatArray]:
-    """Give the logits, [example, class], and the hidden layer, [example, feature]."""
+    """Return the logits, [example, class], and the hidden layer, [example, feature]."""
     parts = [network.predict_on_batch(list(inputs)) for inputs in examples.batches(PREDICTED)]
     logits, features = zip(*parts, strict=True)
     return np.concatenate(logits), np.concatenate(features)

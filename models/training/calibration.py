@@ -20,7 +20,7 @@ LIMITS = (0.2, 5.0)
 
 
 def temperatures(log_snr: FloatArray, temperature: Temperature) -> FloatArray:
-    """Give each trigger's temperature, [example], for the logarithm of its SNR."""
+    """Return each trigger's temperature, [example], for the logarithm of its SNR."""
     a, b = temperature
     return np.asarray(np.clip(np.exp(a + b * (log_snr - np.log(REFERENCE))), *LIMITS))
 
@@ -28,7 +28,7 @@ def temperatures(log_snr: FloatArray, temperature: Temperature) -> FloatArray:
 def loss(
     logits: FloatArray, truth: npt.NDArray[np.integer], log_snr: FloatArray, t: Temperature
 ) -> float:
-    """Give the mean cross-entropy of logits divided by a temperature."""
+    """Return the mean cross-entropy of logits divided by a temperature."""
     scaled = logits / temperatures(log_snr, t)[:, None]
     return float(np.mean(logsumexp(scaled, axis=1) - scaled[np.arange(len(truth)), truth]))
 

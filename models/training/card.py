@@ -39,7 +39,7 @@ class Made:
 
 
 def set_seed(config: TrainConfig, key: str) -> tuple[int, int]:
-    """Give the seed of a set."""
+    """Return the seed of a set."""
     return config.seed, SETS.index(key)
 
 
@@ -67,7 +67,7 @@ def accuracy(
 def about(
     config: TrainConfig, made: Made, pipeline: tuple[WhitenConfig, DetectConfig]
 ) -> dict[str, Any]:
-    """Give a card's contents, all but the model's name, classes, features and files."""
+    """Return a card's contents, all but the model's name, classes, features and files."""
     test, answers = made.sets["test"], made.probabilities
     noise = waveforms.CLASSES.index(waveforms.NOISE)
     return {

@@ -72,7 +72,7 @@ def make(plan: SetPlan, work: Path, processes: int, progress: Progress) -> Examp
 
 
 def read(work: Path, name: str) -> Examples:
-    """Give a set of a work folder in which it is whole.
+    """Return a set of a work folder in which it is whole.
 
     Raises:
         FileNotFoundError: It is not.

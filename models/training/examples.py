@@ -47,7 +47,7 @@ class Examples:
         return {name: found.get(i, 0) for i, name in enumerate(waveforms.CLASSES)}
 
     def weights(self) -> npt.NDArray[np.float64]:
-        """Give each example the weight that makes the classes count alike, mean 1."""
+        """Return each example the weight that makes the classes count alike, mean 1."""
         count = np.bincount(self.truth, minlength=len(waveforms.CLASSES))
         present = np.count_nonzero(count)
         return np.asarray(len(self) / (present * count[self.truth]))
@@ -55,7 +55,7 @@ class Examples:
     def inputs(
         self, chosen: npt.NDArray[np.integer] | slice
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Give images and parameters of some examples in single precision."""
+        """Return images and parameters of some examples in single precision."""
         images: npt.NDArray[np.float16] = self.image
         if isinstance(images, np.memmap):
             # Opened for this alone: a mapping that stays holds all that was ever read.
@@ -63,12 +63,12 @@ class Examples:
         return images[chosen].astype(np.float32), self.parameters[chosen]
 
     def only(self, chosen: npt.NDArray[np.bool_]) -> "Examples":
-        """Give some of the examples, in memory."""
+        """Return some of the examples, in memory."""
         rest = (getattr(self, name)[chosen] for name in NAMES[1:])
         return Examples(np.asarray(self.image[chosen]), *rest)
 
     def batches(self, size: int) -> Iterator[tuple[npt.NDArray[np.float32], ...]]:
-        """Give images and parameters in order, some examples at a time."""
+        """Yield images and parameters in order, some examples at a time."""
         for first in range(0, len(self), size):
             yield self.inputs(slice(first, first + size))
 
@@ -112,5 +112,5 @@ def arrays(found: Iterable[Example], stretch: int) -> Examples:
 
 
 def nothing_found() -> ValueError:
-    """Give the error of a set without an example."""
+    """Return the error of a set without an example."""
     return ValueError("no triggers were found in the simulated data: simulate more stretches")

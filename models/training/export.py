@@ -63,7 +63,7 @@ def export(answer: CalibratedModel, folder: Path) -> None:
 
 
 def _served(answer: CalibratedModel) -> Any:
-    """Give the function from what the network takes to probabilities."""
+    """Return the function from what the network takes to probabilities."""
     tf = tensorflow.tensorflow()
     snr = features.PARAMETERS.index("snr")
     (a, b), (c, d) = answer.temperature, answer.novelty.limit

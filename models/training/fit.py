@@ -140,7 +140,7 @@ class _State:
         self.history: list[dict[str, float]] = []
 
     def ended(self, config: TrainConfig) -> bool:
-        """Tell whether there is no epoch left."""
+        """Return whether there is no epoch left."""
         patient = self._stop.wait < config.patience
         return bool(self.history) and (len(self.history) >= config.epochs or not patient)
 

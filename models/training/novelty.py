@@ -63,13 +63,13 @@ def kept(
 
 
 def unit(features: FloatArray) -> npt.NDArray[np.float32]:
-    """Give features unit length, [example, feature]; those that are all zero stay so."""
+    """Return features unit length, [example, feature]; those that are all zero stay so."""
     length = np.linalg.norm(features, axis=1, keepdims=True)
     return np.asarray(features / np.where(length > 0, length, 1), np.float32)
 
 
 def distances(features: FloatArray, known: FloatArray) -> FloatArray:
-    """Give half the squared distance to the nearest kept example, [example], from 0 to 2.
+    """Return half the squared distance to the nearest kept example, [example], from 0 to 2.
 
     Args:
         features: What the last hidden layer says, [example, feature].
@@ -87,7 +87,7 @@ def distances(features: FloatArray, known: FloatArray) -> FloatArray:
 
 
 def limits(log_snr: FloatArray, limit: Limit) -> FloatArray:
-    """Give the distance from which a trigger is rather unknown, [example].
+    """Return the distance from which a trigger is rather unknown, [example].
 
     It is exp(a + b min(ln(snr / 8), 0)): quiet triggers lie farther from all others, the noise
     in them does.

@@ -105,7 +105,7 @@ def _check_strain(config: TrainConfig) -> None:
 
 
 def _logs(run: Run, place: Path, note: Note) -> Path | None:
-    """Say where TensorBoard's logs go, and that they cannot where it is missing."""
+    """Return where TensorBoard's logs go, and that they cannot where it is missing."""
     if environment.has_tensorboard():
         return run.logs or place / "logs"
     advice = "tensorboard is missing: pip install 'wavefier[train]'"
@@ -179,6 +179,6 @@ class _Training:
 
 
 def served(folder: Path, examples: Examples) -> npt.NDArray[np.float32]:
-    """Give the probabilities as the written model serves them, [example, class]."""
+    """Return the probabilities as the written model serves them, [example, class]."""
     model = ServedModel(folder)
     return np.concatenate([model(*inputs) for inputs in examples.batches(PREDICTED)])

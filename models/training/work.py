@@ -42,7 +42,7 @@ class WorkError(ValueError):
 
 
 def keys(config: TrainConfig, whitening: WhitenConfig, detection: DetectConfig) -> dict[str, str]:
-    """Give the hashes of what the examples depend on, and of what the fit does too."""
+    """Return the hashes of what the examples depend on, and of what the fit does too."""
     settings = asdict(config)
     fitting = {key: settings.pop(key) for key in _FITTING}
     del settings["name"]
@@ -118,7 +118,7 @@ def _sources(names: tuple[str, ...]) -> str:
 
 
 def _texts(name: str) -> Iterator[tuple[str, bytes]]:
-    """Give the names and texts of a module, or of all in a package."""
+    """Yield the names and texts of a module, or of all in a package."""
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"no module {name} to hash", name=name)

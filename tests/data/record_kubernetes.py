@@ -70,7 +70,7 @@ def needed(name: str, all_of_them: dict, found: dict) -> dict:
 
 
 def flink_deployment(jar: str) -> dict:
-    """Give the schema of a FlinkDeployment, without its status, as the operator defines it."""
+    """Return the schema of a FlinkDeployment, without its status, as the operator defines it."""
     with zipfile.ZipFile(jar) as file:
         (version,) = yaml.safe_load(file.read(DEFINITION))["spec"]["versions"]
     spec = closed(version["schema"]["openAPIV3Schema"]["properties"]["spec"])

@@ -45,7 +45,7 @@ class Topic:
 
 
 def options() -> SimpleNamespace:
-    """Give what their sender is told on its command line."""
+    """Return what their sender is told on its command line."""
     confluent_kafka.Producer = Topic
     names = "batch_size", "buffer_memory", "linger_ms", "acks", "status_updates", "verbose"
     return SimpleNamespace(

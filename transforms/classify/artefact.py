@@ -55,17 +55,17 @@ class Card:
 
     @property
     def endpoints(self) -> tuple[str, ...]:
-        """Say how the model can be asked; cards that do not tell are of models with one way."""
+        """Return how the model can be asked; cards that do not tell are of models with one way."""
         return tuple(self.contents.get("endpoints", (SERVE,)))
 
     @property
     def label(self) -> str:
-        """Give the name by which triggers refer to the model."""
+        """Return the name by which triggers refer to the model."""
         return f"{self.name}/{self.id}"
 
 
 def default_artefact() -> Path:
-    """Give the folder of the model that comes with the package."""
+    """Return the folder of the model that comes with the package."""
     return Path(str(resources.files("models") / "artefacts" / "wavefier-2"))
 
 
@@ -97,7 +97,7 @@ def load_card(path: str | Path) -> Card:
 
 
 def feature_spec() -> dict[str, Any]:
-    """Say what the model sees, for the card: a model fits one such description only."""
+    """Return what the model sees, for the card: a model fits one such description only."""
     return {
         "version": features.VERSION,
         "image": [len(features.FREQUENCIES), features.COLUMNS, len(features.SPANS)],
@@ -106,7 +106,7 @@ def feature_spec() -> dict[str, Any]:
 
 
 def settings(whitening: WhitenConfig, detection: DetectConfig) -> dict[str, float]:
-    """Give what of whitening and detection shapes the snippet that the model sees."""
+    """Return what of whitening and detection shapes the snippet that the model sees."""
     return {
         "whiten.low_frequency": whitening.low_frequency,
         "detect.snippet_before": detection.snippet_before,
@@ -144,7 +144,7 @@ def fits(
 
 
 def endpoints(folder: Path) -> list[str]:
-    """Say which of our endpoints a SavedModel has, by the nodes of its graph."""
+    """Return which of our endpoints a SavedModel has, by the nodes of its graph."""
     graph = (folder / "saved_model.pb").read_bytes()
     return [
         endpoint
@@ -154,12 +154,12 @@ def endpoints(folder: Path) -> list[str]:
 
 
 def _name_field(name: str) -> bytes:
-    """Give a ``NodeDef``'s name as protobuf writes it: field 1, its length, its text."""
+    """Return a ``NodeDef``'s name as protobuf writes it: field 1, its length, its text."""
     return bytes((0x0A, len(name))) + name.encode()
 
 
 def checksums(folder: Path) -> dict[str, str]:
-    """Give the SHA-256 of each of the SavedModel's files, by path below the model's folder."""
+    """Return the SHA-256 of each of the SavedModel's files, by path below the model's folder."""
     paths = (path for pattern in _SAVED_MODEL for path in folder.glob(pattern))
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -169,12 +169,12 @@ def checksums(folder: Path) -> dict[str, str]:
 
 
 def size(folder: Path) -> int:
-    """Give how much a model's folder holds [bytes]."""
+    """Return how much a model's folder holds [bytes]."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def content_id(files: Mapping[str, str], classes: tuple[str, ...]) -> str:
-    """Give the model's id: 16 hexadecimal digits over its files and its classes."""
+    """Return the model's id: 16 hexadecimal digits over its files and its classes."""
     text = json.dumps([sorted(files.items()), list(classes)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

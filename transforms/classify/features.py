@@ -138,7 +138,7 @@ class _Rows:
 
 
 def _energy(stretch: FloatArray, rate: int, span: Span) -> FloatArray:
-    """Give each cell's largest energy, mean 1 per sample in white noise: [frequency, time]."""
+    """Return each cell's largest energy, mean 1 per sample in white noise: [frequency, time]."""
     spectrum = scipy.fft.rfft(stretch)
     energy = np.zeros((len(FREQUENCIES), COLUMNS), np.float32)
     for group in _bank(len(stretch), rate, span):
@@ -178,7 +178,7 @@ def _bank(count: int, rate: int, span: Span) -> tuple[_Rows, ...]:
 def _window(
     frequencies: npt.NDArray[np.floating], centre: float, q: float, length: int, count: int
 ) -> FloatArray:
-    """Give a row's window, scaled so that white noise of unit variance has mean energy 1."""
+    """Return a row's window, scaled so that white noise of unit variance has mean energy 1."""
     window = np.exp(-0.5 * ((frequencies - centre) * q / centre) ** 2)
     # E|X_k|^2 = count, and the inverse transform divides by length.
     return np.asarray(window * length / np.sqrt(count * np.sum(window**2)), np.float32)

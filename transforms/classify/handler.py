@@ -78,7 +78,7 @@ class SavedModelHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: 
         model: Any,
         inference_args: dict[str, Any] | None = None,
     ) -> Iterable[Probabilities]:
-        """Give each input's probabilities, [class], in the order of the batch."""
+        """Return each input's probabilities, [class], in the order of the batch."""
         images = np.stack([example.image for example in batch])
         parameters = np.stack([example.parameters for example in batch])
         with Spent("classify"):

@@ -93,7 +93,7 @@ class ServedModel:
         weakref.finalize(self, _close, api, graph, session).atexit = False
 
     def __call__(self, image: FloatArray, parameters: FloatArray) -> FloatArray:
-        """Give the probabilities, [example, class], float32.
+        """Return the probabilities, [example, class], float32.
 
         Args:
             image: [example, frequency, time, span], float32.
@@ -166,7 +166,7 @@ def _in_caller(api: Any) -> int:
 
 @contextmanager
 def _status(api: Any, error: type[Exception]) -> Iterator[int]:
-    """Give a status to call with; raise what it tells."""
+    """Yield a status to call with; raise what it tells."""
     status = api.TF_NewStatus()
     try:
         yield status
@@ -177,7 +177,7 @@ def _status(api: Any, error: type[Exception]) -> Iterator[int]:
 
 
 def _load(api: Any, folder: Path) -> tuple[int, int]:
-    """Give graph and session, with the variables restored."""
+    """Return graph and session, with the variables restored."""
     if not (folder / "variables" / "variables.index").is_file():
         # TensorFlow would load the graph all the same, and fail at the first input.
         raise ArtefactError(f"the model in {folder} lacks its variables: copy the whole folder")

@@ -37,7 +37,7 @@ class TfxModel:
             self._handler, self._session = _load(folder)
 
     def __call__(self, image: FloatArray, parameters: FloatArray) -> FloatArray:
-        """Give the probabilities, [example, class], float32.
+        """Return the probabilities, [example, class], float32.
 
         Args:
             image: [example, frequency, time, span], float32.
@@ -72,7 +72,7 @@ class TfxModel:
 
 
 def _load(folder: Path) -> tuple[Any, Any]:
-    """Give tfx-bsl's handler and the session that it runs.
+    """Return tfx-bsl's handler and the session that it runs.
 
     Raises:
         ArtefactError: The model takes no examples, or is damaged.

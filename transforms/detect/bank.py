@@ -20,7 +20,7 @@ LOWEST_RATE = 128
 
 
 def q_step(mismatch: float) -> float:
-    """Give the largest step of ln q at which the bank loses ``mismatch`` of energy at most.
+    """Return the largest step of ln q at which the bank loses ``mismatch`` of energy at most.
 
     Of a wavelet that lies dq and df beside one of the bank, this loses the part
     dq^2 / (2 q^2) + (1 + q^2) df^2 / (2 f^2) (after Chatterji 2005, PhD thesis, MIT, section
@@ -30,7 +30,7 @@ def q_step(mismatch: float) -> float:
 
 
 def f_step(q: npt.ArrayLike, mismatch: float) -> FloatArray:
-    """Give the same of ln f, at a quality q."""
+    """Return the same of ln f, at a quality q."""
     return np.asarray(2 * np.sqrt(mismatch / (1 + np.square(q))))
 
 
@@ -52,7 +52,7 @@ def _ladder(low: float, high: float, step: float) -> list[float]:
 
 
 def _rate_for(frequency: float, q: float, sample_rate: int) -> int:
-    """Give the lowest rate that carries a wavelet [Hz]."""
+    """Return the lowest rate that carries a wavelet [Hz]."""
     rate = sample_rate
     while rate > LOWEST_RATE and frequency * (1 + CUT / q) <= PASSBAND * rate / 2:
         rate //= 2
@@ -92,24 +92,24 @@ class Bank:
         self.octaves = [Octave(r, rows, band_low) for r, rows in sorted(by_rate.items())[::-1]]
 
     def octave_of(self, frequency: float, q: float) -> Octave:
-        """Give the octave that holds one of the bank's wavelets."""
+        """Return the octave that holds one of the bank's wavelets."""
         rate = _rate_for(frequency, q, self.sample_rate)
         return next(octave for octave in self.octaves if octave.rate == rate)
 
     def spacing(self, q: npt.ArrayLike) -> tuple[FloatArray, float]:
-        """Give how far neighbours lie apart at a quality, in ln f and in ln q."""
+        """Return how far neighbours lie apart at a quality, in ln f and in ln q."""
         return f_step(q, self._mismatch), self._q_spacing
 
     @property
     def margin_seconds(self) -> int:
-        """Say how much whitened strain a search needs around a hop: whole seconds."""
+        """Return how much whitened strain a search needs around a hop: whole seconds."""
         reach = max(max(octave.lead, octave.trail) / octave.rate for octave in self.octaves)
         halvings = len(HALF_BAND) / min(octave.rate for octave in self.octaves)
         return int(np.ceil(reach + halvings)) + PAST_SECONDS
 
     @property
     def future_seconds(self) -> float:
-        """Say how much whitened strain after a hop its candidates depend on [s]."""
+        """Return how much whitened strain after a hop its candidates depend on [s]."""
         half = len(HALF_BAND) // 2
         return max(
             octave.trail / octave.rate + half * sum(1 / r for r in self.rates() if r > octave.rate)
@@ -125,5 +125,5 @@ class Bank:
 
 @lru_cache(maxsize=8)
 def bank_for(sample_rate: int, config: DetectConfig, band_low: float) -> Bank:
-    """Give the bank of a rate, made once in a process."""
+    """Return the bank of a rate, made once in a process."""
     return Bank(sample_rate, config, band_low)

@@ -91,7 +91,7 @@ def closed_clusters(
 
 
 def _known(chains: list[Chain], before: PendingClusters, sessions: Sessions) -> Iterator[Session]:
-    """Give the sessions all of which is known here."""
+    """Yield the sessions all of which is known here."""
     for chain in chains:
         for session in sessions.pieces(chain, before.cut_ns):
             if not before.since_ns or sessions.is_whole(session, before.since_ns):
@@ -105,7 +105,7 @@ def _cut(chains: list[Chain], before: PendingClusters, sessions: Sessions, end_n
 
 
 def _left(chains: list[Chain], sessions: Sessions, end_ns: int, cut_ns: int) -> Iterator[Candidate]:
-    """Give the candidates of chains that may go on.
+    """Yield the candidates of chains that may go on.
 
     One from before the cut is in a final trigger. Where it reaches over the cut it may still
     tie others together, or fill the cell there.
@@ -131,7 +131,7 @@ def _judged(
 
 
 def _same(before: Trigger | None, now: Trigger) -> bool:
-    """Tell whether a trigger was published as it is now."""
+    """Return whether a trigger was published as it is now."""
     if before is None:
         return False
     # The score, which nobody has given yet, is not a number and equals nothing.

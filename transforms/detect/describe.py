@@ -15,7 +15,7 @@ from transforms.gps import NANOSECONDS
 
 
 def bins_per_second(config: DetectConfig) -> int:
-    """Say how many bins a second has: a power of two, at least two bins to a gap."""
+    """Return how many bins a second has: a power of two, at least two bins to a gap."""
     return 1 << int(np.ceil(np.log2(2 / config.gap_seconds)))
 
 
@@ -61,7 +61,7 @@ def _closer(view: View, tiles: Tiles, first_hop: int) -> Peak:
 def _peaks(
     bins: npt.NDArray[np.int64], loudness: npt.NDArray[np.floating], grid: int, gap: float
 ) -> npt.NDArray[np.bool_]:
-    """Say which bins have no louder one within the gap [s] in the same second."""
+    """Return which bins have no louder one within the gap [s] in the same second."""
     reach = int(gap * grid) + 1
     near = np.abs(bins[:, None] - bins) <= reach
     near &= bins[:, None] // grid == bins // grid

@@ -91,7 +91,7 @@ def running_sums(energy: SingleArray, boxed: int) -> Sums:
 
 
 def _all_hits(columns: int, find: Callable[[IntArray], int]) -> IntArray:
-    """Give all that a search finds, however much it is, [hit, column]."""
+    """Return all that a search finds, however much it is, [hit, column]."""
     hits = np.empty((ROOM, columns), np.int64)
     count = find(hits)
     if count > len(hits):
@@ -108,7 +108,7 @@ def _plus(first: SingleArray, second: SingleArray, where: tuple[slice, ...]) -> 
 
 
 def best_in_bins(bins: IntArray, rank: FloatArray) -> IntArray:
-    """Give the places of the largest rank in each bin, the first of equal ones."""
+    """Return the places of the largest rank in each bin, the first of equal ones."""
     order = np.lexsort((np.arange(len(bins)), -rank, bins))
     return order[np.flatnonzero(np.diff(bins[order], prepend=-1))]
 
@@ -188,7 +188,7 @@ class ExtendedSearch:
         return [best[at] for at in sorted(best)]
 
     def _limits_of(self, threshold: float) -> tuple[SingleArray, SingleArray]:
-        """Give the sums at a threshold: of boxes by width, length and row, and of sweeps."""
+        """Return the sums at a threshold: of boxes by width, length and row, and of sweeps."""
         boxes = self._box_noise.limit(threshold).astype(np.float32)
         boxes[0, 0] = np.inf  # a box of one row and one bin is no more than tiles are
         for i, width in enumerate(WIDTHS):
@@ -200,7 +200,7 @@ class ExtendedSearch:
     def _scan_boxes(
         self, energy: SingleArray, limits: SingleArray, threshold: float
     ) -> Iterator[Extended]:
-        """Give the best box that ends in each bin."""
+        """Yield the best box that ends in each bin."""
         past = PAST_SECONDS * BINS
         hits = _all_hits(4, lambda out: rectangle_hits(energy, limits, past, out))
         total = box_sums(energy, hits)
@@ -219,7 +219,7 @@ class ExtendedSearch:
             yield self._box((row, bin_ - past), (WIDTHS[i], LENGTHS[j]), found)
 
     def _halves(self, energy: SingleArray, hits: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Give the largest SNR and rank of the halves of boxes, in time and in frequency."""
+        """Return the largest SNR and rank of the halves of boxes, in time and in frequency."""
         best_snr, best_rank, cuts, halves = np.zeros(len(hits)), np.zeros(len(hits)), [], []
         for axis, other in ((0, 2), (1, 3)):
             cut = np.flatnonzero(hits[:, axis] > 0)
@@ -248,7 +248,7 @@ class ExtendedSearch:
         return Extended(bin_, snr, rank, "box", first, 0, first / 2, *band, 2 * excess)
 
     def _scan_sweeps(self, energy: SingleArray, limits: SingleArray) -> Iterator[Extended]:
-        """Give the best sweep that ends in each bin."""
+        """Yield the best sweep that ends in each bin."""
         if not self._tracks:  # the bank is too narrow for any
             return
         past = PAST_SECONDS * BINS

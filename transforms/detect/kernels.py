@@ -143,7 +143,7 @@ def _double_over(
 
 @_compiled
 def _any_over(values: SingleArray, limit: float) -> bool:  # pragma: no cover - compiled
-    """Tell whether any value lies over a limit; counting all is faster than stopping."""
+    """Return whether any value lies over a limit; counting all is faster than stopping."""
     count = 0
     for value in values:
         count += value > limit

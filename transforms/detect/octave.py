@@ -109,7 +109,7 @@ class Octave:
         return self._group(self._rows)
 
     def band(self, low: float, high: float) -> tuple[int, int]:
-        """Give the first and last frequency of a block's spectrum in a band [Hz]."""
+        """Return the first and last frequency of a block's spectrum in a band [Hz]."""
         first = max(self._lowest, int(np.ceil(low / self.step)))
         return first, min(self.size // 2, int(high / self.step))
 
@@ -141,7 +141,7 @@ class Octave:
         return _Group(length, weight, lowest, f, q, place, *span)
 
     def scan(self, blocks: SingleArray, threshold: float, energy: SingleArray) -> Iterator[Tiles]:
-        """Give the tiles over a threshold, and the mean energy of every bin of time.
+        """Yield the tiles over a threshold, and the mean energy of every bin of time.
 
         Args:
             blocks: [hop, time] whitened strain at this octave's rate, ``lead`` samples
@@ -178,7 +178,7 @@ class Octave:
         group: _Group,
         what: tuple[IntArray, IntArray, FloatArray],
     ) -> Tiles | None:
-        """Give the tiles over a limit of energy in series [series, sample] of hops and rows."""
+        """Return the tiles over a limit of energy in series [series, sample] of hops and rows."""
         (hop, row, limit), (first, last) = what, group.span
         around = y[:, first - 1 : last + 1]
         # A Gaussian's logarithm is a parabola: its top from three samples.
@@ -205,7 +205,7 @@ class Octave:
 
 
 def _bins(sampled: FloatArray) -> IntArray:
-    """Give the first and last sample of each bin of a hop, [2, bin], at times [s].
+    """Return the first and last sample of each bin of a hop, [2, bin], at times [s].
 
     A bin without a sample of its own takes the nearest one.
     """

@@ -24,7 +24,7 @@ FAR_OUT = 6.5
 
 
 def tile_trials_penalty(frequency: FloatArray | float) -> FloatArray:
-    """Give what the squared rank of tiles lacks of their squared SNR.
+    """Return what the squared rank of tiles lacks of their squared SNR.
 
     An octave holds as many tiles a second as its frequency is high; signals come from all
     octaves alike.
@@ -33,12 +33,12 @@ def tile_trials_penalty(frequency: FloatArray | float) -> FloatArray:
 
 
 def rectangle_trials_penalty(width: int, length: int) -> float:
-    """Give the same of boxes [rows, bins]: the larger they are, the fewer there are."""
+    """Return the same of boxes [rows, bins]: the larger they are, the fewer there are."""
     return float(2 * np.log(BOX_TRIALS / (width * length)))
 
 
 def track_trials_penalty() -> float:
-    """Give the same of sweeps."""
+    """Return the same of sweeps."""
     return float(2 * np.log(SWEEP_TRIALS))
 
 
@@ -74,7 +74,7 @@ class Noise:
         return cls(*(np.array(column) for column in columns))
 
     def limit(self, threshold: float) -> FloatArray:
-        """Give the sums of a rank: a tile of an SNR is as rare as exp(-(snr^2 + 2) / 2)."""
+        """Return the sums of a rank: a tile of an SNR is as rare as exp(-(snr^2 + 2) / 2)."""
         probability = np.exp(-(threshold**2 + 2 + self.trials_penalty) / 2)
         return np.asarray(gammainccinv(self.form, probability) * self.scale)
 
@@ -83,11 +83,11 @@ class Noise:
         return Noise(*(np.asarray(column)[index] for column in vars(self).values()))
 
     def rank(self, snr: FloatArray) -> FloatArray:
-        """Give the rank of sums of an SNR: what is left of it by the trials_penalty."""
+        """Return the rank of sums of an SNR: what is left of it by the trials_penalty."""
         return np.asarray(np.sqrt(np.maximum(snr**2 - self.trials_penalty, 0)))
 
     def snr(self, value: npt.NDArray[np.floating]) -> FloatArray:
-        """Give the SNR of a tile as rare as a sum, and no more than its energy allows.
+        """Return the SNR of a tile as rare as a sum, and no more than its energy allows.
 
         Far out, sums of overlapping tiles are more frequent than a gamma distribution says;
         there the excess of energy itself is the better estimate.
@@ -104,7 +104,7 @@ class Noise:
 
 
 def _log_tail(form: FloatArray, x: FloatArray) -> FloatArray:
-    """Give the logarithm of the probability of more than x."""
+    """Return the logarithm of the probability of more than x."""
     with np.errstate(divide="ignore"):
         tail = np.log(gammaincc(form, x))
     # Beyond what doubles hold: the leading terms of the incomplete gamma function.
@@ -113,7 +113,7 @@ def _log_tail(form: FloatArray, x: FloatArray) -> FloatArray:
 
 
 def overlap_gain(noise: SingleArray, size: tuple[int, int]) -> FloatArray:
-    """Give the most that a signal can gain from the overlap of the tiles of a box.
+    """Return the most that a signal can gain from the overlap of the tiles of a box.
 
     The largest eigenvalue of the tiles' correlations, taken apart into rows and bins.
 
@@ -145,7 +145,7 @@ def overlap_gain(noise: SingleArray, size: tuple[int, int]) -> FloatArray:
 
 
 def _largest(pairs: FloatArray) -> FloatArray:
-    """Give the largest eigenvalue of amplitude correlations.
+    """Return the largest eigenvalue of amplitude correlations.
 
     Args:
         pairs: [box, i, k], correlation of energies of members i and i + k: its root is that

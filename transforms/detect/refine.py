@@ -46,7 +46,7 @@ class Peak:
 def around(
     f: FloatArray | float, q: FloatArray | float, spacing: tuple[FloatArray, float]
 ) -> tuple[FloatArray, FloatArray]:
-    """Give the frequencies [..., 5] and qualities [..., 5, 1] looked at around tiles.
+    """Return the frequencies [..., 5] and qualities [..., 5, 1] looked at around tiles.
 
     Args:
         f: Of the tiles [Hz], with two last axes of length 1, or one alone.
@@ -95,7 +95,7 @@ def refine(
 
 
 def _top(energy: FloatArray, at: int) -> float:
-    """Give the top of energies over time, the largest of which is at ``at``."""
+    """Return the top of energies over time, the largest of which is at ``at``."""
     if not 0 < at < len(energy) - 1:
         return float(energy[at])
     # A Gaussian's logarithm is a parabola.
@@ -107,7 +107,7 @@ def _top(energy: FloatArray, at: int) -> float:
 def _band(
     block: SingleArray, octave: Octave, wavelets: tuple[FloatArray, FloatArray]
 ) -> tuple[npt.NDArray[np.complex128], FloatArray]:
-    """Give the spectrum of a block where wavelets lie, and its frequencies [Hz]."""
+    """Return the spectrum of a block where wavelets lie, and its frequencies [Hz]."""
     f, q = wavelets
     low, high = octave.band(float(np.min(f - CUT * f / q)), float(np.max(f + CUT * f / q)))
     spectrum = scipy.fft.rfft(block)[low : high + 1]
@@ -115,7 +115,7 @@ def _band(
 
 
 def _turns(grid: FloatArray, times: FloatArray) -> npt.NDArray[np.complex128]:
-    """Give exp(2 pi i f t), [frequency, time], at times equally far apart."""
+    """Return exp(2 pi i f t), [frequency, time], at times equally far apart."""
     turns = np.empty((len(grid), len(times)), np.complex128)
     turns[:, 0] = np.exp(2j * np.pi * grid * times[0])
     turns[:, 1:] = np.exp(2j * np.pi * grid * (times[1] - times[0]))[:, None]
@@ -123,7 +123,7 @@ def _turns(grid: FloatArray, times: FloatArray) -> npt.NDArray[np.complex128]:
 
 
 def _weights(grid: FloatArray, f: FloatArray, q: FloatArray, octave: Octave) -> FloatArray:
-    """Give wavelets on frequencies, [wavelet, frequency], of unit noise as the bank's are."""
+    """Return wavelets on frequencies, [wavelet, frequency], of unit noise as the bank's are."""
     away = (grid - f[:, None]) * (q / f)[:, None]
     weight = np.where(np.abs(away) <= CUT, np.exp(-(away**2) / 2), 0)
     return np.asarray(weight * np.sqrt(2 / octave.size / np.sum(weight**2, axis=1))[:, None])

@@ -75,7 +75,7 @@ def _parts(energy: SingleArray) -> Iterator[tuple[int, SingleArray]]:
 
 
 def _scan(view: View, hop: int, count: int) -> tuple[list[Tiles], SingleArray]:
-    """Give the tiles of some hops, and the energies [row, bin], from the past on."""
+    """Return the tiles of some hops, and the energies [row, bin], from the past on."""
     bank, first, hops = view.bank, hop - PAST_SECONDS, PAST_SECONDS + count
     energy = np.empty((hops, len(bank.q), BINS), np.float32)
     tiles = [
@@ -88,7 +88,7 @@ def _scan(view: View, hop: int, count: int) -> tuple[list[Tiles], SingleArray]:
 
 @lru_cache(maxsize=8)
 def extended_for(bank: Bank) -> ExtendedSearch:
-    """Give the extended shapes of a bank, made once in a process.
+    """Return the extended shapes of a bank, made once in a process.
 
     What they are in noise is learnt from white noise of a fixed seed.
     """

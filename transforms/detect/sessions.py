@@ -65,7 +65,7 @@ class Sessions:
 
     @classmethod
     def of(cls, config: DetectConfig) -> "Sessions":
-        """Give the sessions of a configuration of detection."""
+        """Return the sessions of a configuration of detection."""
         # The longest wavelet's extent, see ``describe``; shapes end in their stretch.
         longest = config.high_q / (2 * np.sqrt(2) * np.pi * config.low_frequency)
         tile = longest + MOST_DELAY + REFINED_SECONDS
@@ -92,7 +92,7 @@ class Sessions:
         return 3 * CELL_NS + 4 * self.back_ns
 
     def marks(self, candidate: Candidate) -> list[int]:
-        """Give the times that tie a candidate to its neighbours [GPS ns].
+        """Return the times that tie a candidate to its neighbours [GPS ns].
 
         A candidate whose tiles last longer than the gap stands at several points, no more
         than a gap apart; the first is its own bin.
@@ -195,19 +195,19 @@ class Sessions:
         return [piece for chain in self.chains(candidates) for piece in self.pieces(chain)]
 
     def is_over(self, session: Session, searched_ns: int) -> bool:
-        """Tell whether a session has ended, in what was searched up to a time."""
+        """Return whether a session has ended, in what was searched up to a time."""
         return session.end_ns <= searched_ns
 
     def is_final(self, session: Session, searched_ns: int) -> bool:
-        """Tell whether nothing found after a time can join a session that ended before it."""
+        """Return whether nothing found after a time can join a session that ended before it."""
         return self.is_over(session, searched_ns - self.back_ns)
 
     def is_whole(self, session: Session, since_ns: int) -> bool:
-        """Tell whether nothing found before a time can join a session that begins after it."""
+        """Return whether nothing found before a time can join a session that begins after it."""
         return session.begin_ns >= since_ns + self.ahead_ns
 
     def is_inside(self, session: Session, stretch: tuple[int, int]) -> bool:
-        """Tell whether nothing found outside a searched stretch can join a session."""
+        """Return whether nothing found outside a searched stretch can join a session."""
         return self.is_whole(session, stretch[0]) and self.is_final(session, stretch[1])
 
 

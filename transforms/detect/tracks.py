@@ -34,7 +34,7 @@ class Track:
     """Row, bins before the end, length [bins]."""
 
     def parts_at(self, energy: SingleArray, bins: IntArray) -> SingleArray:
-        """Give the energy of each part where the sweep ends in some bins, [part, bin]."""
+        """Return the energy of each part where the sweep ends in some bins, [part, bin]."""
         return np.array(
             [
                 energy[row, bins[:, None] - lag - np.arange(length)].sum(axis=1)

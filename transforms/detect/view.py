@@ -48,7 +48,7 @@ class View:
 
     @property
     def origin(self) -> int:
-        """Give the GPS second of the first sample."""
+        """Return the GPS second of the first sample."""
         return self.whitened.gps_start_ns // NANOSECONDS
 
     def blocks(self, octave: Octave, hop: int, count: int) -> SingleArray:
@@ -59,19 +59,19 @@ class View:
         return view[:: octave.rate][:count]
 
     def _in_force(self, time_ns: int) -> int:
-        """Give the row of ``asd`` and ``response`` in force at a time."""
+        """Return the row of ``asd`` and ``response`` in force at a time."""
         update = (time_ns - self.whitened.asd_start_ns) // self.whitened.asd_step_ns
         return min(max(update, 0), len(self.whitened.asd_array) - 1)
 
     def asd(self, time_ns: int, frequency: float) -> float:
-        """Give the amplitude spectral density in force at a time [strain/sqrt(Hz)]."""
+        """Return the amplitude spectral density in force at a time [strain/sqrt(Hz)]."""
         row = self.whitened.asd_array[self._in_force(time_ns)]
         at = frequency / self.whitened.asd_resolution
         low = min(int(at), len(row) - 2)
         return float(np.interp(at, (low, low + 1), row[low : low + 2]))
 
     def delay(self, time_ns: int, frequency: float, q: float) -> float:
-        """Say by how much the whitening filter delays a wavelet [s].
+        """Return by how much the whitening filter delays a wavelet [s].
 
         The time from the wavelet's centre to the top of the envelope that the bank sees
         of it.

@@ -83,7 +83,7 @@ def wdf(strain: SingleArray | FloatArray, rate: int, start_ns: int, time_ns: int
 
 
 def with_wdf(trigger: Trigger) -> Trigger:
-    """Give a trigger with the filter's quantities of its snippet."""
+    """Return a trigger with the filter's quantities of its snippet."""
     strain, rate = trigger.snippet_array, trigger.snippet_rate
     found = wdf(strain, rate, trigger.snippet_start_ns, trigger.time_ns)
     return replace(
@@ -97,7 +97,7 @@ def with_wdf(trigger: Trigger) -> Trigger:
 
 
 def window_start_ns(time_ns: int, rate: int) -> int:
-    """Give the time of a window's first sample [GPS ns]: the peak's sample is its middle one.
+    """Return the time of a window's first sample [GPS ns]: the peak's sample is its middle one.
 
     Args:
         time_ns: The peak [GPS ns].
@@ -112,7 +112,7 @@ def denoised(
     index: Sequence[int] | npt.NDArray[np.integer],
     value: Sequence[float] | npt.NDArray[np.floating],
 ) -> FloatArray:
-    """Give the waveform of the kept coefficients: the window with the noise taken off.
+    """Return the waveform of the kept coefficients: the window with the noise taken off.
 
     The arguments are a published trigger's ``wdf_basis``, ``wdf_rate``, ``wdf_index`` and
     ``wdf_value``.
@@ -158,7 +158,7 @@ def transform(window: SingleArray | FloatArray) -> FloatArray:
 
 
 def kept_energy(coefficients: FloatArray) -> FloatArray:
-    """Give the energy of each block of coefficients that stands out, else 0.
+    """Return the energy of each block of coefficients that stands out, else 0.
 
     Args:
         coefficients: [..., coefficient].

@@ -44,7 +44,7 @@ def chosen(path: str, names: Sequence[str], wanted: Sequence[str]) -> list[str]:
 
 
 def _unusable(path: str, name: str) -> DataError:
-    """Say why a channel's name cannot be used."""
+    """Return why a channel's name cannot be used."""
     whole = name if name[2:3] == ":" else f"{filename.interferometer(path)}:{name}"
     return DataError(
         f"{path}: the channel name {whole!r} cannot be used; write it again with a name like"

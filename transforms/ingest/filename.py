@@ -48,7 +48,7 @@ def detector(path: str) -> str:
 
 
 def interferometer(path: str, channel: str = "") -> str:
-    """Give the interferometer of a channel, or else of a file by its name.
+    """Return the interferometer of a channel, or else of a file by its name.
 
     Raises:
         DataError: Neither says.
@@ -66,7 +66,7 @@ def interferometer(path: str, channel: str = "") -> str:
 
 
 def gps_start(path: str) -> int:
-    """Give the GPS start [s] that a file's name promises.
+    """Return the GPS start [s] that a file's name promises.
 
     Raises:
         DataError: The name does not say.

@@ -40,7 +40,7 @@ class Part:
 
     @property
     def duration_ns(self) -> int:
-        """Give how long it is [ns]."""
+        """Return how long it is [ns]."""
         return gps.to_ns(len(self.samples), self.sample_rate)
 
 
@@ -58,7 +58,7 @@ class FrameCache:
         self._lock = Lock()
 
     def part(self, key: Hashable, decode: Callable[[], Part]) -> Part:
-        """Give a part, decompressed now if it is not kept; its samples are read only."""
+        """Return a part, decompressed now if it is not kept; its samples are read only."""
         with self._lock:
             if key in self._parts:
                 self._parts.move_to_end(key)
@@ -115,7 +115,7 @@ def within(part: Part, first: int, last: int) -> Part:
 def joined(
     path: str, channel: str, parts: Sequence[Part], start_ns: int, end_ns: int
 ) -> tuple[FloatArray, int]:
-    """Give the strain of [start, end), shape [time], float64, and its rate [Hz].
+    """Return the strain of [start, end), shape [time], float64, and its rate [Hz].
 
     Where one of the parts, in the order of time, holds all of it, nothing is copied, and
     nobody can write to what others read too.

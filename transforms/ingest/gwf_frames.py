@@ -27,15 +27,15 @@ class Reader(Protocol):
 
     @property
     def filename(self) -> str:
-        """Give where the frames are, for people."""
+        """Return where the frames are, for people."""
 
     @property
     def channels(self) -> list[str]:
-        """Give the names of all channels."""
+        """Return the names of all channels."""
 
     @property
     def frame_spans(self) -> list[GPSSpan]:
-        """Give start and duration of each frame [s]."""
+        """Return start and duration of each frame [s]."""
 
     def read(self, channels: str, frame_index: int, *, allow_invalid: bool) -> TimeSeries:
         """Decompress one frame of a channel."""
@@ -74,7 +74,7 @@ def failed(
     extents: Sequence[tuple[int, int]],
     require: Sequence[str],
 ) -> masks.Judged:
-    """Give where, in some of the frames, the channels beside the strain say that it is not good.
+    """Return where, in some of the frames, the channels beside the strain say that it is not good.
 
     Args:
         reader: The frames.
@@ -107,12 +107,12 @@ def failed(
 
 
 def is_lacking(error: ValueError) -> bool:
-    """Tell whether a reader complains that one of the frames has no such channel."""
+    """Return whether a reader complains that one of the frames has no such channel."""
     return "does not exist in frame" in str(error)
 
 
 def _slow(reader: Reader, name: str, numbers: Iterable[int]) -> tuple[list[masks.Part], list[str]]:
-    """Give the values of a mask and its units, frame by frame; of none that lacks it."""
+    """Return the values of a mask and its units, frame by frame; of none that lacks it."""
     parts, units = [], []
     for number in numbers:
         try:

@@ -12,7 +12,7 @@ from transforms.elements import Interval
 
 
 def runs(bad: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Give first and last-plus-one index of each run of True, shape [run, 2]."""
+    """Return first and last-plus-one index of each run of True, shape [run, 2]."""
     padded = np.concatenate(([False], bad, [False]))
     return np.flatnonzero(padded[1:] != padded[:-1]).reshape(-1, 2)
 
@@ -36,7 +36,7 @@ def _alike(one: Interval, other: Interval) -> bool:
 
 
 def clipped(intervals: Iterable[Interval], start_ns: int, end_ns: int) -> list[Interval]:
-    """Give what of the intervals lies within [start, end)."""
+    """Return what of the intervals lies within [start, end)."""
     cut = (
         replace(item, start_ns=max(item.start_ns, start_ns), end_ns=min(item.end_ns, end_ns))
         for item in intervals

@@ -81,7 +81,7 @@ class Judged:
 
 
 def role(strain: str, name: str) -> Role | None:
-    """Tell what a channel says of a channel of strain; None: nothing."""
+    """Return what a channel says of a channel of strain; None: nothing."""
     if name[:3] != strain[:3] or name == strain or not is_beside(name):
         return None
     whole, other = strain.upper(), name.upper()
@@ -95,7 +95,7 @@ def role(strain: str, name: str) -> Role | None:
 
 
 def is_beside(name: str) -> bool:
-    """Tell whether a channel's name says that it is no strain, but stands beside it."""
+    """Return whether a channel's name says that it is no strain, but stands beside it."""
     whole = name.upper()
     return any(word in whole for word in _WORDS)
 
@@ -187,5 +187,5 @@ def _lacking(held: Sequence[Interval], extents: Sequence[tuple[int, int]]) -> li
 
 
 def is_mask(values: np.ndarray | h5py.Dataset) -> bool:
-    """Tell whether values can be those of a mask: a row of real numbers."""
+    """Return whether values can be those of a mask: a row of real numbers."""
     return values.ndim == 1 and values.dtype.kind in "iuf"

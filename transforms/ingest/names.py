@@ -11,7 +11,7 @@ _SHOWN = 60
 
 
 def is_check(name: str) -> bool:
-    """Tell whether a name can be that of a gap or flag, such as BURST_CAT2 or state vector."""
+    """Return whether a name can be that of a gap or flag, such as BURST_CAT2 or state vector."""
     return _CHECK.fullmatch(name) is not None
 
 
@@ -21,7 +21,7 @@ def shown(name: str) -> str:
 
 
 def is_channel(name: str) -> bool:
-    """Tell whether a name is a whole channel name, such as H1:GDS-CALIB_STRAIN.
+    """Return whether a name is a whole channel name, such as H1:GDS-CALIB_STRAIN.
 
     After the detector, up to 250 characters of ASCII that print, but no space, slash,
     backslash, quote, backtick, angle bracket or brace.
@@ -30,7 +30,7 @@ def is_channel(name: str) -> bool:
 
 
 def is_interferometer(name: str) -> bool:
-    """Tell whether a name is that of an interferometer, such as H1."""
+    """Return whether a name is that of an interferometer, such as H1."""
     return _IFO.fullmatch(name) is not None
 
 

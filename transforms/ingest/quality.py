@@ -55,7 +55,7 @@ def integers(values: Values) -> np.ndarray:
 def unset_bits(
     mask: Values, names: Mapping[int, str] | Sequence[str], first: int, rate: int
 ) -> list[Interval]:
-    """Give where each bit of a mask is 0.
+    """Return where each bit of a mask is 0.
 
     Args:
         mask: Integers, shape [time].
@@ -88,7 +88,7 @@ def sorted_out(
 
 
 def not_ready(state: Values, first: int, rate: int) -> list[Interval]:
-    """Give where a state vector is not analysis ready: bits 0 and 1 not both set."""
+    """Return where a state vector is not analysis ready: bits 0 and 1 not both set."""
     ready = integers(state) & 3 == 3
     return [
         Interval(
@@ -101,12 +101,12 @@ def not_ready(state: Values, first: int, rate: int) -> list[Interval]:
 
 
 def shortest_constant_ns(rate: int) -> int:
-    """Give the shortest run of equal samples that is a gap [ns]: 1/16 s, at least 16 samples."""
+    """Return the shortest run of equal samples that is a gap [ns]: 1/16 s, at least 16 samples."""
     return max(gps.NANOSECONDS // 16, gps.to_ns(SHORTEST_CONSTANT, rate))
 
 
 def scan(chunk: FloatArray, first: int, rate: int) -> list[Interval]:
-    """Give the non-finite samples and the constant runs of contiguous strain.
+    """Return the non-finite samples and the constant runs of contiguous strain.
 
     A constant run that touches an end of the chunk is given however short it is, with
     its value beside: it may go on next door, in the next chunk or file. Joined with

@@ -23,19 +23,19 @@ and its images must stay below that."""
 
 
 def is_power_of_two(rate: int) -> bool:
-    """Tell whether a rate [Hz] is a power of two."""
+    """Return whether a rate [Hz] is a power of two."""
     return rate > 0 and not rate & (rate - 1)
 
 
 def rate_for(file_rate: int, ceiling: int) -> int:
-    """Give the rate [Hz] at which a channel is read: its own, or a power of two below."""
+    """Return the rate [Hz] at which a channel is read: its own, or a power of two below."""
     if is_power_of_two(file_rate):
         return file_rate
     return 1 << (min(file_rate, ceiling).bit_length() - 1)
 
 
 def margin_ns(rate: int) -> int:
-    """Give how much input is needed on each side of the output [ns]."""
+    """Return how much input is needed on each side of the output [ns]."""
     return gps.to_ns(HALF_LENGTH + 2, rate)
 
 

@@ -65,12 +65,12 @@ class Stretch:
 
     @property
     def start_ns(self) -> int:
-        """Give the GPS time of the first sample [ns]."""
+        """Return the GPS time of the first sample [ns]."""
         return gps.to_ns(self.first, self.sample_rate)
 
     @property
     def end_ns(self) -> int:
-        """Give the GPS time after the last sample [ns]."""
+        """Return the GPS time after the last sample [ns]."""
         return gps.to_ns(self.last, self.sample_rate)
 
 
@@ -162,7 +162,7 @@ def _of_one_rate(path: str, stretches: Sequence[Stretch]) -> tuple[list[Stretch]
 
 
 def rate_of(where: str, spacing: float) -> int:
-    """Give the sample rate [Hz] for a spacing [s].
+    """Return the sample rate [Hz] for a spacing [s].
 
     Args:
         where: The file, and what in it, for people.
@@ -183,7 +183,7 @@ def rate_of(where: str, spacing: float) -> int:
 
 
 def index_of(where: str, start: float, rate: int) -> int:
-    """Give the index on the GPS grid of a sample at GPS ``start`` [s].
+    """Return the index on the GPS grid of a sample at GPS ``start`` [s].
 
     Args:
         where: The file, and what in it, for people.
@@ -216,6 +216,6 @@ def index_of(where: str, start: float, rate: int) -> int:
 
 
 def line(error: BaseException) -> str:
-    """Give what a library complained about as one short line."""
+    """Return what a library complained about as one short line."""
     text = " ".join(str(error).split())
     return text if len(text) <= 160 else text[:157] + "..."

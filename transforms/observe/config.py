@@ -52,18 +52,18 @@ class ObserveConfig:
         return cls(given.get(ADDRESS, ""), given.get(FOLDER, ""), given.get(LOG) or TEXT)
 
     def environment(self) -> dict[str, str]:
-        """Give the variables that say the same to a process."""
+        """Return the variables that say the same to a process."""
         return {ADDRESS: self.address, FOLDER: self.folder, LOG: self.log}
 
     @property
     def place(self) -> tuple[str, int]:
-        """Give host and port of the endpoint."""
+        """Return host and port of the endpoint."""
         host, _, port = self.address.rpartition(":")
         return host.strip("[]"), int(port)
 
     @property
     def counts(self) -> Path:
-        """Give the folder of counts."""
+        """Return the folder of counts."""
         if self.folder:
             return Path(self.folder)
         # Whose: the folder of temporary files may be everybody's.
@@ -94,7 +94,7 @@ class ObserveConfig:
 
 
 def is_address(text: str) -> bool:
-    """Tell whether a text is HOST:PORT; an address of IPv6 may stand between brackets."""
+    """Return whether a text is HOST:PORT; an address of IPv6 may stand between brackets."""
     host, _, port = text.rpartition(":")
     digits = port.isascii() and port.isdigit() and len(port) <= 5
     if not digits or not 0 < int(port) <= LARGEST_PORT:

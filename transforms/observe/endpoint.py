@@ -96,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def exposition(folder: Path) -> bytes:
-    """Give the counts of all processes of a folder, in Prometheus's text format."""
+    """Return the counts of all processes of a folder, in Prometheus's text format."""
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -107,7 +107,7 @@ def exposition(folder: Path) -> bytes:
 
 
 def workers(folder: Path) -> int:
-    """Tell how many of the processes that count in a folder still run."""
+    """Return how many of the processes that count in a folder still run."""
     found = {match[1] for path in folder.glob("*.db") if (match := _FILE.search(path.name))}
     return sum(os.path.exists(f"/proc/{pid}") for pid in found)
 
@@ -119,7 +119,7 @@ class _Workers:
         self._folder = folder
 
     def collect(self) -> Iterator[Any]:
-        """Give the number of workers."""
+        """Yield the number of workers."""
         from prometheus_client.core import GaugeMetricFamily
 
         text = next(one.help for one in CATALOGUE if one.name == WORKERS)

@@ -18,7 +18,7 @@ _MPC_S = 1.029272e14
 
 
 def inspiral_range(asd: npt.NDArray[np.floating], resolution: float) -> float:
-    """Give the range to binary neutron stars of ``MASS``, without redshift [Mpc].
+    """Return the range to binary neutron stars of ``MASS``, without redshift [Mpc].
 
     In geometric units, with the chirp mass M,
 

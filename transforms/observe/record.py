@@ -51,7 +51,7 @@ _OWN: "list[Recorder | None]" = []
 
 
 def recorder() -> "Recorder | None":
-    """Give this process's recorder, where its environment says that there is one.
+    """Return this process's recorder, where its environment says that there is one.
 
     Raises:
         ValueError: The environment says what cannot be; one line.
@@ -213,7 +213,7 @@ class Recorder:
         self._of("analysed_timestamp_seconds", segment.channel).set(_unix(segment.end_ns))
 
     def _of(self, name: str, *labels: str) -> Any:
-        """Give a series; what there are too many of is counted together."""
+        """Return a series; what there are too many of is counted together."""
         series = self._series[name]
         found = series.get(labels)
         if found is None:
@@ -243,6 +243,6 @@ class Spent:
 
 
 def _unix(gps_ns: int) -> float:
-    """Give the Unix time [s] of a GPS time, by the leap seconds of today."""
+    """Return the Unix time [s] of a GPS time, by the leap seconds of today."""
     now = time.time_ns()
     return (gps_ns + now - from_unix(now)) / NANOSECONDS

@@ -44,7 +44,7 @@ _STYLE: Any = {
 
 @contextmanager
 def drawing(width: float, height: float, *, page: bool = True) -> Iterator[Figure]:
-    """Give a figure of some inches to draw on.
+    """Yield a figure of some inches to draw on.
 
     Args:
         width: [inch].
@@ -62,7 +62,7 @@ def drawing(width: float, height: float, *, page: bool = True) -> Iterator[Figur
 
 
 def png(figure: Figure) -> bytes:
-    """Give a figure as a PNG file on white, of few colours: a third of the size."""
+    """Return a figure as a PNG file on white, of few colours: a third of the size."""
     drawn, stream = BytesIO(), BytesIO()
     figure.savefig(drawn, format="png", facecolor="white", dpi=100)
     with Image.open(drawn) as image:
@@ -71,7 +71,7 @@ def png(figure: Figure) -> bytes:
 
 
 def svg(figure: Figure, name: str, description: str) -> str:
-    """Give the figure as an element of a page, with identifiers of its own."""
+    """Return the figure as an element of a page, with identifiers of its own."""
     stream = StringIO()
     metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     figure.savefig(stream, format="svg", transparent=True, dpi=144, metadata=metadata)

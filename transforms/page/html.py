@@ -5,12 +5,12 @@ from importlib.resources import files
 
 
 def style() -> str:
-    """Give the style sheet of all pages."""
+    """Return the style sheet of all pages."""
     return files("transforms.page").joinpath("page.css").read_text("utf-8")
 
 
 def figure(image: str, caption: str, *, wide: bool = True) -> str:
-    """Give an image with its caption; a wide one scrolls on a narrow page."""
+    """Return an image with its caption; a wide one scrolls on a narrow page."""
     kind = ' class="wide"' if wide else ""
     return (
         f'<figure{kind}><div class="plot">{image}</div><figcaption>{caption}</figcaption></figure>'
@@ -18,12 +18,12 @@ def figure(image: str, caption: str, *, wide: bool = True) -> str:
 
 
 def none(text: str) -> str:
-    """Give what stands where there is nothing."""
+    """Return what stands where there is nothing."""
     return f'<p class="none">{text}</p>'
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], kinds: str) -> str:
-    """Give a table; each column's kind is n(umber), t(ext on one line), s(hare) or - (text)."""
+    """Return a table; each column's kind is n(umber), t(ext on one line), s(hare) or - (text)."""
     classes = ["" if kind == "-" else f' class="{kind}"' for kind in kinds]
     head = "".join(f"<th{kind}>{text}</th>" for kind, text in zip(classes, heads, strict=True))
     body = "".join(

@@ -70,7 +70,7 @@ class Shapes:
 
     @classmethod
     def between(cls, low: tuple[float, float], high: tuple[float, float]) -> "Shapes":
-        """Give the law through the rates [Hz] at two ranks.
+        """Return the law through the rates [Hz] at two ranks.
 
         Args:
             low: Rank and rate.
@@ -86,7 +86,7 @@ class Shapes:
         return cls(float(more * np.exp(slope * (r**2 - REFERENCE**2) / 2)), float(slope))
 
     def __call__(self, rank: npt.ArrayLike) -> FloatArray:
-        """Give the rate of what shapes add at a rank or more [Hz]."""
+        """Return the rate of what shapes add at a rank or more [Hz]."""
         squared = np.asarray(rank, float) ** 2
         return np.asarray(self.rate * np.exp(-self.slope * (squared - REFERENCE**2) / 2))
 
@@ -143,7 +143,7 @@ class TileField:
         return cls(dimension.astype(int), measure, trials_penalty, bank_loss, closer_loss, extent)
 
     def rate(self, rank: npt.ArrayLike, threshold: float) -> FloatArray:
-        """Give the rate of tiles of some ranks or more [Hz]: peaks, before they are clustered.
+        """Return the rate of tiles of some ranks or more [Hz]: peaks, before they are clustered.
 
         Args:
             rank: At least ``threshold``, any shape.
@@ -161,7 +161,7 @@ class TileField:
 
 
 def peak_density(energy: npt.ArrayLike, dimension: npt.ArrayLike) -> FloatArray:
-    """Give how many peaks of |y|^2 lie above a level in a unit of volume, half area or edge.
+    """Return how many peaks of |y|^2 lie above a level in a unit of volume, half area or edge.
 
     Args:
         energy: Level of |y|^2, whose mean is 2; well above 6, where the formulae hold.
@@ -180,7 +180,7 @@ def trigger_rate(
     config: DetectConfig,
     shapes: Shapes = SHAPES,
 ) -> FloatArray:
-    """Give the false-alarm rate of triggers of some ranks or more in Gaussian noise [Hz].
+    """Return the false-alarm rate of triggers of some ranks or more in Gaussian noise [Hz].
 
     Args:
         rank: At least the threshold, any shape.
@@ -195,7 +195,7 @@ def trigger_rate(
 
 
 def merged(rate: npt.ArrayLike, all_: float, reach: float) -> FloatArray:
-    """Give the rate of clusters that hold at least one event of a kind [Hz].
+    """Return the rate of clusters that hold at least one event of a kind [Hz].
 
     Events at random times less than ``reach`` apart are one cluster; the number in a cluster
     is geometric.
@@ -245,7 +245,7 @@ def _edge(a: float, b: float) -> _Places:
 
 
 def overlap(f: FloatArray, q: FloatArray, other_f: FloatArray, other_q: FloatArray) -> FloatArray:
-    """Give the part of its energy that a wavelet shows in another one at the same time."""
+    """Return the part of its energy that a wavelet shows in another one at the same time."""
     length, other = q / f, other_q / other_f
     squares = length**2 + other**2
     apart = ((f - other_f) * length * other) ** 2 / squares
@@ -253,7 +253,7 @@ def overlap(f: FloatArray, q: FloatArray, other_f: FloatArray, other_q: FloatArr
 
 
 def _losses(bank: Bank, f: FloatArray, q: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Give what the bank's tile with the largest rank loses, and the closer look at it."""
+    """Return what the bank's tile with the largest rank loses, and the closer look at it."""
     seen = overlap(f[:, None], q[:, None], bank.frequency, bank.q)
     best = np.argmax(TYPICAL * seen - tile_trials_penalty(bank.frequency), axis=1)
     tile_f, tile_q = bank.frequency[best, None, None], bank.q[best, None, None]

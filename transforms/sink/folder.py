@@ -56,7 +56,7 @@ _LONGEST = 150
 
 
 def partition(trigger: Trigger) -> str:
-    """Give the file in which a trigger belongs: one for each detector and day of UTC.
+    """Return the file in which a trigger belongs: one for each detector and day of UTC.
 
     The name follows T050017, with the day's midnight and length in GPS seconds. It depends
     on nothing but detector and day, so that a second run overwrites and never adds.
@@ -201,7 +201,7 @@ def _probe(folder: Path) -> float:
 
 
 def _changed(path: Path) -> float:
-    """Give the time of the last change; of a file that is gone meanwhile, endless."""
+    """Return the time of the last change; of a file that is gone meanwhile, endless."""
     try:
         return path.stat().st_mtime
     except FileNotFoundError:
@@ -280,7 +280,7 @@ def _is_half(path: Path) -> bool:
 
 
 def is_ours(relative: Path) -> bool:
-    """Tell whether a name in a folder is one of ours, whole or half."""
+    """Return whether a name in a folder is one of ours, whole or half."""
     temporary = _TEMPORARY.fullmatch(relative.name)
     name = relative.with_name(temporary[1]) if temporary else relative
     return _OURS.fullmatch(name.as_posix()) is not None

@@ -29,12 +29,12 @@ KINDS = (TRIGGERS, SEGMENTS, DEAD_LETTERS)
 
 
 def topic_name(prefix: str, kind: str) -> str:
-    """Give the topic of one kind of messages, as in ``wavefier.dead-letters``."""
+    """Return the topic of one kind of messages, as in ``wavefier.dead-letters``."""
     return f"{prefix}.{kind.replace('_', '-')}"
 
 
 def output_topics(prefix: str, partitions: int = 1, replication: int = -1) -> dict[str, Topic]:
-    """Give the topics that ``PublishKafka`` needs, for ``ensure_topics``.
+    """Return the topics that ``PublishKafka`` needs, for ``ensure_topics``.
 
     Of triggers, Kafka keeps the last message of each id; of the others, all messages for as
     long as the broker says.

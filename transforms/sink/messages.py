@@ -61,7 +61,7 @@ class Message:
 
 
 def trigger_message(trigger: Trigger, version: str, emitted_at: float) -> Message:
-    """Give a trigger's message; its key is the id.
+    """Return a trigger's message; its key is the id.
 
     Args:
         trigger: The trigger.
@@ -82,12 +82,12 @@ def trigger_message(trigger: Trigger, version: str, emitted_at: float) -> Messag
 
 
 def segment_message(segment: Segment) -> Message:
-    """Give a segment's message; its key is channel and start, as in ``H1:STRAIN|12``."""
+    """Return a segment's message; its key is channel and start, as in ``H1:STRAIN|12``."""
     return _message(f"{segment.channel}|{segment.start_ns}", segment_row(segment))
 
 
 def dead_letter_message(letter: DeadLetter) -> Message:
-    """Give a dead letter's message; its key is checksum and source."""
+    """Return a dead letter's message; its key is checksum and source."""
     return _message(f"{letter.checksum}|{letter.source}", letter_row(letter))
 
 
@@ -97,7 +97,7 @@ def _message(key: str, value: Mapping[str, Any]) -> Message:
 
 
 def message_schema(kind: str) -> dict[str, Any]:
-    """Give the JSON Schema (draft 2020-12) of one kind of message.
+    """Return the JSON Schema (draft 2020-12) of one kind of message.
 
     Columns may be added to messages, so that what a schema does not name is allowed.
 

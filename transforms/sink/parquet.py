@@ -31,7 +31,7 @@ def read_schema(path: Path) -> pa.Schema:
 
 @contextmanager
 def _taken(path: Path, mode: str) -> Iterator[Any]:
-    """Give what Arrow takes for a file."""
+    """Yield what Arrow takes for a file."""
     if storable(str(path)) == str(path):
         yield path
     else:

@@ -152,7 +152,7 @@ _lock = threading.Lock()
 
 
 def publisher(config: KafkaConfig, timeout_seconds: float) -> Publisher:
-    """Give the process's publisher to a broker; make it if it is the first.
+    """Return the process's publisher to a broker; make it if it is the first.
 
     Raises:
         BrokerError: The settings cannot be used.

@@ -43,34 +43,34 @@ _WHEN = ("emitted_at", "latency")
 
 
 def minute_start(gps_ns: int) -> int:
-    """Give the GPS time at which the minute of a GPS time [ns] begins [s]."""
+    """Return the GPS time at which the minute of a GPS time [ns] begins [s]."""
     return gps_ns // NANOSECONDS // MINUTE * MINUTE
 
 
 def minute_end_ns(gps_ns: int) -> int:
-    """Give the GPS time at which the minute of a GPS time [ns] ends [ns]."""
+    """Return the GPS time at which the minute of a GPS time [ns] ends [ns]."""
     return (minute_start(gps_ns) + MINUTE) * NANOSECONDS
 
 
 def trigger_name(trigger: Trigger) -> str:
-    """Give the file of a trigger: of its detector, and the minute of its peak."""
+    """Return the file of a trigger: of its detector, and the minute of its peak."""
     return f"triggers/{_place(trigger.ifo, 'TRIGGERS', trigger.time_ns)}.parquet"
 
 
 def segment_name(segment: Segment) -> str:
-    """Give the file of a segment: of its detector, and the minute in which it begins."""
+    """Return the file of a segment: of its detector, and the minute in which it begins."""
     return f"segments/{_place(segment.ifo, 'SEGMENTS', segment.start_ns)}.parquet"
 
 
 def event_name(trigger: Trigger) -> str:
-    """Give the file of a trigger's strain: of its detector, and the day of UTC."""
+    """Return the file of a trigger's strain: of its detector, and the day of UTC."""
     day = utc_day(trigger.time_ns)
     name = f"{trigger.ifo}-EVENTS-{day.gps_start}-{day.duration}.h5"
     return f"events/{trigger.ifo}/{day.date}/{name}"
 
 
 def letter_name(gps_ns: int) -> str:
-    """Give the file of the dead letters that came at a GPS time [ns]."""
+    """Return the file of the dead letters that came at a GPS time [ns]."""
     start = minute_start(gps_ns)
     return f"dead_letters/{_date(start)}/DEAD_LETTERS-{start}-{MINUTE}.jsonl"
 
@@ -202,7 +202,7 @@ def add_events(
 
 
 def _strain(path: Path) -> dict[str, tuple[str, float]]:
-    """Give channel and SNR of what a file holds, by id."""
+    """Return channel and SNR of what a file holds, by id."""
     if not path.exists():
         return {}
     with readable(path), h5py.File(path, "r") as file:

@@ -46,7 +46,7 @@ def _union(spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 
 
 def livetime(segments: Iterable[Segment]) -> dict[str, float]:
-    """Give how long each channel was analysed [s]; channels never analysed have 0."""
+    """Return how long each channel was analysed [s]; channels never analysed have 0."""
     total: dict[str, int] = defaultdict(int)
     for segment in coalesce(segments):
         total[segment.channel] += (segment.end_ns - segment.start_ns) * segment.analysed
@@ -54,7 +54,7 @@ def livetime(segments: Iterable[Segment]) -> dict[str, float]:
 
 
 def segwizard(segments: Iterable[Segment]) -> str:
-    """Give the analysed stretches of one channel in the segwizard format.
+    """Return the analysed stretches of one channel in the segwizard format.
 
     Four columns: number, start, end and duration [s]; gwpy and the LIGO tools read it.
     """

@@ -97,7 +97,7 @@ SEGMENT_COLUMNS = (
 
 
 def make_schema(columns: Iterable[Column], metadata: Mapping[str, str]) -> pa.Schema:
-    """Give the Arrow schema: units and descriptions in the fields' metadata."""
+    """Return the Arrow schema: units and descriptions in the fields' metadata."""
     fields = [
         pa.field(
             column.name,
@@ -110,7 +110,7 @@ def make_schema(columns: Iterable[Column], metadata: Mapping[str, str]) -> pa.Sc
 
 
 def trigger_row(trigger: Trigger, version: str, emitted_at: float) -> dict[str, Any]:
-    """Give what is published of one trigger, in the order of ``TRIGGER_COLUMNS``.
+    """Return what is published of one trigger, in the order of ``TRIGGER_COLUMNS``.
 
     Args:
         trigger: The trigger; its snippet is not published here.
@@ -179,19 +179,19 @@ def _published(name: str, value: Any) -> Any:
 def trigger_table(
     triggers: Iterable[Trigger], version: str, emitted_at: float, metadata: Mapping[str, str]
 ) -> pa.Table:
-    """Give the triggers as a table: by time, then id, each id once."""
+    """Return the triggers as a table: by time, then id, each id once."""
     rows = [trigger_row(trigger, version, emitted_at) for trigger in unique(triggers)]
     return trigger_rows_table(rows, metadata)
 
 
 def unique(triggers: Iterable[Trigger]) -> list[Trigger]:
-    """Give each id once."""
+    """Return each id once."""
     # A replay may hand over an id twice; the louder is the one that saw more of the data.
     return list({each.id: each for each in sorted(triggers, key=lambda each: each.snr)}.values())
 
 
 def trigger_rows_table(rows: Iterable[Mapping[str, Any]], metadata: Mapping[str, str]) -> pa.Table:
-    """Give rows of triggers as a table, by time, then id."""
+    """Return rows of triggers as a table, by time, then id."""
     ordered = sorted(rows, key=lambda row: (row["time_ns"], row["id"]))
     widths = text_widths(TRIGGER_COLUMNS, ordered)
     schema = make_schema(TRIGGER_COLUMNS, {**metadata, **widths})
@@ -199,7 +199,7 @@ def trigger_rows_table(rows: Iterable[Mapping[str, Any]], metadata: Mapping[str,
 
 
 def text_widths(columns: Iterable[Column], rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Give the metadata from which astropy, and so EventTable, learns how wide texts are.
+    """Return the metadata from which astropy, and so EventTable, learns how wide texts are.
 
     Without it they warn of every column, and refuse a table without rows.
     """
@@ -212,7 +212,7 @@ def text_widths(columns: Iterable[Column], rows: Iterable[Mapping[str, Any]]) ->
 
 
 def segment_row(segment: Segment) -> dict[str, Any]:
-    """Give what is published of one segment, in the order of ``SEGMENT_COLUMNS``.
+    """Return what is published of one segment, in the order of ``SEGMENT_COLUMNS``.
 
     Raises:
         ValueError: A time is too large.
@@ -232,7 +232,7 @@ def letter_row(letter: DeadLetter) -> dict[str, str]:
 
 
 def segment_table(segments: Iterable[Segment], metadata: Mapping[str, str]) -> pa.Table:
-    """Give the segments as a table, in their order."""
+    """Return the segments as a table, in their order."""
     rows = [segment_row(segment) for segment in segments]
     widths = text_widths(SEGMENT_COLUMNS, rows)
     return pa.Table.from_pylist(rows, schema=make_schema(SEGMENT_COLUMNS, {**metadata, **widths}))

@@ -113,7 +113,7 @@ def write_dead_letters(output: Path, letters: Iterable[DeadLetter]) -> Path:
 
 
 def letter_lines(letters: Iterable[DeadLetter]) -> list[str]:
-    """Give each dead letter as a JSON object in one line."""
+    """Return each dead letter as a JSON object in one line."""
     return [json.dumps(letter_row(letter), ensure_ascii=False) for letter in letters]
 
 
@@ -138,7 +138,7 @@ def write_events(output: Path, triggers: Iterable[Trigger], provenance: Provenan
 
 @contextmanager
 def hdf5_file(path: Path) -> Iterator[h5py.File]:
-    """Give an HDF5 file in memory, whose bytes are written when it is complete.
+    """Yield an HDF5 file in memory, whose bytes are written when it is complete.
 
     HDF5 itself ends the process where a disk is full. What is kept is bounded by ``loudest``.
     """

@@ -129,13 +129,13 @@ def _with_skirts(level: FloatArray, resolution: float) -> FloatArray:
 
 
 def _band(frequencies: FloatArray, low: float) -> FloatArray:
-    """Give the amplitude of the band: 1 above ``low``, a cosine ramp to the stop level below."""
+    """Return the amplitude of the band: 1 above ``low``, a cosine ramp to the stop level below."""
     ramp = np.clip((frequencies / low - 0.6) / 0.4, 0, 1)
     return np.asarray(STOP + (1 - STOP) * np.sin(np.pi / 2 * ramp) ** 2)
 
 
 def minimum_phase(magnitude: FloatArray) -> FloatArray:
-    """Give the causal impulse response of least delay with a magnitude.
+    """Return the causal impulse response of least delay with a magnitude.
 
     Homomorphic (cepstral) method: Oppenheim & Schafer, Discrete-Time Signal Processing,
     section 12; the logarithm is floored at -200 dB of the largest value.
@@ -156,7 +156,7 @@ def minimum_phase(magnitude: FloatArray) -> FloatArray:
 
 
 def _compose(target: FloatArray, broad: FloatArray, sizes: tuple[int, int]) -> FloatArray:
-    """Give the taps whose magnitude is ``target``: zero phase ``broad``, causal the rest."""
+    """Return the taps whose magnitude is ``target``: zero phase ``broad``, causal the rest."""
     ahead, past = sizes
     n = 2 * (len(target) - 1)
     short = scipy.fft.irfft(broad)
@@ -186,7 +186,7 @@ def _precision(smooth: FloatArray, lowest: int) -> type[np.floating[Any]]:
 
 
 def _level(psd: FloatArray, resolution: float) -> float:
-    """Give a power of two near the standard deviation of noise of a spectrum; 1 of silence."""
+    """Return a power of two near the standard deviation of noise of a spectrum; 1 of silence."""
     deviation = np.sqrt(np.sum(psd) * resolution)
     return float(np.ldexp(1.0, int(np.frexp(deviation)[1]))) if deviation else 1.0
 

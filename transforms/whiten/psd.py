@@ -29,17 +29,17 @@ BAND = 1024
 
 
 def comes_into_force(update: int, config: WhitenConfig) -> int:
-    """Give the time from which on an update is in force [GPS ns]."""
+    """Return the time from which on an update is in force [GPS ns]."""
     return update * config.update_seconds * NANOSECONDS
 
 
 def in_force(gps_ns: int, config: WhitenConfig) -> int:
-    """Give the number of the update in force at a GPS time [ns]."""
+    """Return the number of the update in force at a GPS time [ns]."""
     return gps_ns // (config.update_seconds * NANOSECONDS)
 
 
 def psd_window(update: int, segment: tuple[int, int], config: WhitenConfig) -> tuple[int, int]:
-    """Say which stretch the spectrum of an update is made of.
+    """Return which stretch the spectrum of an update is made of.
 
     The last ``psd_seconds`` before the update comes into force. While the segment has no
     such past, its own first ``psd_seconds`` (or all of it, where it is shorter).
@@ -60,13 +60,13 @@ def psd_window(update: int, segment: tuple[int, int], config: WhitenConfig) -> t
 
 @lru_cache(maxsize=8)
 def _hann(samples: int, sample_rate: int) -> FloatArray:
-    """Give a Hann window's inner samples, scaled for ``periodograms``."""
+    """Return a Hann window's inner samples, scaled for ``periodograms``."""
     window = get_window("hann", samples)
     return np.asarray(window * np.sqrt(2 / (sample_rate * np.sum(window**2))))[1:-1]
 
 
 def periodograms(strain: FloatArray, sample_rate: int, fft_seconds: int) -> FloatArray:
-    """Give the one-sided periodograms of Hann-windowed, half-overlapping segments.
+    """Return the one-sided periodograms of Hann-windowed, half-overlapping segments.
 
     Welch 1967, doi:10.1109/TAU.1967.1161901. A segment depends on its own samples only: its
     first and last have no pre-emphasis and do not enter (Hann gives them 0 and 4e-8 or less).
@@ -100,7 +100,7 @@ def periodograms(strain: FloatArray, sample_rate: int, fft_seconds: int) -> Floa
 
 
 def median_bias(segments: int) -> float:
-    """Give the expected median of ``segments`` exponential variables of unit mean.
+    """Return the expected median of ``segments`` exponential variables of unit mean.
 
     Allen et al. 2012, arXiv:gr-qc/0509116, appendix B (odd number of segments; the even
     ones lie between their neighbours and use the lower).
@@ -110,7 +110,7 @@ def median_bias(segments: int) -> float:
 
 
 def _median(power: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Give the median over segments [frequency], and each segment's mean ratio to it [segment].
+    """Return the median over segments [frequency], and each segment's mean ratio to it [segment].
 
     A band at a time, to stay in cache, and by sorting: numpy sorts short contiguous rows with
     vector instructions, but does not select two ranks of them so.
@@ -130,7 +130,7 @@ def _median(power: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def median_psd(power: FloatArray, quiet: npt.NDArray[np.bool_]) -> tuple[FloatArray, int]:
-    """Give the median spectrum of the segments that are quiet and not loud.
+    """Return the median spectrum of the segments that are quiet and not loud.
 
     Args:
         power: Periodograms, [segment, frequency].
@@ -154,7 +154,7 @@ def median_psd(power: FloatArray, quiet: npt.NDArray[np.bool_]) -> tuple[FloatAr
 def quiet_segments(
     flags: tuple[Interval, ...], bounds: list[tuple[int, int]]
 ) -> npt.NDArray[np.bool_]:
-    """Say which Welch segments lie under no data-quality flag.
+    """Return which Welch segments lie under no data-quality flag.
 
     A flag over more than half of them (a hardware injection that lasts for days, say) does
     not tell one from another, and is left out.
@@ -187,7 +187,7 @@ class Spectra:
         self._last: dict[int, FloatArray] = {}
 
     def past_of(self, update: int) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-        """Give the strain that an update's spectrum is made of, and its quiet segments."""
+        """Return the strain that an update's spectrum is made of, and its quiet segments."""
         rate, starts = self._block.sample_rate, self._starts(update)
         n = self._config.fft_seconds * rate
         origin = to_index(self._block.gps_start_ns, rate)
@@ -196,7 +196,7 @@ class Spectra:
         return strain, quiet_segments(self._block.flags, bounds)
 
     def of_update(self, update: int, quiet: npt.NDArray[np.bool_]) -> tuple[FloatArray, int]:
-        """Give the spectrum of the pre-emphasised strain that an update puts into force.
+        """Return the spectrum of the pre-emphasised strain that an update puts into force.
 
         Returns:
             As ``median_psd``.
@@ -205,7 +205,7 @@ class Spectra:
         return median_psd(self._periodograms(self._starts(update), n), quiet)
 
     def _starts(self, update: int) -> range:
-        """Give the first samples of the Welch segments of an update."""
+        """Return the first samples of the Welch segments of an update."""
         block, rate = self._block, self._block.sample_rate
         segment = (block.segment_start_ns, block.segment_end_ns)
         start, end = (to_index(t, rate) for t in psd_window(update, segment, self._config))

@@ -38,7 +38,7 @@ and the squares of sums of its energies, which detection makes, hold in single p
 
 
 def past_needed(config: WhitenConfig, margin_ns: int) -> int:
-    """Say how much strain before the analysed stretch a block must hold [ns].
+    """Return how much strain before the analysed stretch a block must hold [ns].
 
     The filter's past, the past of the oldest spectrum in force there, and two whole hops
     for the grid.
@@ -48,12 +48,12 @@ def past_needed(config: WhitenConfig, margin_ns: int) -> int:
 
 
 def future_needed(config: WhitenConfig, margin_ns: int) -> int:
-    """Say how much strain after the analysed stretch a block must hold [ns]."""
+    """Return how much strain after the analysed stretch a block must hold [ns]."""
     return margin_ns + 2 * NANOSECONDS
 
 
 def valid_range(segment: tuple[int, int], config: WhitenConfig) -> tuple[int, int]:
-    """Say where in a segment the whitened strain is valid [GPS ns].
+    """Return where in a segment the whitened strain is valid [GPS ns].
 
     All of it but ``lookahead_seconds`` at either end: the first seconds, which have no
     past, are filtered backwards in time.
@@ -95,11 +95,11 @@ class _Filters:
         self._made: dict[int, _Prepared] = {}
 
     def of_update(self, update: int) -> WhiteningFilter:
-        """Give the filter that an update puts into force."""
+        """Return the filter that an update puts into force."""
         return self._of(update).filter
 
     def parts_of_update(self, update: int) -> npt.NDArray[np.complexfloating[Any, Any]]:
-        """Give the filter that an update puts into force, in parts and in its precision."""
+        """Return the filter that an update puts into force, in parts and in its precision."""
         return self._of(update).parts
 
     def _of(self, update: int) -> _Prepared:
@@ -138,7 +138,7 @@ def _steady(filters: _Filters, first_hop: int, last_hop: int) -> SingleArray:
 
 
 def _emphasised(block: Block, hops: tuple[int, int], made: WhiteningFilter) -> AnyArray:
-    """Give whole hops of pre-emphasised strain in a filter's level and precision.
+    """Return whole hops of pre-emphasised strain in a filter's level and precision.
 
     It lies one sample behind the strain. 0 where there is none.
     """
@@ -247,7 +247,7 @@ def _place(out: npt.NDArray[np.float32], samples: FloatArray | SingleArray, at: 
 def _spectra(
     filters: _Filters, block: Block
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.complex64], int]:
-    """Give the spectra and responses in force over the analysed stretch, and the first's number."""
+    """Return spectra and responses over the analysed stretch, and the first's number."""
     times = block.analyse_start_ns, block.analyse_end_ns - 1
     first, last = (in_force(time, filters.config) for time in times)
     made = [filters.of_update(update) for update in range(first, last + 1)]

@@ -35,7 +35,7 @@ def ours_and_packets(white: SingleArray, rate: int, least: float) -> list[Event]
 def _ranked(
     events: Sequence[Event], ranks: npt.NDArray[np.floating], trials_penalty: float, least: float
 ) -> list[Event]:
-    """Give events with their ranks less a trials_penalty, those of at least ``least``."""
+    """Return events with their ranks less a trials_penalty, those of at least ``least``."""
     weighed = np.sqrt(np.maximum(np.square(ranks) - trials_penalty, 0))
     pairs = zip(events, weighed, strict=True)
     return [replace(event, rank=float(rank)) for event, rank in pairs if rank >= least]

@@ -33,7 +33,7 @@ MOST_KEPT = 8
 
 
 def kept(windows: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Give the energy of each block that stands out in a window's best basis, else 0.
+    """Return the energy of each block that stands out in a window's best basis, else 0.
 
     Returns:
         [window, block], and EnWDF: the root of its sum, [window].
@@ -62,7 +62,7 @@ def blocks(rate: int) -> FloatArray:
 
 
 def search(white: SingleArray, rate: int, least: float) -> list[Event]:
-    """Give windows whose EnWDF is at least ``least``; EnWDF is the rank and the SNR.
+    """Return windows whose EnWDF is at least ``least``; EnWDF is the rank and the SNR.
 
     The time is that of the loudest block, the extent that of all that are kept, and the
     frequency their mean over octaves, weighed by energy.

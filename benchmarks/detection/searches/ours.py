@@ -52,7 +52,7 @@ def tiles(white: SingleArray, rate: int, least: float) -> list[Event]:
 
 
 def _whitened(white: SingleArray, rate: int, margin: int) -> Whitened:
-    """Give whitened strain as the search takes it, with zeros around it."""
+    """Return whitened strain as the search takes it, with zeros around it."""
     end = len(white) // rate * NANOSECONDS
     return flat(np.pad(white, margin * rate), rate, -margin * NANOSECONDS, (0, end, 0, end))
 

@@ -42,7 +42,7 @@ def search(white: SingleArray, rate: int, least: float) -> list[Event]:
 
 
 def _level(energy: SingleArray, width: float, least: float) -> Iterator[FloatArray]:
-    """Give the rectangles over the least rank of one level's energies, [band, time]."""
+    """Yield the rectangles over the least rank of one level's energies, [band, time]."""
     step, top = 1 / (2 * width), NYQUIST_PART * width * len(energy)
     high = energy
     for height in HEIGHTS:

@@ -19,7 +19,7 @@ COLUMNS = 6
 
 
 def log_survival(energy: FloatArray, count: int) -> FloatArray:
-    """Give ln P(chi^2_count > energy), exact however far out.
+    """Return ln P(chi^2_count > energy), exact however far out.
 
     Q(n / 2, x / 2) = exp(-x / 2) sum_{i < n / 2} (x / 2)^i / i! for an even n.
 
@@ -35,7 +35,7 @@ def log_survival(energy: FloatArray, count: int) -> FloatArray:
 
 
 def trials_penalty(count: int, frequency: FloatArray | float) -> FloatArray:
-    """Give what the squared rank lacks: the larger a sum, the fewer of it an octave has."""
+    """Return what the squared rank lacks: the larger a sum, the fewer of it an octave has."""
     return np.asarray(2 * np.log(frequency / (count * REFERENCE_HZ)))
 
 
@@ -53,7 +53,7 @@ def rank(energy: FloatArray, count: int, frequency: FloatArray | float) -> Float
 
 @lru_cache(maxsize=4096)
 def limit(least: float, count: int, frequency: float) -> float:
-    """Give the sum of squares that has a rank."""
+    """Return the sum of squares that has a rank."""
     probability = np.exp(-(least**2 + 2 + float(trials_penalty(count, frequency))) / 2)
     return float(chi2.isf(probability, count))
 
@@ -82,7 +82,7 @@ def hits(
 
 
 def events(parts: list[FloatArray]) -> list[Event]:
-    """Give the loudest of each cell of time, in order of time.
+    """Return the loudest of each cell of time, in order of time.
 
     Args:
         parts: Of ``hits``.

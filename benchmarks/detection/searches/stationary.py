@@ -31,7 +31,7 @@ MARGIN = 2
 
 @lru_cache(maxsize=32)
 def delays(basis: str, levels: int) -> tuple[float, ...]:
-    """Say by how much each level's coefficients lag behind what they see [samples]."""
+    """Return by how much each level's coefficients lag behind what they see [samples]."""
     size = 32 << levels
     impulse = np.zeros(size)
     impulse[size // 2] = 1
@@ -40,7 +40,7 @@ def delays(basis: str, levels: int) -> tuple[float, ...]:
 
 
 def _details(series: FloatArray, basis: str, levels: int) -> list[FloatArray]:
-    """Give the coefficients of each level, the finest first."""
+    """Return the coefficients of each level, the finest first."""
     made = pywt.swt(series, basis, levels, trim_approx=True, norm=False)
     return list(made[:0:-1])
 
@@ -70,7 +70,7 @@ def search(
 def _level(
     detail: SingleArray, level: int, clock: tuple[int, float], least: float
 ) -> Iterator[FloatArray]:
-    """Give the sums of one level over the least rank, by their length."""
+    """Yield the sums of one level over the least rank, by their length."""
     rate, lag = clock
     step = max((1 << level) // OVERSAMPLING, 1)
     apart = (1 << level) // step

@@ -41,7 +41,7 @@ def lags(
     channels: Sequence[str],
     segments: Iterable[tuple[float, Segment]],
 ) -> dict[int, list[float]]:
-    """Give the lag of each channel [s], by GPS second of the frame that completes what is told.
+    """Return the lag of each channel [s], by GPS second of the frame that completes what is told.
 
     A second is analysed once the next one is there.
 
@@ -76,7 +76,7 @@ class _Reached:
 
 
 def summed(found: Mapping[int, Sequence[float]]) -> Lag:
-    """Give the figures of all channels."""
+    """Return the figures of all channels."""
     seconds = sorted(found)
     every = np.array([found[second] for second in seconds])
     known = np.where(np.isfinite(every), every, np.nan)

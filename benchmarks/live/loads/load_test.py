@@ -152,7 +152,7 @@ def begin(player: "subprocess.Popen[str]") -> None:
 
 
 def reached(load: Load, watch: Watch, second: int) -> bool:
-    """Tell whether all channels are analysed up to a second of the play."""
+    """Return whether all channels are analysed up to a second of the play."""
     ends: dict[str, int] = {}
     for _, one in watch.published.segments:
         ends[one.channel] = max(one.end_ns, ends.get(one.channel, 0))
@@ -161,7 +161,7 @@ def reached(load: Load, watch: Watch, second: int) -> bool:
 
 
 def state(there: Servers) -> dict[str, Any]:
-    """Say how large the state is, what the heaps can hold and how often the job began again."""
+    """Return how large the state is, what the heaps can hold and how often the job began again."""
     job = (there.cluster.job(JOB) or {"jid": ""})["jid"]
     return {
         "checkpoint_bytes": there.checkpoint_bytes(JOB),
@@ -171,7 +171,7 @@ def state(there: Servers) -> dict[str, Any]:
 
 
 def _heaps(there: Servers) -> list[dict[str, float]]:
-    """Give ``Max`` and ``Used`` [bytes] of each TaskManager, once Flink has asked it."""
+    """Return ``Max`` and ``Used`` [bytes] of each TaskManager, once Flink has asked it."""
     names = [f"Status.JVM.Memory.Heap.{what}" for what in ("Max", "Used")]
     managers = sorted(there.cluster.taskmanagers() or ())
     end = time.monotonic() + METRICS_S
@@ -188,7 +188,7 @@ def _metrics(there: Servers, path: str, *names: str) -> dict[str, float]:
 
 
 def _lag(load: Load, watch: Watch, path: Path) -> dict[str, Any]:
-    """Give how late segments and triggers were; nothing where nothing was played."""
+    """Return how late segments and triggers were; nothing where nothing was played."""
     sent = read_log(path)
     if not sent:
         return {}

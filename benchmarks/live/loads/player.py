@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def _messages(options: argparse.Namespace) -> Iterator[list[bytes]]:
-    """Give the messages of each second, one of each channel."""
+    """Yield the messages of each second, one of each channel."""
     rate, seconds = options.rate, options.past + options.seconds
     whole = seconds + APART_S * options.channels
     recipe = Recipe(CURVE, whole, rate, options.seed, CLASSES, GAP_S)

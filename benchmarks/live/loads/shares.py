@@ -24,7 +24,7 @@ _STITCH = ("live", "stitch")
 
 
 def options(folder: Path, rate: float) -> tuple[str, ...]:
-    """Give the options of Beam that have a part ``rate`` of all bundles profiled."""
+    """Return the options of Beam that have a part ``rate`` of all bundles profiled."""
     return (
         "--profile_cpu",
         f"--profile_location={folder}",
@@ -33,7 +33,7 @@ def options(folder: Path, rate: float) -> tuple[str, ...]:
 
 
 def shares(folder: Path) -> dict[str, float]:
-    """Give the share of each stage's code, the largest first; the rest is Beam's.
+    """Return the share of each stage's code, the largest first; the rest is Beam's.
 
     Args:
         folder: Where the profiles are.
@@ -49,7 +49,7 @@ def shares(folder: Path) -> dict[str, float]:
 
 
 def _spent(stats: Mapping[Key, Entry]) -> dict[str, float]:
-    """Give the time of one profile by stage, without what is only waiting [s]."""
+    """Return the time of one profile by stage, without what is only waiting [s]."""
     found: dict[str, float] = defaultdict(float)
     for key, (_, _, own, _, callers) in stats.items():
         found[REST] += own
@@ -63,7 +63,7 @@ def _spent(stats: Mapping[Key, Entry]) -> dict[str, float]:
 
 
 def _entries(key: Key, callers: Mapping[Key, tuple[float, ...]]) -> Iterator[tuple[str, float]]:
-    """Give the time of a stage's function where it is called from outside of all stages [s]."""
+    """Yield the time of a stage's function where it is called from outside of all stages [s]."""
     name = _stage(key)
     if name:
         yield from ((name, edge[3]) for caller, edge in callers.items() if not _stage(caller))

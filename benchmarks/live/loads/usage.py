@@ -43,7 +43,7 @@ def children(pid: int) -> list[int]:
 
 
 def busy_s() -> float:
-    """Give the processor time that the whole machine has spent at work [s]."""
+    """Return the processor time that the whole machine has spent at work [s]."""
     fields = [int(word) for word in (_PROC / "stat").read_text().split("\n", 1)[0].split()[1:9]]
     idle, waiting = fields[3:5]
     return (sum(fields) - idle - waiting) / _TICKS
@@ -64,7 +64,7 @@ class Meter:
         return {name: of(pids) for name, pids in self.parts.items()}
 
     def read(self, seconds: float) -> dict[str, dict[str, float]]:
-        """Give ``cores`` and ``rss`` [bytes] of each part.
+        """Return ``cores`` and ``rss`` [bytes] of each part.
 
         And the cores of the whole machine, and of those processes that are no part.
 

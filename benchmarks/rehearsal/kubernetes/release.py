@@ -98,12 +98,12 @@ def job() -> dict[str, Any] | None:
 
 
 def runs() -> bool:
-    """Tell whether every task of the job runs."""
+    """Return whether every task of the job runs."""
     return FLINK.runs(JOB)
 
 
 def changed() -> int:
-    """Give the time at which a task of the job, or the job itself, last changed state [Unix ms].
+    """Return the time at which a task of the job, or the job itself, last changed state [Unix ms].
 
     Raises:
         Problem: Nobody knows the job.
@@ -115,7 +115,7 @@ def changed() -> int:
 
 
 def runs_since(before: int) -> bool:
-    """Tell whether every task runs of a job that has changed state after a time [Unix ms]."""
+    """Return whether every task runs of a job that has changed state after a time [Unix ms]."""
     known = job()
     return known is not None and int(known["last-modification"]) > before and every_task_runs(known)
 
@@ -169,7 +169,7 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def events(most: int = 15) -> str:
-    """Give the last events."""
+    """Return the last events."""
     listed = kubectl("get", "events", "--sort-by=.lastTimestamp").splitlines()
     return "\n".join(listed[-most:])
 
@@ -195,7 +195,7 @@ def triggers() -> list[dict[str, Any]]:
 
 
 def folder(claim: str) -> Path:
-    """Give the folder of this machine that a claim is bound to, once it is."""
+    """Return the folder of this machine that a claim is bound to, once it is."""
 
     def field(kind: str, name: str, path: str) -> str:
         return kubectl("get", kind, name, f"--output=jsonpath={{{path}}}")

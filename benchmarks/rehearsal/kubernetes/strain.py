@@ -26,7 +26,7 @@ NEAR_S = 0.1
 
 
 def played(folder: Path) -> list[Path]:
-    """Give the files to play: 65 s of two detectors.
+    """Return the files to play: 65 s of two detectors.
 
     Args:
         folder: Where the later ones are written.
@@ -54,7 +54,7 @@ def science() -> PipelineConfig:
 
 
 def archived(files: Sequence[Path], folder: Path, config: PipelineConfig) -> list[Row]:
-    """Give the triggers that the archive's job finds.
+    """Return the triggers that the archive's job finds.
 
     Args:
         files: Of strain.
@@ -76,18 +76,18 @@ def archived(files: Sequence[Path], folder: Path, config: PipelineConfig) -> lis
 
 
 def left_open(rows: Sequence[Row]) -> dict[str, float]:
-    """Give the time from which on a trigger need not become final [GPS s], by channel."""
+    """Return the time from which on a trigger need not become final [GPS s], by channel."""
     ends = [int(path.stem.split("-")[2]) + int(path.stem.split("-")[3]) for path in FILES]
     end_ns = (max(ends) + AGAIN_S) * NANOSECONDS
     return open_since(science().detect, {str(row["channel"]): end_ns for row in rows})
 
 
 def event(row: Row) -> bool:
-    """Tell whether a trigger is GW150914."""
+    """Return whether a trigger is GW150914."""
     return any(abs(row["time"] - time) < NEAR_S for time in EVENTS_S)
 
 
 def told(row: Row) -> str:
-    """Say which trigger it is."""
+    """Return which trigger it is."""
     status = row.get("status", "of the archive")
     return f"{row['ifo']} at {row['time']:.3f}, SNR {row['snr']:.2f}, {status}, {row['id']}"

@@ -107,7 +107,7 @@ def _recipe(name: str) -> str:
 
 
 def _said() -> str:
-    """Give the linker's flags by which the programs know their version; charts ask for it."""
+    """Return the linker's flags by which the programs know their version; charts ask for it."""
     found = re.search(r"k8s.io/kubernetes v((\d+)\.(\d+)\S*)", (MODULES / "go.mod").read_text())
     if not found:
         raise Problem(f"{MODULES / 'go.mod'} names no version of k8s.io/kubernetes")

@@ -101,7 +101,7 @@ class Kubernetes:
         return subprocess.run(line, env=own, check=False).returncode
 
     def lack(self) -> str | None:
-        """Say what is not well, the process's name first; None if pods can be started."""
+        """Return what is not well, the process's name first; None if pods can be started."""
         running = self.processes.alive()
         for name in (launch.MACHINE, *launch.ORDER):
             if name not in running:
@@ -196,7 +196,7 @@ class Kubernetes:
             time.sleep(POLL_S)
 
     def _first(self) -> int:
-        """Give the process id of the first process inside."""
+        """Return the process id of the first process inside."""
         outer = self.processes.alive().get(launch.MACHINE)
         if outer is None:
             raise Problem("the cluster is not up: make k8s-up")

@@ -183,7 +183,7 @@ def _storage(settings: KubernetesSettings) -> dict[str, Any]:
 
 
 def volume(settings: KubernetesSettings, number: int) -> Path:
-    """Give the folder of a volume."""
+    """Return the folder of a volume."""
     return settings.folder / "volumes" / f"volume-{number}"
 
 

@@ -20,13 +20,13 @@ ORDER = (ETCD, CONTAINERS, API, CONTROLLER, SCHEDULER, PROXY, NAMES, KUBELET)
 
 
 def machine(settings: KubernetesSettings) -> list[str | Path]:
-    """Give the command that makes the namespaces; it ends with the first process in them."""
+    """Return the command that makes the namespaces; it ends with the first process in them."""
     new = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child"]
     return [*new, sys.executable, "-m", "flink.dev.kubernetes.node", settings.folder]
 
 
 def command(settings: KubernetesSettings, name: str) -> list[str | Path]:
-    """Give a process's command, to be run inside."""
+    """Return a process's command, to be run inside."""
     conf = settings.conf
     client = f"--kubeconfig={settings.kubeconfig}"
     local = ["--leader-elect=false", "--bind-address=127.0.0.1"]

@@ -28,7 +28,7 @@ SWITCHES = {
 
 
 def lay_out(folder: Path) -> list[list[str]]:
-    """Give the commands that make this process's namespaces the node's."""
+    """Return the commands that make this process's namespaces the node's."""
     commands = [
         ["mount", "--make-rprivate", "/"],
         ["mount", "-t", "proc", "proc", "/proc"],

@@ -52,7 +52,7 @@ def draw(label: str, sample_rate: int, rng: np.random.Generator) -> Waveform:
 
 
 def sample(label: str, sample_rate: int, parameters: Mapping[str, float]) -> Waveform:
-    """Give the transient of a family with the parameters told."""
+    """Return the transient of a family with the parameters told."""
     family = FAMILIES[label]
     before, after = family.extent(**parameters)
     reference = int(np.ceil(before * sample_rate))

@@ -22,7 +22,7 @@ def core_collapse(
     bounce: float,
     seed: float,
 ) -> FloatArray:
-    """Give a core collapse's h(t) with the bounce at zero time; unit-free, peak 1.
+    """Return a core collapse's h(t) with the bounce at zero time; unit-free, peak 1.
 
     The mode's frequency rises as time to the power 0.7: fastest at first.
 

@@ -31,14 +31,14 @@ _MPC = 3.0857e22
 
 
 def start_frequency(mass1: float, mass2: float) -> float:
-    """Give where the signal sets in [Hz]: ``LOW_FREQUENCY``, or ``LONGEST`` before the end."""
+    """Return where the signal sets in [Hz]: ``LOW_FREQUENCY``, or ``LONGEST`` before the end."""
     total, eta = (mass1 + mass2) * SUN_SECONDS, mass1 * mass2 / (mass1 + mass2) ** 2
     speed = (5 * total / (256 * eta * LONGEST)) ** 0.375
     return max(LOW_FREQUENCY, float(speed / (np.pi * total)))
 
 
 def duration(mass1: float, mass2: float, frequency: float) -> float:
-    """Give the Newtonian time from a frequency [Hz] to coalescence [s].
+    """Return the Newtonian time from a frequency [Hz] to coalescence [s].
 
     Peters 1964, doi:10.1103/PhysRev.136.B1224, to leading order in v / c.
 
@@ -52,14 +52,14 @@ def duration(mass1: float, mass2: float, frequency: float) -> float:
 
 
 def extent(mass1: float, mass2: float, **_: float) -> tuple[float, float]:
-    """Give the seconds from the signal's start to the merger, and what is kept after it."""
+    """Return the seconds from the signal's start to the merger, and what is kept after it."""
     return duration(mass1, mass2, start_frequency(mass1, mass2)) + _LEAD, _AFTER
 
 
 def strain(
     time: FloatArray, mass1: float, mass2: float, spin1: float, spin2: float, phase: float
 ) -> FloatArray:
-    """Give h(t) with the merger at zero time; unit-free, peak 1.
+    """Return h(t) with the merger at zero time; unit-free, peak 1.
 
     Args:
         time: Uniform grid [s], [time], as long as ``extent`` says.
@@ -90,7 +90,7 @@ def strain(
 def _model(
     one: tuple[float, float], other: tuple[float, float], phase: float, low: float, step: float
 ) -> Any:
-    """Give the plus polarisation of two (mass, spin) seen face on: complex, [frequency]."""
+    """Return the plus polarisation of two (mass, spin) seen face on: complex, [frequency]."""
     try:
         import lal
         import lalsimulation as simulation
@@ -114,7 +114,7 @@ def _model(
 
 
 def deformability(mass: float) -> float:
-    """Give a neutron star's tidal deformability: 400 at 1.4 solar masses, falling as m^-6.
+    """Return a neutron star's tidal deformability: 400 at 1.4 solar masses, falling as m^-6.
 
     Chosen inside what GW170817 allows, Abbott et al. 2018, arXiv:1805.11581: 70 to 580 at 1.4
     solar masses, with the power of the mass that De et al. 2018, arXiv:1804.08583, find.

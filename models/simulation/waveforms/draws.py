@@ -26,7 +26,7 @@ class Range:
         return self.at(rng.random())
 
     def at(self, variate: float) -> float:
-        """Give the value that a number drawn evenly from 0 to 1 stands for."""
+        """Return the value that a number drawn evenly from 0 to 1 stands for."""
         if self.kind == "integer":
             return float(np.floor(self.low + variate * (self.high - self.low + 1)))
         if self.kind == "log":
@@ -97,5 +97,5 @@ class Waveform:
 
 
 def half(duration: float, **_: float) -> tuple[float, float]:
-    """Give the extent of what lies evenly around its reference."""
+    """Return the extent of what lies evenly around its reference."""
     return duration / 2, duration / 2

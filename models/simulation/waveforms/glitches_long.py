@@ -12,7 +12,7 @@ from models.simulation.waveforms.pieces import along, arch, bell, scaled
 def fast_scattering(
     time: FloatArray, peak_frequency: float, period: float, arches: float, seed: float
 ) -> FloatArray:
-    """Give a row of small arches of frequency peak |sin(pi t / period)|, each a piece of its own.
+    """Return a row of small arches of frequency peak |sin(pi t / period)|, each a piece of its own.
 
     Args:
         time: [s].
@@ -32,7 +32,7 @@ def fast_scattering(
 def scratchy(
     time: FloatArray, frequency: float, ripple: float, nodes: float, duration: float, phase: float
 ) -> FloatArray:
-    """Give a rippled path of bright nodes.
+    """Return a rippled path of bright nodes.
 
     Args:
         time: [s].
@@ -51,7 +51,7 @@ def scratchy(
 def power_line(
     time: FloatArray, mains: float, duration: float, second: float, third: float, seed: float
 ) -> FloatArray:
-    """Give the mains and their harmonics under one Gaussian of sigma = duration / 4.
+    """Return the mains and their harmonics under one Gaussian of sigma = duration / 4.
 
     Args:
         time: [s].
@@ -72,7 +72,7 @@ def power_line(
 def helix(
     time: FloatArray, frequency: float, depth: float, duration: float, turns: float, phase: float
 ) -> FloatArray:
-    """Give two paths that wind about each other.
+    """Return two paths that wind about each other.
 
     Args:
         time: [s].
@@ -91,7 +91,7 @@ def helix(
 def violin_mode(
     time: FloatArray, frequency: float, overtone: float, duration: float, phase: float
 ) -> FloatArray:
-    """Give a string's tone [Hz] and its overtone, under a Gaussian of sigma = duration / 4."""
+    """Return a string's tone [Hz] and its overtone, under a Gaussian of sigma = duration / 4."""
     wave = np.cos(2 * np.pi * frequency * time + phase)
     wave += overtone * np.cos(4 * np.pi * frequency * time + phase)
     return scaled(bell(time, duration / 4) * wave)
@@ -100,7 +100,7 @@ def violin_mode(
 def wandering_line(
     time: FloatArray, frequency: float, depth: float, wander: float, duration: float, phase: float
 ) -> FloatArray:
-    """Give a narrow line that drifts up and down.
+    """Return a narrow line that drifts up and down.
 
     Args:
         time: [s].

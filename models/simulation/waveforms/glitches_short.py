@@ -14,7 +14,7 @@ from models.simulation.waveforms.pieces import band_noise, bell, scaled
 
 
 def blip(time: FloatArray, frequency: float, q: float, phase: float) -> FloatArray:
-    """Give an oscillation that rises with tau = q / (2 pi frequency) and decays in 3 tau."""
+    """Return an oscillation that rises with tau = q / (2 pi frequency) and decays in 3 tau."""
     tau = q / (2 * np.pi * frequency)
     envelope = np.exp(np.where(time < 0, time / tau, -time / (3 * tau)))
     return envelope * np.cos(2 * np.pi * frequency * time + phase)
@@ -23,12 +23,12 @@ def blip(time: FloatArray, frequency: float, q: float, phase: float) -> FloatArr
 def low_frequency_blip(
     time: FloatArray, frequency: float, duration: float, phase: float
 ) -> FloatArray:
-    """Give a few slow cycles [Hz] under a Gaussian of sigma = duration / 4."""
+    """Return a few slow cycles [Hz] under a Gaussian of sigma = duration / 4."""
     return bell(time, duration / 4) * np.cos(2 * np.pi * frequency * time + phase)
 
 
 def tomte(time: FloatArray, base: float, top: float, duration: float, phase: float) -> FloatArray:
-    """Give a triangle: long at its base frequency, ever shorter up to its top.
+    """Return a triangle: long at its base frequency, ever shorter up to its top.
 
     Args:
         time: [s].
@@ -49,7 +49,7 @@ def tomte(time: FloatArray, base: float, top: float, duration: float, phase: flo
 def koi_fish(
     time: FloatArray, body: float, fin: float, spread: float, top: float, seed: float
 ) -> FloatArray:
-    """Give a fish that looks up: a slow body, a head of all frequencies, two fins.
+    """Return a fish that looks up: a slow body, a head of all frequencies, two fins.
 
     Args:
         time: [s].
@@ -73,14 +73,14 @@ def koi_fish(
 def low_frequency_burst(
     time: FloatArray, frequency: float, duration: float, seed: float
 ) -> FloatArray:
-    """Give noise about a low frequency [Hz] under a Gaussian of sigma = duration / 4."""
+    """Return noise about a low frequency [Hz] under a Gaussian of sigma = duration / 4."""
     # A band so narrow that its noise does not fall into blips.
     noise = band_noise(time, 0.92 * frequency, 1.08 * frequency, np.random.default_rng(int(seed)))
     return scaled(bell(time, duration / 4) * noise)
 
 
 def extremely_loud(time: FloatArray, top: float, duration: float, seed: float) -> FloatArray:
-    """Give a pillar of all frequencies up to a top [Hz], longest below.
+    """Return a pillar of all frequencies up to a top [Hz], longest below.
 
     Args:
         time: [s].
@@ -100,7 +100,7 @@ def extremely_loud(time: FloatArray, top: float, duration: float, seed: float) -
 def repeating_blips(
     time: FloatArray, frequency: float, q: float, phase: float, count: float, spacing: float
 ) -> FloatArray:
-    """Give blips one after another, ``spacing`` [s] apart; the reference is the first."""
+    """Return blips one after another, ``spacing`` [s] apart; the reference is the first."""
     return sum(
         (blip(time - k * spacing, frequency, q, phase) for k in range(int(count))),
         start=np.zeros(len(time)),

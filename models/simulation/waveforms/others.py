@@ -35,7 +35,7 @@ def _log(rng: Generator, low: float, high: float) -> float:
 
 
 def falling(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
-    """Give a sweep from above 150 Hz to below 90 Hz."""
+    """Return a sweep from above 150 Hz to below 90 Hz."""
     high, low = _log(rng, 180, 800), rng.uniform(30, 90)
     part = np.clip(time / duration + 0.5, 0, 1)
     track = high + (low - high) * part ** rng.uniform(0.5, 1.5)
@@ -43,7 +43,7 @@ def falling(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
 
 
 def up_and_down(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
-    """Give a frequency that rises to above 300 Hz and falls again."""
+    """Return a frequency that rises to above 300 Hz and falls again."""
     top, foot = _log(rng, 300, 1200), rng.uniform(60, 150)
     part = np.abs(2 * time / duration)
     track = foot + (top - foot) * np.clip(1 - part, 0, 1) ** rng.uniform(0.6, 2)
@@ -51,7 +51,7 @@ def up_and_down(time: FloatArray, duration: float, rng: Generator) -> FloatArray
 
 
 def steps(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
-    """Give three to six tones one after another, neighbours a factor of 1.3 to 2.5 apart."""
+    """Return three to six tones one after another, neighbours a factor of 1.3 to 2.5 apart."""
     count = int(rng.integers(3, 7))
     frequencies = [_log(rng, 100, 500)]
     for _ in range(count - 1):
@@ -63,7 +63,7 @@ def steps(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
 
 
 def spline(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
-    """Give a smooth track through four to seven random frequencies, high and low in turn."""
+    """Return a smooth track through four to seven random frequencies, high and low in turn."""
     count = int(rng.integers(4, 8))
     centre = _log(rng, 120, 400)
     side = np.where(np.arange(count) % 2 == rng.integers(2), 1.0, -1.0)
@@ -74,7 +74,7 @@ def spline(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
 
 
 def comb(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
-    """Give five to eight harmonics of 75 to 150 Hz."""
+    """Return five to eight harmonics of 75 to 150 Hz."""
     fundamental, count = rng.uniform(75, 150), int(rng.integers(5, 9))
     shape = np.zeros(len(time))
     for number in range(1, count + 1):
@@ -86,7 +86,7 @@ def comb(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
 
 
 def teeth(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
-    """Give a tone under two to five teeth that grow slowly and end at once."""
+    """Return a tone under two to five teeth that grow slowly and end at once."""
     count, frequency = int(rng.integers(2, 6)), _log(rng, 150, 600)
     since = (time / duration + 0.5) * count
     inside = (since >= 0) & (since < count)
@@ -97,7 +97,7 @@ def teeth(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
 
 
 def group(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
-    """Give three to five wave packets, each of another frequency, at random times."""
+    """Return three to five wave packets, each of another frequency, at random times."""
     count = int(rng.integers(3, 6))
     frequencies = rng.permutation(np.geomspace(50, 1000, 8))[:count]
     times = np.sort(rng.uniform(-0.35, 0.35, count)) * duration
@@ -110,14 +110,14 @@ def group(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
 
 
 def burst(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
-    """Give noise in a band of 100 to 500 Hz."""
+    """Return noise in a band of 100 to 500 Hz."""
     width = rng.uniform(100, 500)
     low = _log(rng, 60, 1600 - width)
     return arch(time, duration) ** 0.5 * band_noise(time, low, low + width, rng)
 
 
 def backwards(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
-    """Give a tone that grows exponentially, within the first half, and ends at once."""
+    """Return a tone that grows exponentially, within the first half, and ends at once."""
     frequency, q = _log(rng, 80, 700), rng.uniform(25, 60)
     early = np.minimum(time, 0.0)
     rise = min(q / (np.pi * frequency), -float(time[0]) / 5)
@@ -125,7 +125,7 @@ def backwards(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
 
 
 def high(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
-    """Give a tone of 850 to 1600 Hz; the duration counts for nothing."""
+    """Return a tone of 850 to 1600 Hz; the duration counts for nothing."""
     frequency, q = rng.uniform(850, 1600), _log(rng, 6, 25)
     wave = np.cos(2 * np.pi * frequency * time + rng.uniform(0, 2 * np.pi))
     return bell(time, q / (2 * np.pi * frequency)) * wave
@@ -138,7 +138,7 @@ KINDS: tuple[Kind, ...] = (
 
 
 def unknown(time: FloatArray, kind: float, duration: float, seed: float) -> FloatArray:
-    """Give a shape of no family; peak 1.
+    """Return a shape of no family; peak 1.
 
     Args:
         time: [s].

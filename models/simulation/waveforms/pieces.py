@@ -6,29 +6,29 @@ from models.simulation.waveforms.draws import FloatArray
 
 
 def bell(time: FloatArray, sigma: float) -> FloatArray:
-    """Give exp(-t^2 / 2 sigma^2), sigma in [s]."""
+    """Return exp(-t^2 / 2 sigma^2), sigma in [s]."""
     return np.exp(-0.5 * (time / sigma) ** 2)
 
 
 def arch(time: FloatArray, duration: float) -> FloatArray:
-    """Give cos^2 from -duration / 2 to duration / 2 [s], zero outside."""
+    """Return cos^2 from -duration / 2 to duration / 2 [s], zero outside."""
     return np.cos(np.pi * np.clip(time / duration, -0.5, 0.5)) ** 2
 
 
 def along(time: FloatArray, frequency: FloatArray, phase: float = 0.0) -> FloatArray:
-    """Give a wave of unit amplitude whose frequency [Hz] follows a track, [time]."""
+    """Return a wave of unit amplitude whose frequency [Hz] follows a track, [time]."""
     return np.cos(angle(time, frequency) + phase)
 
 
 def angle(time: FloatArray, frequency: FloatArray) -> FloatArray:
-    """Give the phase of a track of frequency [Hz], from zero at its start [rad]."""
+    """Return the phase of a track of frequency [Hz], from zero at its start [rad]."""
     step = float(time[1] - time[0])
     middle = 0.5 * (frequency[1:] + frequency[:-1])
     return 2 * np.pi * step * np.concatenate([[0.0], np.cumsum(middle)])
 
 
 def band_noise(time: FloatArray, low: float, high: float, rng: np.random.Generator) -> FloatArray:
-    """Give Gaussian noise between two frequencies [Hz], of unit variance."""
+    """Return Gaussian noise between two frequencies [Hz], of unit variance."""
     count = len(time)
     frequency = np.fft.rfftfreq(count, float(time[1] - time[0]))
     # Edges that are soft by a tenth of the band: hard ones ring for as long as the stretch.
@@ -40,7 +40,7 @@ def band_noise(time: FloatArray, low: float, high: float, rng: np.random.Generat
 
 
 def flutter(time: FloatArray, bandwidth: float, rng: np.random.Generator) -> FloatArray:
-    """Give complex noise below a bandwidth [Hz] of unit variance: a random envelope."""
+    """Return complex noise below a bandwidth [Hz] of unit variance: a random envelope."""
     frequency = np.fft.fftfreq(len(time), float(time[1] - time[0]))
     kept = np.exp(-0.5 * (frequency / bandwidth) ** 2)
     spectrum = kept * (rng.standard_normal(len(kept)) + 1j * rng.standard_normal(len(kept)))

@@ -11,18 +11,18 @@ from models.simulation.waveforms.draws import PHASE, Family, FloatArray, Range, 
 
 
 def gaussian(time: FloatArray, sigma: float) -> FloatArray:
-    """Give exp(-t^2 / 2 sigma^2), sigma in [s]."""
+    """Return exp(-t^2 / 2 sigma^2), sigma in [s]."""
     return np.exp(-0.5 * (time / sigma) ** 2)
 
 
 def sine_gaussian(time: FloatArray, frequency: float, q: float, phase: float) -> FloatArray:
-    """Give a sinusoid [Hz] under a Gaussian of sigma = q / (2 pi frequency)."""
+    """Return a sinusoid [Hz] under a Gaussian of sigma = q / (2 pi frequency)."""
     tau = q / (2 * np.pi * frequency)
     return np.exp(-0.5 * (time / tau) ** 2) * np.cos(2 * np.pi * frequency * time + phase)
 
 
 def ring_down(time: FloatArray, frequency: float, q: float) -> FloatArray:
-    """Give a damped sinusoid exp(-pi f t / q) sin(2 pi f t) that starts at zero time."""
+    """Return a damped sinusoid exp(-pi f t / q) sin(2 pi f t) that starts at zero time."""
     late = np.maximum(time, 0.0)
     envelope = np.exp(-np.pi * frequency * late / q)
     return np.where(time >= 0, envelope * np.sin(2 * np.pi * frequency * late), 0.0)
@@ -31,7 +31,7 @@ def ring_down(time: FloatArray, frequency: float, q: float) -> FloatArray:
 def chirp(
     time: FloatArray, start_frequency: float, end_frequency: float, duration: float, phase: float
 ) -> FloatArray:
-    """Give a linear sweep [Hz] under a Gaussian of sigma = duration / 4."""
+    """Return a linear sweep [Hz] under a Gaussian of sigma = duration / 4."""
     rate = (end_frequency - start_frequency) / duration
     middle = (start_frequency + end_frequency) / 2
     angle = 2 * np.pi * (middle * time + 0.5 * rate * time**2) + phase
@@ -41,7 +41,7 @@ def chirp(
 def scattered_light(
     time: FloatArray, peak_frequency: float, period: float, arches: float, phase: float
 ) -> FloatArray:
-    """Give arches of frequency peak |sin(pi t / period)| under one sin^2 envelope.
+    """Return arches of frequency peak |sin(pi t / period)| under one sin^2 envelope.
 
     The arches are those of light scattered off a swinging surface, Accadia et al. 2010,
     doi:10.1088/0264-9381/27/19/194011.
@@ -57,7 +57,7 @@ def scattered_light(
 def whistle(
     time: FloatArray, low_frequency: float, sweep: float, duration: float, phase: float
 ) -> FloatArray:
-    """Give a V: the frequency falls to ``low_frequency`` and rises again by ``sweep`` [Hz].
+    """Return a V: the frequency falls to ``low_frequency`` and rises again by ``sweep`` [Hz].
 
     A beat of radio-frequency oscillators that cross, Nuttall et al. 2015,
     doi:10.1088/0264-9381/32/24/245005.

@@ -42,7 +42,7 @@ def names(item: h5py.HLObject, name: str) -> list[str]:
 
 
 def is_time(unit: str) -> bool:
-    """Tell whether a unit is one of time, or none."""
+    """Return whether a unit is one of time, or none."""
     return unit.strip().lower() in _TIMES
 
 

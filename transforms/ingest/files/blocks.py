@@ -36,7 +36,7 @@ def read_block(plan: BlockPlan) -> Block:
 
 
 def _read(plan: BlockPlan) -> tuple[bytes, int]:
-    """Give the strain at the plan's rate, float64 [time] as bytes, and its start [ns]."""
+    """Return the strain at the plan's rate, float64 [time] as bytes, and its start [ns]."""
     rate = plan.sample_rate
     start_ns, end_ns = plan.pieces[0].start_ns, plan.pieces[-1].end_ns
     parts = [

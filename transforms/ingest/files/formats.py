@@ -31,10 +31,10 @@ class Format(Protocol):
     """What a module of a file format offers."""
 
     def channels(self, path: str) -> list[str]:
-        """Give the names of the channels in a file; one that cannot be used as it is there."""
+        """Return the names of the channels in a file; one that cannot be used as it is there."""
 
     def stretches(self, path: str, channel: str, require: Sequence[str]) -> Held:
-        """Give what a file holds of a channel, with its data quality."""
+        """Return what a file holds of a channel, with its data quality."""
 
     def read(self, path: str, channel: str, start_ns: int, end_ns: int) -> tuple[FloatArray, int]:
         """Read the strain of [start, end), not to be written to, and its rate in the file."""
@@ -275,6 +275,6 @@ def _scan(span: Span, window: tuple[int, int] | None) -> _Scan:
 
 
 def _is_masked(span: Span) -> bool:
-    """Tell whether masks alone leave nothing of a span: then its strain may be missing."""
+    """Return whether masks alone leave nothing of a span: then its strain may be missing."""
     tiles = tiled(span.gaps, span.gps_start_ns, span.gps_end_ns)
     return bool(tiles) and all(tile.name for tile in tiles)

@@ -32,7 +32,7 @@ class _Opened:
 
     @cached_property
     def where(self) -> str:
-        """Give what the library opens."""
+        """Return what the library opens."""
         return self.until.enter_context(_known(self.filename))
 
     @cached_property
@@ -43,12 +43,12 @@ class _Opened:
 
     @property
     def channels(self) -> list[str]:
-        """Give the names of all channels, each with its detector where that is known."""
+        """Return the names of all channels, each with its detector where that is known."""
         return list(self.names)
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """Give the channels' names in the file, by their whole names."""
+        """Return the channels' names in the file, by their whole names."""
         own = list(self.frames.channels)
         if all(map(is_channel, own)):
             return dict(zip(own, own, strict=True))
@@ -61,7 +61,7 @@ class _Opened:
 
     @property
     def frame_spans(self) -> list[GPSSpan]:
-        """Give start and duration of each frame [s]."""
+        """Return start and duration of each frame [s]."""
         spans: list[GPSSpan] = self.frames.frame_spans
         return spans
 
@@ -80,7 +80,7 @@ def _whole_last(name: str) -> bool:
 
 
 def channels(path: str) -> list[str]:
-    """Give the names of the channels in a file.
+    """Return the names of the channels in a file.
 
     Raises:
         DataError: The file is truncated or damaged.
@@ -90,7 +90,7 @@ def channels(path: str) -> list[str]:
 
 
 def stretches(path: str, channel: str, require: Sequence[str]) -> Held:
-    """Give what a file holds of a channel, with its data quality.
+    """Return what a file holds of a channel, with its data quality.
 
     The state vector is read before the strain: where it says no, strain may be missing.
 
@@ -144,7 +144,7 @@ def _opened(path: str, check: bool = False) -> Iterator[_Opened]:
 
 @contextmanager
 def _known(path: str) -> Iterator[str]:
-    """Give a path that the library can open: it knows none that is not UTF-8."""
+    """Yield a path that the library can open: it knows none that is not UTF-8."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -155,7 +155,7 @@ def _known(path: str) -> Iterator[str]:
 
 
 def _frame(reader: _Opened, stamp: Hashable, channel: str, number: int) -> frame_cache.Part:
-    """Give one frame of a channel, which can only be decompressed as a whole."""
+    """Return one frame of a channel, which can only be decompressed as a whole."""
     key = (stamp, channel, number)
     return frame_cache.KEPT.part(key, lambda: decompressed(reader, channel, number))
 
@@ -175,7 +175,7 @@ class _Same:
 
 
 def _laid_out(reader: _Opened, stamp: Hashable, channel: str) -> Held:
-    """Give the frames of a channel that are read, in order of time; remembered for a file."""
+    """Return the frames of a channel that are read, in order of time; remembered for a file."""
     return _remembered(_Same((stamp, channel), lambda: _lay_out(reader, stamp, channel)))
 
 
@@ -206,7 +206,7 @@ def _lay_out(reader: _Opened, stamp: Hashable, channel: str) -> Held:
 
 
 def _spacings(reader: _Opened, stamp: Hashable, channel: str) -> Iterator[tuple[int, float]]:
-    """Give the spacing [s] in each frame that holds a channel."""
+    """Yield the spacing [s] in each frame that holds a channel."""
     numbers = range(len(reader.frame_spans))
     if len(numbers) == 1:
         yield 0, 1 / _frame(reader, stamp, channel, 0).sample_rate

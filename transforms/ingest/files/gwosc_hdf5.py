@@ -18,14 +18,14 @@ _MASKS = (
 
 
 def recognises(file: h5py.File) -> bool:
-    """Tell whether a file has this layout."""
+    """Return whether a file has this layout."""
     return isinstance(file.get(_STRAIN), h5py.Dataset) and (
         "Xspacing" in file[_STRAIN].attrs or "meta" in file
     )
 
 
 def channels(file: h5py.File, path: str) -> list[str]:
-    """Give the name of the one channel of a file.
+    """Return the name of the one channel of a file.
 
     Raises:
         DataError: It has no sample rate.
@@ -34,7 +34,7 @@ def channels(file: h5py.File, path: str) -> list[str]:
 
 
 def stretches(file: h5py.File, path: str, channel: str) -> tuple[list[Stretch], list[DataError]]:
-    """Give what the file holds of its one channel.
+    """Return what the file holds of its one channel.
 
     Raises:
         DataError: The file holds less than it promises, or not where it is.
@@ -59,7 +59,7 @@ def quality(
     extents: Sequence[tuple[int, int]],
     require: Sequence[str],
 ) -> list[masks.Judged]:
-    """Give what the masks say.
+    """Return what the masks say.
 
     Raises:
         DataError: A mask cannot be read, or does not name its bits.
@@ -111,7 +111,7 @@ def _seconds(path: str, values: h5py.Dataset, name: str) -> float:
 
 
 def _start(path: str, values: h5py.Dataset, other: h5py.Dataset | None) -> float:
-    """Give where a data set starts [s], or else another, or else the file by its name."""
+    """Return where a data set starts [s], or else another, or else the file by its name."""
     for item in (values, other):
         if item is not None and "Xstart" in item.attrs:
             return _seconds(path, item, "Xstart")
@@ -125,7 +125,7 @@ def _channel(file: h5py.File, path: str, rate: int) -> str:
 
 
 def _detector(file: h5py.File) -> str:
-    """Give the detector that the file names; empty where it does not."""
+    """Return the detector that the file names; empty where it does not."""
     item = file.get("meta/Detector")
     if not isinstance(item, h5py.Dataset) or item.size != 1 or item.dtype.kind not in "OS":
         return ""

@@ -26,12 +26,12 @@ _UNNAMED = ("data", "strain")
 
 
 def recognises(file: h5py.File) -> bool:
-    """Tell whether a file has this layout."""
+    """Return whether a file has this layout."""
     return next(_series(file), None) is not None
 
 
 def channels(file: h5py.File, path: str) -> list[str]:
-    """Give the names of the channels, each once; one that cannot be used as it is there.
+    """Return the names of the channels, each once; one that cannot be used as it is there.
 
     Raises:
         DataError: None can be used, and one is nowhere in time.
@@ -45,7 +45,7 @@ def channels(file: h5py.File, path: str) -> list[str]:
 
 
 def stretches(file: h5py.File, path: str, channel: str) -> tuple[list[Stretch], list[DataError]]:
-    """Give what the file holds of a channel, and what of it cannot be used."""
+    """Return what the file holds of a channel, and what of it cannot be used."""
     found, errors = [], []
     for dataset in _series(file):
         if _channel(path, dataset) == channel:
@@ -63,7 +63,7 @@ def quality(
     extents: Sequence[tuple[int, int]],
     require: Sequence[str],
 ) -> list[masks.Judged]:
-    """Give what the state vectors and masks beside a channel say.
+    """Return what the state vectors and masks beside a channel say.
 
     Raises:
         DataError: One of them cannot be read.
@@ -106,7 +106,7 @@ def _judged(
 
 
 def _series(file: h5py.File) -> Iterator[h5py.Dataset]:
-    """Give the data sets that are series in time, those of outer groups first."""
+    """Yield the data sets that are series in time, those of outer groups first."""
     groups, seen, looked = [file], {_address(file)}, 0
     for group in groups:
         for key in group:
@@ -126,7 +126,7 @@ def _series(file: h5py.File) -> Iterator[h5py.Dataset]:
 
 
 def _inside(group: h5py.Group, key: str) -> h5py.HLObject | None:
-    """Give a member of a group; None where it leads to another file, or nowhere."""
+    """Return a member of a group; None where it leads to another file, or nowhere."""
     link = group.get(key, getlink=True)
     if not isinstance(link, h5py.HardLink):
         return None
@@ -181,7 +181,7 @@ def _rate(path: str, dataset: h5py.Dataset, unit: str) -> int:
 
 
 def _channel(path: str, dataset: h5py.Dataset) -> str:
-    """Give the channel that the data set names, else its key with the file's detector.
+    """Return the channel that the data set names, else its key with the file's detector.
 
     gwpy names it in the key or an attribute, PyCBC in the key: H1:NAME, H1/NAME, or H1 alone.
     What is just called data or strain is STRAIN.

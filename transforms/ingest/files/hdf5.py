@@ -27,7 +27,7 @@ _FIRST_BLOCK = 512
 
 
 def is_behind_block(path: str) -> bool:
-    """Tell whether HDF5 begins behind something else, as in files of MATLAB."""
+    """Return whether HDF5 begins behind something else, as in files of MATLAB."""
     with open(path, "rb") as file:
         size = file.seek(0, 2)
         at = _FIRST_BLOCK
@@ -40,7 +40,7 @@ def is_behind_block(path: str) -> bool:
 
 
 def channels(path: str) -> list[str]:
-    """Give the names of the channels in a file.
+    """Return the names of the channels in a file.
 
     Raises:
         DataError: The file cannot be read, or has no layout that is known.
@@ -51,7 +51,7 @@ def channels(path: str) -> list[str]:
 
 
 def stretches(path: str, channel: str, require: Sequence[str]) -> Held:
-    """Give what a file holds of a channel, with its data quality.
+    """Return what a file holds of a channel, with its data quality.
 
     Raises:
         DataError: The file cannot be read, or promises more than it holds.
@@ -89,7 +89,7 @@ def read(path: str, channel: str, start_ns: int, end_ns: int) -> tuple[FloatArra
 def _pieces(
     file: h5py.File, stamp: Hashable, stretch: Stretch, start_ns: int, end_ns: int
 ) -> Iterator[frame_cache.Part]:
-    """Give what a stretch holds of [start, end), in pieces that are kept."""
+    """Yield what a stretch holds of [start, end), in pieces that are kept."""
     rate = stretch.sample_rate
     origin = stretch.first - stretch.skip
     begin = max(gps.to_index(start_ns, rate), stretch.first) - origin
@@ -102,7 +102,7 @@ def _pieces(
 
 
 def _piece_size(strain: h5py.Dataset) -> int:
-    """Give a number of samples that splits no chunk, since a chunk is decompressed whole."""
+    """Return a number of samples that splits no chunk, since a chunk is decompressed whole."""
     chunk: int = strain.chunks[0] if strain.chunks else 1
     return chunk * max(1, _PIECE // chunk)
 
@@ -137,7 +137,7 @@ def _layout(file: h5py.File, path: str) -> ModuleType:
 
 
 def _held(layout: ModuleType, file: h5py.File, path: str, channel: str) -> Held:
-    """Give where a channel is in a file, without its data quality."""
+    """Return where a channel is in a file, without its data quality."""
     found, errors = layout.stretches(file, path, channel)
     if not found and errors:
         raise errors[0]

@@ -58,13 +58,13 @@ class Within:
         return self.searched[0] - more, self.searched[1] + more
 
     def touches(self, start_ns: int, end_ns: int) -> bool:
-        """Tell whether anything of [start, end) is answered for."""
+        """Return whether anything of [start, end) is answered for."""
         return (self.start_ns is None or end_ns > self.start_ns) and (
             self.end_ns is None or start_ns < self.end_ns
         )
 
     def holds(self, time_ns: int) -> bool:
-        """Tell whether a time is answered for."""
+        """Return whether a time is answered for."""
         return (self.start_ns is None or time_ns >= self.start_ns) and (
             self.end_ns is None or time_ns < self.end_ns
         )
@@ -276,7 +276,7 @@ def _blocks(
 
 
 def _needed(segment: Segment, analyse: tuple[int, int], reach: Reach, rate: int) -> tuple[int, int]:
-    """Give what a block must hold, in whole samples."""
+    """Return what a block must hold, in whole samples."""
     begin = max(segment.start_ns, _grid_before(analyse[0] - reach.past_ns, rate))
     end = analyse[1] + reach.future_ns
     if begin == segment.start_ns:
@@ -303,12 +303,12 @@ def _own(span: Span, items: Iterable[Interval]) -> list[Interval]:
 
 
 def _grid_before(time_ns: int, rate: int) -> int:
-    """Give the last sample's time that is not after a time [ns]."""
+    """Return the last sample's time that is not after a time [ns]."""
     index = gps.to_index(time_ns, rate)
     return gps.to_ns(index - (gps.to_ns(index, rate) > time_ns), rate)
 
 
 def _grid_after(time_ns: int, rate: int) -> int:
-    """Give the first sample's time that is not before a time [ns]."""
+    """Return the first sample's time that is not before a time [ns]."""
     index = gps.to_index(time_ns, rate)
     return gps.to_ns(index + (gps.to_ns(index, rate) < time_ns), rate)

@@ -209,7 +209,7 @@ class _Union(beam.CombineFn):  # type: ignore[misc]
 
 
 def unknown_checks(known: Sequence[str], require: Sequence[str]) -> list[DeadLetter]:
-    """Say which required checks are in none of the masks, or, without masks, in none there are."""
+    """Return a note of the required checks that no mask has (or that GWOSC documents none of)."""
     usual = known or quality.DOCUMENTED_NAMES
     unknown = [name for name in require if name not in usual]
     if not unknown:
@@ -223,7 +223,7 @@ def unknown_checks(known: Sequence[str], require: Sequence[str]) -> list[DeadLet
 
 
 def missing_channels(found: Sequence[str], wanted: Sequence[str]) -> list[DeadLetter]:
-    """Say which channels asked for no file gave, where the files gave others that were.
+    """Return which channels asked for no file gave, where the files gave others that were.
 
     A file that holds none of them has its own dead letter.
     """
@@ -238,7 +238,7 @@ def missing_channels(found: Sequence[str], wanted: Sequence[str]) -> list[DeadLe
 
 
 def checksum(path: str) -> str:
-    """Give the SHA-256 of a small file's bytes; empty where it cannot be had."""
+    """Return the SHA-256 of a small file's bytes; empty where it cannot be had."""
     try:
         if not os.path.isfile(path) or os.path.getsize(path) > _LARGEST_HASHED:
             return ""

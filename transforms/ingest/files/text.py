@@ -45,7 +45,7 @@ class _Head:
 
 
 def channels(path: str) -> list[str]:
-    """Give the name of the one channel of a file.
+    """Return the name of the one channel of a file.
 
     Raises:
         DataError: It is no text as GWOSC publishes it.
@@ -55,7 +55,7 @@ def channels(path: str) -> list[str]:
 
 
 def stretches(path: str, channel: str, _require: Sequence[str]) -> Held:
-    """Give what a file holds; text has no data quality.
+    """Return what a file holds; text has no data quality.
 
     Raises:
         DataError: It is no text as GWOSC publishes it.
@@ -136,7 +136,7 @@ def _whole(path: str) -> frame_cache.Part:
 
 
 def _numbers(path: str, file: BinaryIO) -> Iterator[FloatArray]:
-    """Give the numbers of the lines that are no comments, in chunks."""
+    """Yield the numbers of the lines that are no comments, in chunks."""
     rest = b""
     while chunk := file.read(_CHUNK):
         text, newline, rest = (rest + chunk).rpartition(b"\n")

@@ -77,7 +77,7 @@ def committed(client: kafka.Consumer, partitions: Iterable[str]) -> dict[str, ka
 
 
 def at(partition: str, offset: int = kafka.OFFSET_INVALID, note: str = "") -> kafka.TopicPartition:
-    """Give a place in a partition as the client names it."""
+    """Return a place in a partition as the client names it."""
     topic, _, number = partition.rpartition("/")
     return kafka.TopicPartition(topic, int(number), offset, note)
 
@@ -125,7 +125,7 @@ class Ends:
             self._asked[f"{one.topic}/{one.partition}"] = now, answer
 
     def answers(self) -> Iterator[End]:
-        """Give what was answered since."""
+        """Yield what was answered since."""
         for name, (asked, answer) in list(self._asked.items()):
             if answer.done():
                 del self._asked[name]

@@ -66,7 +66,7 @@ class Positions:
     """Nothing is left to be read here: a part that was split off goes on."""
 
     def to_bytes(self) -> bytes:
-        """Give JSON; equal positions have equal bytes."""
+        """Return JSON; equal positions have equal bytes."""
         channels = {
             name: [one.ifo, one.sample_rate, one.end_ns, one.partition, one.quiet]
             for name, one in self.channels.items()
@@ -104,17 +104,17 @@ class Progress:
 
     @property
     def positions(self) -> Positions:
-        """Give where to go on after all that was handed over."""
+        """Return where to go on after all that was handed over."""
         return Positions(dict(self._needed), dict(self._channels), self._analysed)
 
     @property
     def read(self) -> Mapping[str, int]:
-        """Give the next message of each partition, whether or not earlier ones are needed."""
+        """Return the next message of each partition, whether or not earlier ones are needed."""
         return self._read
 
     @property
     def lag(self) -> int:
-        """Give how many messages are known of and not read."""
+        """Return how many messages are known of and not read."""
         return sum(max(0, end - self._read[name]) for name, end in self._ends.items())
 
     def hand_over(
@@ -135,7 +135,7 @@ class Progress:
         return [self._note(partition, frame) for frame in frames]
 
     def admits(self, channel: str) -> bool:
-        """Tell whether a channel is followed, or may be."""
+        """Return whether a channel is followed, or may be."""
         return channel in self._channels or len(self._channels) < MOST_CHANNELS
 
     def jump(self, partition: str, offset: int) -> None:
@@ -181,7 +181,7 @@ class Progress:
         ]
 
     def quiet(self, unix_ns: int) -> list[Frame]:
-        """Give a frame without samples for each channel that has just become quiet.
+        """Return a frame without samples for each channel that has just become quiet.
 
         Args:
             unix_ns: What the frames say of when they came [Unix ns].
@@ -216,7 +216,7 @@ class Progress:
             self._analysed = left
 
     def watermark_ns(self, now: float) -> int | None:
-        """Give the GPS time up to which all is expected to be handed over; it never goes back.
+        """Return the GPS time up to which all is expected to be handed over; it never goes back.
 
         It is the latest end of all channels: one that is late or dead holds nobody back. But
         what already waits in a partition is not late, and holds. None: nothing is known.
@@ -248,7 +248,7 @@ class Progress:
         return replace(frame, analysed=True)
 
     def _behind(self, partition: str, now: float) -> bool:
-        """Tell whether more is known to wait; of a new partition, for a while, whether it may."""
+        """Return whether more is known to wait; of a new partition, for a while, whether it may."""
         end = self._ends.get(partition)
         if end is None:
             return now - self._started < self._pace.quiet_seconds

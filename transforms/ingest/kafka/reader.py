@@ -265,7 +265,7 @@ _readers_lock = threading.Lock()
 
 
 def borrow(source: Source) -> Reader:
-    """Give the process's reader of a source, to be given back; make it if it is the first."""
+    """Return the process's reader of a source, to be given back; make it if it is the first."""
     with _readers_lock:
         reader, users = _readers.get(source.key, (None, 0))
         reader = reader or Reader(source)

@@ -35,7 +35,7 @@ class Sample:
 def find(
     committed: int, low: int, wanted: Mapping[str, int], sample: Callable[[int], Sample]
 ) -> int:
-    """Give the offset at which to begin, stepping back by twice as much each time.
+    """Return the offset at which to begin, stepping back by twice as much each time.
 
     Args:
         committed: Offset at which the reader was.

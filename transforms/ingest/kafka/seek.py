@@ -66,7 +66,7 @@ def _rewound(
     before: range,
     reached: Mapping[str, int],
 ) -> tuple[int, Mapping[str, int]]:
-    """Give where to begin in a partition, and the GPS times that were reached there.
+    """Return where to begin in a partition, and the GPS times that were reached there.
 
     Args:
         consumer: Looks into the log.

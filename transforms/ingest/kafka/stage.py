@@ -51,7 +51,7 @@ class ReadKafka(beam.PTransform):  # type: ignore[misc]
 
     @no_annotations  # type: ignore[untyped-decorator]
     def expand(self, begin: PBegin) -> Live:
-        """Give frames and dead letters.
+        """Return frames and dead letters.
 
         Raises:
             KafkaError: No topics, or an unknown start.
@@ -81,11 +81,11 @@ class PositionsCoder(Coder):  # type: ignore[misc]
     """Positions as JSON."""
 
     def encode(self, value: Positions) -> bytes:
-        """Give the bytes of positions."""
+        """Return the bytes of positions."""
         return value.to_bytes()
 
     def decode(self, encoded: bytes) -> Positions:
-        """Give the positions of some bytes."""
+        """Return the positions of some bytes."""
         return Positions.from_bytes(encoded)
 
     def is_deterministic(self) -> bool:
@@ -100,7 +100,7 @@ class PositionsTracker(RestrictionTracker):  # type: ignore[misc]
         self._start = self._claimed = start
 
     def current_restriction(self) -> Positions:
-        """Give where this began; ``done`` once the rest was split off."""
+        """Return where this began; ``done`` once the rest was split off."""
         return self._start
 
     def try_claim(self, position: Positions) -> bool:
@@ -140,19 +140,19 @@ class EndlessPositions(RestrictionProvider):  # type: ignore[misc]
     """Begins where the reader will find out when it first reaches the broker."""
 
     def initial_restriction(self, element: bytes) -> Positions:
-        """Give positions that are still open."""
+        """Return positions that are still open."""
         return Positions()
 
     def create_tracker(self, restriction: Positions) -> PositionsTracker:
-        """Give a tracker."""
+        """Return a tracker."""
         return PositionsTracker(restriction)
 
     def restriction_size(self, element: bytes, restriction: Positions) -> int:
-        """Give some size: nothing depends on it."""
+        """Return some size: nothing depends on it."""
         return 1
 
     def restriction_coder(self) -> PositionsCoder:
-        """Give the coder of what a checkpoint holds."""
+        """Return the coder of what a checkpoint holds."""
         return PositionsCoder()
 
     def truncate(self, element: bytes, restriction: Positions) -> None:

@@ -22,7 +22,7 @@ class Decoder:
 
     @property
     def pending(self) -> str | None:
-        """Give the source of the oldest message still needed for an incomplete frame, or None."""
+        """Return the source of the oldest message still needed for an incomplete frame, or None."""
         return self._assembler.pending
 
     def feed(self, payload: bytes, source: str, arrived_ns: int) -> list[Frame | DeadLetter]:
@@ -92,5 +92,5 @@ def _required(frame: Frame, require: Sequence[str]) -> Frame:
 
 
 def _check(flag: str, require: Sequence[str]) -> str:
-    """Give which required check a flag says has failed; empty for none."""
+    """Return which required check a flag says has failed; empty for none."""
     return next((name for name in require if name in (flag, f"NO_{flag}")), "")

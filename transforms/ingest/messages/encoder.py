@@ -23,7 +23,7 @@ _Masks = dict[str, tuple[np.ndarray, int, str]]
 
 
 def encode(frames: Sequence[Frame], kind: str) -> list[bytes]:
-    """Give the messages of frames, one of each detector over one stretch of time, in order.
+    """Return the messages of frames, one of each detector over one stretch of time, in order.
 
     Args:
         frames: What is sent.
@@ -73,7 +73,7 @@ def encode_gwf(frames: Sequence[Frame]) -> bytes:
 
 
 def _masks(frame: Frame) -> _Masks:
-    """Give the channels beside a strain, with their rates [Hz], that hold its gaps and flags."""
+    """Return the channels beside a strain, with their rates [Hz], that hold its gaps and flags."""
     left = [_told(item) for item in (*frame.gaps, *frame.flags) if not _is_seen(item)]
     older = any(item.name in quality.OLDER_NAMES for item in left)
     beside = {
@@ -99,12 +99,12 @@ def _is_seen(item: Interval) -> bool:
 
 
 def _told(item: Interval) -> Interval:
-    """Give an interval by the name that GWF has for it: what may be bad is not ready."""
+    """Return an interval by the name that GWF has for it: what may be bad is not ready."""
     return replace(item, name=quality.STATE_VECTOR) if item.name == quality.UNKNOWN else item
 
 
 def _bit(name: str, names: Sequence[str]) -> int:
-    """Give which of the checks an interval says has failed; -1 for none."""
+    """Return which of the checks an interval says has failed; -1 for none."""
     return next((at for at, check in enumerate(names) if check in (name, f"NO_{name}")), -1)
 
 
@@ -119,7 +119,7 @@ def _named(channel: str, kind: str) -> str:
 def _mask(
     frame: Frame, known: Iterable[tuple[Interval, int]], number: int, bits: int
 ) -> tuple[np.ndarray, int]:
-    """Give a mask of so many checks, each of ``bits``, 0 where it failed, and its rate [Hz]."""
+    """Return a mask of so many checks, each of ``bits``, 0 where it failed, and its rate [Hz]."""
     start_ns, end_ns = frame.gps_start_ns, frame.gps_end_ns
     parts = [(cut, bit) for item, bit in known for cut in clipped([item], start_ns, end_ns)]
     edges = {start_ns, end_ns, *(edge for cut, _ in parts for edge in (cut.start_ns, cut.end_ns))}

@@ -68,7 +68,7 @@ def decode(payload: bytes, source: str, config: IngestConfig) -> list[Frame]:
 
 
 def _frame(message: Message, channel: str, number: int, require: Sequence[str]) -> Frame:
-    """Give one frame of a channel, its state first: where that says no, strain may be missing."""
+    """Return one frame of a channel, its state first: where that says no, strain may be missing."""
     span = message.frame_spans[number]
     ends = gps.from_seconds(span.start), gps.from_seconds(span.end)
     bad = failed(message, channel, [number], [ends], require).failed

@@ -48,13 +48,13 @@ class Header:
     """Bytes of the part."""
 
     def __bytes__(self) -> bytes:
-        """Give the header as it is sent, with its closing zero byte."""
+        """Return the header as it is sent, with its closing zero byte."""
         fields = ",".join(f"{name}={value:012d}" for name, value in vars(self).items())
         return MAGIC + fields.encode() + b"\0"
 
     @property
     def event(self) -> tuple[int, int, int, int]:
-        """Give what the parts of one frame have in common."""
+        """Return what the parts of one frame have in common."""
         return self.part_id, self.evt_id, self.part_tot, self.evt_len
 
 
@@ -160,7 +160,7 @@ class Assembler:
 
     @property
     def pending(self) -> str | None:
-        """Give the source of the oldest message still needed, or None."""
+        """Return the source of the oldest message still needed, or None."""
         return next((item.source for item in self._incomplete.values()), None)
 
     def feed(self, message: bytes, source: str) -> list[Whole | Lost]:

@@ -33,7 +33,7 @@ _AGAIN = "send it again"
 
 
 def encode(frame: Frame, single: bool = False) -> bytes:
-    """Give a frame as a message; ``single`` rounds the samples to float32."""
+    """Return a frame as a message; ``single`` rounds the samples to float32."""
     samples = frame.samples.astype(_DTYPES[4 if single else 8]).tobytes()
     names = b"".join(_string(text) for text in (frame.ifo, frame.channel))
     intervals = b"".join(
@@ -140,7 +140,7 @@ def _check_intervals(source: str, intervals: Sequence[Interval]) -> None:
 
 
 def _on_grid(source: str, start_ns: int, rate: int) -> int:
-    """Give the start [ns] of the grid's sample nearest to a start.
+    """Return the start [ns] of the grid's sample nearest to a start.
 
     Raises:
         DataError: The rate is impossible, or the start lies off the grid.

@@ -112,7 +112,7 @@ class _ProcessCache:
         self._lock = Lock()
 
     def take(self, channel: str, mark: bytes) -> Stitcher | None:
-        """Give a channel's stitcher away, if it stands where the state does."""
+        """Take the cached stitcher if its mark matches the state's."""
         with self._lock:
             held = self._held.pop(channel, None)
         return held.stitcher if held and held.mark == mark else None

@@ -142,7 +142,7 @@ class Stitcher:
         return replace(frame, gps_start_ns=to_ns(index, rate), data=frame.data[skip:])
 
     def _waits(self, frame: Frame) -> bool:
-        """Tell whether one that waits holds all of a frame."""
+        """Return whether one that waits holds all of a frame."""
         return any(
             waits.gps_start_ns <= frame.gps_start_ns
             and frame.gps_end_ns <= waits.gps_end_ns
@@ -216,14 +216,14 @@ class Stitcher:
         self.head = self._known.at_rate(rate)
 
     def _end(self) -> Iterator[Given]:
-        """Give the rest: nothing more comes for now."""
+        """Yield the rest: nothing more comes for now."""
         yield from self._place_waiting(-1)
         yield from self._release(closed=True)
         self._begin_anew()
         self.head = self._known.ended()
 
     def _release(self, closed: bool) -> Iterator[Given]:
-        """Give what is certain of what is there; all of it where nothing follows."""
+        """Yield what is certain of what is there; all of it where nothing follows."""
         head = self._known
         bad = quality.settled(head.gaps, head.sample_rate)
         tiles = tiled(bad, head.open_ns, head.end_ns) if head.open_ns < head.end_ns else []
@@ -276,7 +276,7 @@ class Stitcher:
             yield self._block(start_ns, end_ns, whole)
 
     def _certain(self) -> int:
-        """Give up to when samples are good for sure: a run of equal ones may become a gap."""
+        """Return up to when samples are good for sure: a run of equal ones may become a gap."""
         head = self._known
         growing = [gap.start_ns for gap in head.gaps if gap.end_ns == head.end_ns]
         return min(growing, default=head.end_ns)
@@ -319,7 +319,7 @@ def _on_grid(frame: Frame) -> Frame:
 
 
 def _waited_long_enough(waiting: Sequence[Frame], wait_ns: int) -> bool:
-    """Tell whether so much has come after the first frame that waits that it waits no more."""
+    """Return whether so much has come after the first frame that waits that it waits no more."""
     newest_ns = max(frame.gps_end_ns for frame in waiting)
     # Frames that overlap count each: what waits has a bound.
     came_ns = sum(frame.gps_end_ns - frame.gps_start_ns for frame in waiting)

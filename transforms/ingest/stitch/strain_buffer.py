@@ -38,7 +38,7 @@ class StrainBuffer:
         self.length += len(samples)
 
     def between(self, begin: int, end: int) -> bytes:
-        """Give the samples of the indices [begin, end), float64.
+        """Return the samples of the indices [begin, end), float64.
 
         Raises:
             ValueError: They are not all there.

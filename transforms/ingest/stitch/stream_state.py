@@ -46,7 +46,7 @@ class StreamState:
 
     @classmethod
     def before(cls, frame: Frame) -> "StreamState":
-        """Give the head of a channel whose first frame comes now."""
+        """Return the head of a channel whose first frame comes now."""
         # The time of the first sample, as all later ones are counted from the grid.
         start = to_ns(to_index(frame.gps_start_ns, frame.sample_rate), frame.sample_rate)
         earlier = (Interval(0, start, EARLIER),)

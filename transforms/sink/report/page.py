@@ -21,7 +21,7 @@ _NONE = "&ndash;"
 
 
 def render(results: Results) -> str:
-    """Give the page: one text without references to anything outside it."""
+    """Return the page: one text without references to anything outside it."""
     template = Template(files("transforms.sink").joinpath("report.html").read_text("utf-8"))
     ifos = sorted(set(results.texts("ifo").tolist()) | {each.ifo for each in results.segments})
     return template.substitute(

@@ -55,7 +55,7 @@ def scan(samples: SingleArray, sample_rate: float, focus: slice, band: tuple[flo
 def constant_q(
     samples: SingleArray, sample_rate: float, q: float, frequencies: SingleArray
 ) -> SingleArray:
-    """Give the normalised energy of the tiles of one Q.
+    """Return the normalised energy of the tiles of one Q.
 
     Args:
         samples: Whitened strain of unit variance, [time].

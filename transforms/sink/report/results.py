@@ -67,15 +67,15 @@ class Results:
         return (min(starts), max(ends)) if starts else None
 
     def numbers(self, column: str) -> FloatArray:
-        """Give a column of numbers, [trigger]."""
+        """Return a column of numbers, [trigger]."""
         return np.asarray(self.triggers[column].to_numpy(), np.float64)
 
     def texts(self, column: str) -> npt.NDArray[np.str_]:
-        """Give a column of texts, [trigger]."""
+        """Return a column of texts, [trigger]."""
         return np.asarray(self.triggers[column].to_pylist(), dtype=np.str_)
 
     def of_channel(self, channel: str) -> npt.NDArray[np.bool_]:
-        """Say which triggers are of a channel, [trigger]."""
+        """Return which triggers are of a channel, [trigger]."""
         return np.asarray(self._channel == channel)
 
     @cached_property
@@ -83,13 +83,13 @@ class Results:
         return self.texts("channel")
 
     def loudest(self, count: int) -> list[dict[str, Any]]:
-        """Give the rows of the loudest triggers, loudest first; ids settle ties."""
+        """Return the rows of the loudest triggers, loudest first; ids settle ties."""
         order = self.triggers.sort_by([("snr", "descending"), ("id", "ascending")])
         rows: list[dict[str, Any]] = order.slice(0, count).to_pylist()
         return rows
 
     def loudest_events(self, count: int) -> list[dict[str, Any]]:
-        """Give the rows of the loudest triggers whose strain was kept, loudest first.
+        """Return the rows of the loudest triggers whose strain was kept, loudest first.
 
         Every channel has its turn, so that a noisy one does not hide the others.
         """

@@ -13,7 +13,7 @@ KINDS = (TRIGGERS, SEGMENTS, DEAD_LETTERS)
 
 
 def schema_path(kind: str) -> Path:
-    """Give the file of a kind's schema.
+    """Return the file of a kind's schema.
 
     Args:
         kind: ``triggers``, ``segments`` or ``dead_letters``.
@@ -22,5 +22,5 @@ def schema_path(kind: str) -> Path:
 
 
 def schema_text(kind: str) -> str:
-    """Give what a kind's file must hold."""
+    """Return what a kind's file must hold."""
     return json.dumps(message_schema(kind), indent=2, ensure_ascii=False) + "\n"
