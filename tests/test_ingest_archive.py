@@ -16,7 +16,7 @@ from transforms.ingest.config import IngestConfig
 from transforms.ingest.files.blocks import read_block
 from transforms.ingest.files.formats import inspect
 from transforms.ingest.files.plan import plan
-from transforms.ingest.files.stage import ReadArchive, ReadBlock, missing_channels
+from transforms.ingest.files.stage import ReadBlock, ReadFiles, missing_channels
 from transforms.ingest.reach import Reach
 from transforms.kinds import LetterKind, SegmentKind
 
@@ -33,7 +33,10 @@ GOOD = [
 S = gps.NANOSECONDS
 REACH = Reach(past_ns=6 * S, future_ns=S // 8, warm_up_ns=12 * S)
 CONFIG = IngestConfig(block_seconds=8)
-STAGE = ReadArchive(CONFIG, REACH, 16 * S)
+
+
+def source(*paths: str, config: IngestConfig = CONFIG) -> ReadFiles:
+    return ReadFiles(paths=paths, config=config, reach=REACH, minimum_ns=16 * S)
 
 
 def timed(element: Block | Segment, time: Timestamp = beam.DoFn.TimestampParam) -> tuple:
@@ -51,7 +54,7 @@ def test_files_become_blocks_at_their_event_time(tmp_path):
     assert [segment.reason for segment in expected_segments] == ["too short: 4 s, 16 s needed"]
 
     pipeline = beam.Pipeline(runner=RUNNER)
-    archive = pipeline | beam.Create([*GOOD, str(broken), GOOD[0]]) | "Archive" >> STAGE
+    archive = pipeline | source(*GOOD, str(broken), GOOD[0])
     assert_that(
         archive.blocks | "Block times" >> beam.Map(timed),
         equal_to([(b, gps.to_event_micros(b.analyse_start_ns)) for b in expected_blocks]),
@@ -129,7 +132,7 @@ def test_what_cannot_be_read_again_is_a_dead_letter_and_not_analysed(tmp_path):
 def test_a_channel_asked_for_that_no_file_gives_is_told():
     config = IngestConfig(channels=("H1:GWOSC-4KHZ_STRAIN", "H1:NOTHING"), block_seconds=8)
     with beam.Pipeline(runner=RUNNER) as pipeline:
-        archive = pipeline | beam.Create(GOOD[:1]) | ReadArchive(config, REACH, 16 * S)
+        archive = pipeline | source(*GOOD[:1], config=config)
         reason = (
             "no file gave the channel H1:NOTHING; they gave H1:GWOSC-4KHZ_STRAIN;"
             " check the names after --channel, or in ingest.channels"

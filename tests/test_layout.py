@@ -10,18 +10,34 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("beam_pipeline", "transforms", "models")
-BEAM = {"stage", "archive", "coders", "handler", "live", "kafka"}
+BEAM = {
+    "transforms.coders",
+    "transforms.results",
+    "transforms.classify.handler",
+    "transforms.ingest.stream",
+    "transforms.sink.archive",
+    "transforms.sink.kafka",
+    "transforms.sink.live",
+}
+"""Modules that wire the graph, beside each room's ``stage``."""
 SOURCES = [p for package in PACKAGES for p in sorted((ROOT / package).rglob("*.py"))]
+MODULES = [".".join(p.relative_to(ROOT).with_suffix("").parts) for p in SOURCES]
 NUMERICS = [
-    ".".join(p.relative_to(ROOT).with_suffix("").parts)
-    for p in SOURCES
-    if p.parts[len(ROOT.parts)] != "beam_pipeline" and p.stem not in {*BEAM, "__init__"}
+    name
+    for name in MODULES
+    if not name.startswith("beam_pipeline.")
+    and name not in BEAM
+    and name.rpartition(".")[2] not in {"stage", "__init__"}
 ]
 
 
 @pytest.mark.parametrize("name", PACKAGES)
 def test_top_level_names_are_ours(name):
     assert Path(str(import_module(name).__file__)).parent == ROOT / name
+
+
+def test_what_wires_the_graph_is_there():
+    assert set(MODULES) >= BEAM
 
 
 def test_numerics_never_import_beam_or_tensorflow():

@@ -62,7 +62,7 @@ def test_the_jar_holds_what_beams_program_reads(tmp_path):
     payload = beam_runner_api_pb2.ExternalPayload.FromString(environment.payload)
     assert payload.endpoint.url == "localhost:50000"
     names = {one.unique_name for one in graph.components.transforms.values()}
-    assert {"Ingest frames", "Analyse", "Publish"} <= names
+    assert {"Ingest", "Analyse", "Publish"} <= names
 
 
 def test_options_reach_flink_as_they_are_for_a_job_server(tmp_path):

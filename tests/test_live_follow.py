@@ -185,15 +185,23 @@ def ended(number):
     return replace(second(number), end_ns=now, known_ns=now, gap=True)
 
 
+def fed(made, searched, cell):
+    """Return the triggers and the progress that one block gives."""
+    *triggers, progress = made.process(("H1:X", searched), cell, cell)
+    return [each.value for each in triggers], progress.value
+
+
 def test_nothing_is_kept_of_a_channel_that_ended_a_day_ago():
     made, cell = _TrackClusters(DetectConfig(), "c"), Cell()
     last = candidate(at(9, 0.95))
     first = second(8, known=8 * NANOSECONDS)
     for searched in (first, second(9, last)):
-        told = [t.value for t in made.process(("H1:X", searched), cell, cell)]
+        told, _ = fed(made, searched, cell)
     assert [t.status for t in told] == ["preliminary"]
     assert cell.at is None
-    assert not list(made.process(("H1:X", ended(10)), cell, cell))
+    told_then, progress = fed(made, ended(10), cell)
+    assert not told_then
+    assert progress.ended
     assert cell.at == event_time(10 * NANOSECONDS + REMEMBERED_NS)
     assert cell.value.candidates == (last,)
     early = cell.at - 2
@@ -210,9 +218,9 @@ def test_a_channel_that_has_come_back_within_a_day_is_followed_on():
     early, late = candidate(at(9, 0.98)), candidate(at(10, 0.01))
     begun = second(9, early, known=9 * NANOSECONDS)
     told = [
-        t.value
+        trigger
         for searched in (begun, ended(10), second(10, late))
-        for t in made.process(("H1:X", searched), cell, cell)
+        for trigger in fed(made, searched, cell)[0]
     ]
     assert {t.id for t in told} == {told[0].id}  # one trigger of both
     assert not list(made.forget("H1:X", cell, cell.at))

@@ -14,8 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from beam_pipeline.config import PipelineConfig
-from beam_pipeline.graph import margin_ns
-from beam_pipeline.live import stitching
+from beam_pipeline.graph import margin_ns, stitching
 from transforms import gps
 from transforms.classify.features import model_input
 from transforms.detect.bank import bank_for

@@ -12,14 +12,13 @@ from apache_beam.testing.util import assert_that
 
 from beam_pipeline import cli
 from beam_pipeline.config import PipelineConfig
-from beam_pipeline.graph import whitening
-from beam_pipeline.live import AnalyseLive, stitching
+from beam_pipeline.graph import Analyse, stitching, whitening
 from beam_pipeline.options import IN_PROCESS
 from transforms.detect.bank import bank_for
 from transforms.detect.cluster import cluster
 from transforms.detect.search import search
 from transforms.detect.sessions import Sessions
-from transforms.detect.stage import TrackClusters
+from transforms.detect.stage import Detect
 from transforms.elements import Block, Frame, Trigger
 from transforms.gps import GPS_EPOCH_UNIX, NANOSECONDS
 from transforms.ingest.config import IngestConfig
@@ -96,12 +95,13 @@ def interleaved(strain):
 
 
 def run(sent, check):
-    options = PipelineOptions([f"--runner={IN_PROCESS}"])
+    options = PipelineOptions([f"--runner={IN_PROCESS}", "--allow_unsafe_triggers"])
     with beam.Pipeline(options=options) as pipeline:
         given = pipeline | beam.Create(sent).with_output_types(tuple[str, Frame])
-        found = given | "Analyse" >> AnalyseLive(SCIENCE)
+        given.is_bounded = False
+        found = given | StitchFrames(stitching(SCIENCE)) | "Analyse" >> Analyse(SCIENCE)
         told = (
-            found["triggers"]
+            found.triggers
             | beam.Map(lambda t: ("", t)).with_output_types(tuple[str, Trigger])
             | beam.GroupByKey()
         )
@@ -339,8 +339,8 @@ def test_what_a_channel_left_open_at_its_end_is_final_a_day_later_and_kept_no_lo
         stitched = keyed | StitchFrames(stitching(SCIENCE))
         white = stitched.blocks | whitening(SCIENCE)
         low = SCIENCE.whiten.low_frequency
-        triggers = white.whitened | TrackClusters(SCIENCE.detect, low, SCIENCE.id)
-        assert_that(triggers, check)
+        found = white.whitened | Detect(SCIENCE.detect, low, SCIENCE.id)
+        assert_that(found.triggers, check)
 
 
 def test_a_longer_past_than_the_bags_hold_is_refused():

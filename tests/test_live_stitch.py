@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beam_pipeline.config import PipelineConfig
-from beam_pipeline.graph import margin_ns, reach
-from beam_pipeline.live import stitching
+from beam_pipeline.graph import margin_ns, reach, stitching
 from transforms.detect.bank import bank_for
 from transforms.detect.search import search
 from transforms.elements import Block, DeadLetter, Frame, Interval, Segment

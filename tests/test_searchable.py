@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from beam_pipeline import cli
 from beam_pipeline.config import ConfigError, PipelineConfig
-from beam_pipeline.graph import margin_ns, reach
-from beam_pipeline.live import AnalyseLive
+from beam_pipeline.graph import Analyse, margin_ns, reach, stitching
 from beam_pipeline.options import IN_PROCESS
 from models.evaluation import events
 from transforms.classify.config import ClassifyConfig
@@ -31,6 +30,7 @@ from transforms.detect.surroundings import margin_seconds
 from transforms.elements import Frame, Segment, Trigger
 from transforms.gps import NANOSECONDS
 from transforms.ingest.config import IngestConfig
+from transforms.ingest.stitch.stage import StitchFrames
 from transforms.kinds import SegmentKind
 from transforms.sink import writers
 from transforms.whiten.config import WhitenConfig
@@ -132,13 +132,14 @@ def test_a_slow_channel_harms_no_other_live():
                 assert sum(s.end_ns - s.start_ns for s in lost) == SECONDS * NANOSECONDS, rate
                 assert not triggers
 
-    options = PipelineOptions([f"--runner={IN_PROCESS}"])
+    options = PipelineOptions([f"--runner={IN_PROCESS}", "--allow_unsafe_triggers"])
     with beam.Pipeline(options=options) as pipeline:
         keyed = [(frame.channel, frame) for frame in sent]
         given_ = pipeline | beam.Create(keyed).with_output_types(tuple[str, Frame])
-        found = given_ | "Analyse" >> AnalyseLive(SCIENCE)
+        given_.is_bounded = False
+        found = given_ | StitchFrames(stitching(SCIENCE)) | "Analyse" >> Analyse(SCIENCE)
         told = [
-            found[name]
+            getattr(found, name)
             | f"Key {name}"
             >> beam.Map(lambda each: ("", each)).with_output_types(tuple[str, object])
             for name in ("triggers", "segments")

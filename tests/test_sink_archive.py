@@ -8,9 +8,10 @@ import pytest
 from apache_beam.transforms.window import Sessions, TimestampedValue
 
 from tests import samples
-from transforms.elements import DeadLetter, Segment, Trigger
+from transforms.elements import DeadLetter, Progress, Segment, Trigger
 from transforms.files import OutputError
 from transforms.gps import from_seconds, to_event_micros
+from transforms.results import Results
 from transforms.sink.archive import WriteArchive, failures
 from transforms.sink.config import SinkConfig
 from transforms.sink.staging import opened
@@ -81,12 +82,12 @@ def run(output, triggers=TRIGGERS, segments=SEGMENTS, letters=LETTERS, loudest=2
                 | beam.Map(lambda each: TimestampedValue(each, to_event_micros(each.time_ns) / 1e6))
                 | beam.WindowInto(Sessions(0.1)).with_output_types(Trigger)
             )
-            results = {
-                "triggers": sessions,
-                "segments": pipeline
-                | "Segments" >> beam.Create(segments).with_output_types(Segment),
-                "dead_letters": pipeline | beam.Create(letters).with_output_types(DeadLetter),
-            }
+            results = Results(
+                triggers=sessions,
+                segments=pipeline | "Segments" >> beam.Create(segments).with_output_types(Segment),
+                dead_letters=pipeline | beam.Create(letters).with_output_types(DeadLetter),
+                progress=pipeline | "Progress" >> beam.Create([]).with_output_types(Progress),
+            )
             results | WriteArchive(made.staged, SinkConfig(loudest), Provenance("c0ffee", "0.1.0"))
         made.commit(failures(pipeline.result))
     return pipeline.result

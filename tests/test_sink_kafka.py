@@ -26,9 +26,11 @@ from transforms.elements import (
     SETTLED,
     WITHDRAWN,
     DeadLetter,
+    Progress,
     Segment,
     Trigger,
 )
+from transforms.results import Results
 from transforms.sink import publisher as publishing
 from transforms.sink.kafka import PublishKafka, output_topics
 from transforms.sink.messages import segment_message
@@ -81,14 +83,17 @@ def read(config, topic):
 
 def publish(config, prefix, triggers=(), segments=(), letters=(), timeout=60.0):
     with beam.Pipeline(runner=RUNNER) as pipeline:
-        results = {
-            name: pipeline | name >> beam.Create(list(elements)).with_output_types(kind)
-            for name, elements, kind in (
-                ("triggers", triggers, Trigger),
-                ("segments", segments, Segment),
-                ("dead_letters", letters, DeadLetter),
-            )
-        }
+        results = Results(
+            **{
+                name: pipeline | name >> beam.Create(list(elements)).with_output_types(kind)
+                for name, elements, kind in (
+                    ("triggers", triggers, Trigger),
+                    ("segments", segments, Segment),
+                    ("dead_letters", letters, DeadLetter),
+                    ("progress", (), Progress),
+                )
+            }
+        )
         results | PublishKafka(config, prefix, "0.1.0", timeout)
     counters = pipeline.result.metrics().query()["counters"]
     return {each.key.metric.name: each.committed for each in counters}

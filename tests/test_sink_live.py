@@ -18,9 +18,18 @@ from apache_beam.transforms.window import Sessions, TimestampedValue
 from beam_pipeline.cli import main
 from tests import samples
 from tests.samples import prepare
-from transforms.elements import PRELIMINARY, SETTLED, WITHDRAWN, DeadLetter, Segment, Trigger
+from transforms.elements import (
+    PRELIMINARY,
+    SETTLED,
+    WITHDRAWN,
+    DeadLetter,
+    Progress,
+    Segment,
+    Trigger,
+)
 from transforms.files import OutputError
 from transforms.gps import from_event_micros, from_seconds, to_event_micros
+from transforms.results import Results
 from transforms.sink import rolling
 from transforms.sink.config import SinkConfig
 from transforms.sink.folder import resume
@@ -137,10 +146,11 @@ def live(folder, *steps, config_id="c0ffee", loudest=2, version="0.1.0"):
                 ("triggers", Trigger),
                 ("segments", Segment),
                 ("dead_letters", DeadLetter),
+                ("progress", Progress),
             )
         }
         results["triggers"] |= beam.WindowInto(Sessions(0.1))
-        results | WriteLive(
+        Results(**results) | WriteLive(
             str(folder), SinkConfig(loudest), "threshold: 5.5\n", config_id, version
         )
         mixed | beam.Filter(lambda one: isinstance(one, str)) | beam.ParDo(Look(folder))

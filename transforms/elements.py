@@ -23,6 +23,7 @@ __all__ = [
     "Interval",
     "PendingClusters",
     "Piece",
+    "Progress",
     "SearchResult",
     "Segment",
     "SingleArray",
@@ -278,6 +279,20 @@ class PendingClusters:
     """As they were published last, without snippets."""
     cut_ns: int = 0
     """Bins before are in final triggers: a long signal was cut here. 0: none was."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Up to when a channel is final: no trigger before can come, change or be withdrawn.
+
+    The watermark is the latest of all channels, so it cannot say this of one.
+    """
+
+    channel: str
+    final_ns: int
+    """All triggers with a time before are final [GPS ns]; gaps count as analysed."""
+    ended: bool = False
+    """The channel sends no more for now: nobody need wait for it."""
 
 
 @dataclass(frozen=True, kw_only=True)

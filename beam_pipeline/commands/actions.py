@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from beam_pipeline import progress, streams
+from beam_pipeline.archive import ArchiveJob, output_folder, run_archive
 from beam_pipeline.commands import failure, inputs
 from beam_pipeline.commands.doctor import examine
 from beam_pipeline.commands.surroundings import quiet_threads
 from beam_pipeline.config import PipelineConfig, load_config
 from beam_pipeline.exits import DATA_PROBLEM, DONE, USAGE, DataProblem, UserError
-from beam_pipeline.graph import ArchiveJob, output_folder, run_archive
 from beam_pipeline.options import beam_options, in_process, see_runner
 from beam_pipeline.streams import one_line
 from transforms import times

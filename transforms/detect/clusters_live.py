@@ -90,6 +90,25 @@ def closed_clusters(
     return update_clusters(before, gap, sessions, config_id)[1]
 
 
+def final_before(
+    pending: PendingClusters | None, searched: SearchResult, sessions: Sessions
+) -> int:
+    """Return the time before which no trigger can come, change or be withdrawn [GPS ns].
+
+    It never goes back: what is found later lies behind what was searched, and what is pending
+    stays so until it is final.
+
+    Args:
+        pending: What is pending after a stretch; None where nobody knows yet.
+        searched: The stretch.
+        sessions: How candidates belong together.
+    """
+    end_ns = searched.end_ns if pending is None else pending.searched_ns
+    cut_ns, candidates = (0, ()) if pending is None else (pending.cut_ns, pending.candidates)
+    bins = (c.bin_ns for c in candidates if c.bin_ns >= cut_ns)
+    return min([end_ns - sessions.back_ns, *bins]) - sessions.moved_ns
+
+
 def _known(chains: list[Chain], before: PendingClusters, sessions: Sessions) -> Iterator[Session]:
     """Yield the sessions all of which is known here."""
     for chain in chains:

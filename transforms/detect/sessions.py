@@ -87,9 +87,14 @@ class Sessions:
 
         Then each trigger whose time lies in the stretch is that of a search of everything. Its
         session lasts less than two cells, and the cell before decides whether it begins with
-        a cut. A closer look moves a time from its bin by less than three times ``back_ns``.
+        a cut.
         """
-        return 3 * CELL_NS + 4 * self.back_ns
+        return 3 * CELL_NS + self.back_ns + self.moved_ns
+
+    @property
+    def moved_ns(self) -> int:
+        """Return how far a closer look may move a time from its bin, at most [ns]."""
+        return 3 * self.back_ns
 
     def marks(self, candidate: Candidate) -> list[int]:
         """Return the times that tie a candidate to its neighbours [GPS ns].

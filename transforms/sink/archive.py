@@ -8,10 +8,12 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.metrics import Metrics, MetricsFilter
 from apache_beam.metrics.metric import MetricResults
+from apache_beam.typehints.decorators import no_annotations
 
 import transforms.coders  # noqa: F401  (registers the elements' coders)
 from transforms.elements import DeadLetter, Segment, Trigger
 from transforms.files import OutputError
+from transforms.results import Results
 from transforms.sink import writers
 from transforms.sink.config import SinkConfig
 from transforms.sink.folder import partition
@@ -34,8 +36,7 @@ _Outcome = tuple[str, str]
 class WriteArchive(beam.PTransform):  # type: ignore[misc]
     """Write triggers, segments, dead letters and the loudest events to a folder.
 
-    Takes a dictionary of PCollections: ``triggers``, ``segments`` and ``dead_letters``, in
-    any windows. Gives the names of the files written, in the folder.
+    Takes results in any windows. Gives the names of the files written, in the folder.
 
     The folder is that of a run (``staging.opened``), which notes in it that all is written.
     The workers must see it under the same path. Where something cannot be written, the graph
@@ -46,18 +47,19 @@ class WriteArchive(beam.PTransform):  # type: ignore[misc]
     config: SinkConfig
     provenance: Provenance
 
-    def expand(self, results: Any) -> beam.PCollection[str]:
+    @no_annotations  # type: ignore[untyped-decorator]
+    def expand(self, results: Results) -> beam.PCollection[str]:
         """Wire each kind of result to its writer."""
         admitted = results | "Admit" >> Admit()
-        triggers = admitted["triggers"]
+        triggers = admitted.triggers
         outcomes = (
             triggers | "WriteTriggers" >> _WriteTriggers(self.folder, self.provenance),
             triggers
             | "WriteEvents" >> _WriteEvents(self.folder, self.provenance, self.config.loudest),
-            admitted["segments"]
+            admitted.segments
             | "GatherSegments" >> beam.combiners.ToList()
             | "WriteSegments" >> beam.Map(_write_segments, self.folder, self.provenance),
-            admitted["dead_letters"]
+            admitted.dead_letters
             | "GatherDeadLetters" >> beam.combiners.ToList()
             | "WriteDeadLetters" >> beam.Map(_write_dead_letters, self.folder),
         ) | "Outcomes" >> beam.Flatten()

@@ -7,12 +7,14 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import PDone
+from apache_beam.typehints.decorators import no_annotations
 
 import transforms.coders  # noqa: F401  (registers the elements' coders)
 from transforms.broker import KafkaConfig, Topic, check_topic
 from transforms.elements import DeadLetter, Segment, Trigger
 from transforms.kinds import LetterKind
 from transforms.observe.record import Spent, recorder
+from transforms.results import Results
 from transforms.sink.messages import (
     DEAD_LETTERS,
     SEGMENTS,
@@ -50,8 +52,7 @@ def output_topics(prefix: str, partitions: int = 1, replication: int = -1) -> di
 class PublishKafka(beam.PTransform):  # type: ignore[misc]
     """Publish triggers, segments and dead letters, whatever their windows.
 
-    Takes a dictionary of PCollections: ``triggers``, ``segments`` and ``dead_letters``, or
-    some of them. A bundle ends when the broker has all its messages. Messages may come
+    A bundle ends when the broker has all its messages. Messages may come
     twice, after a fault; those of one key stay in order.
     """
 
@@ -62,7 +63,8 @@ class PublishKafka(beam.PTransform):  # type: ignore[misc]
     timeout_seconds: float = 300.0
     """How long a bundle waits for the broker before it fails and is tried again [s]."""
 
-    def expand(self, results: Any) -> PDone:
+    @no_annotations  # type: ignore[untyped-decorator]
+    def expand(self, results: Results) -> PDone:
         """Wire each kind of result to its topic.
 
         Raises:
@@ -73,11 +75,11 @@ class PublishKafka(beam.PTransform):  # type: ignore[misc]
             SEGMENTS: segment_message,
             DEAD_LETTERS: dead_letter_message,
         }
-        for kind, collection in results.items():
+        for kind, make in makers.items():
             check_topic(topic_name(self.prefix, kind))
-            publish = _Publish(self.config, self.prefix, self.timeout_seconds, kind, makers[kind])
-            collection | f"Publish[{kind}]" >> beam.ParDo(publish)
-        return PDone(next(iter(results.values())).pipeline)
+            publish = _Publish(self.config, self.prefix, self.timeout_seconds, kind, make)
+            getattr(results, kind) | f"Publish[{kind}]" >> beam.ParDo(publish)
+        return PDone(results.triggers.pipeline)
 
 
 @dataclass(frozen=True)

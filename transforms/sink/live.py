@@ -14,11 +14,13 @@ from apache_beam.coders import BytesCoder, Coder
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, TimerSpec, on_timer
+from apache_beam.typehints.decorators import no_annotations
 
 from transforms import coders
 from transforms.elements import FINAL, DeadLetter, Segment, Trigger
 from transforms.files import see_within
 from transforms.gps import from_event_micros
+from transforms.results import Results
 from transforms.sink import rolling
 from transforms.sink.config import SinkConfig
 from transforms.sink.folder import SEGMENTS, resume
@@ -39,8 +41,8 @@ _Keyed = tuple[str, tuple[int, bytes]]
 class WriteLive(beam.PTransform):  # type: ignore[misc]
     """Write final triggers, segments, dead letters and the loudest events to a folder.
 
-    Takes a dictionary of PCollections: ``triggers``, ``segments`` and ``dead_letters``, in
-    any windows. Gives the names of the files in the folder, each time one is written.
+    Takes results in any windows. Gives the names of the files in the folder, each time one is
+    written.
 
     A minute's file is written when the watermark passes the minute's end, and again with all
     that is in it when something comes later. The folder is made ready when the graph is
@@ -55,7 +57,8 @@ class WriteLive(beam.PTransform):  # type: ignore[misc]
     job: str = ""
     """What tells the job from others that have the same configuration."""
 
-    def expand(self, results: Any) -> beam.PCollection[str]:
+    @no_annotations  # type: ignore[untyped-decorator]
+    def expand(self, results: Results) -> beam.PCollection[str]:
         """Wire each kind of result to its files.
 
         Raises:
@@ -67,25 +70,30 @@ class WriteLive(beam.PTransform):  # type: ignore[misc]
             if not (folder / SEGMENTS).exists():
                 # No rows: it makes a job that has not analysed anything yet readable.
                 write_segments(folder, [], provenance)
-        final = results["triggers"] | "Final" >> beam.Filter(_is_final).with_output_types(Trigger)
-        results = {**results, "triggers": final} | "Admit" >> Admit()
-        final = results["triggers"]
+        final = results.triggers | "Final" >> beam.Filter(_is_final).with_output_types(Trigger)
+        admitted = results._replace(triggers=final) | "Admit" >> Admit()
         streams: dict[str, tuple[Any, Callable[..., _Keyed], Add, Coder]] = {
-            "triggers": (final, _by_minute, _AddTriggers(provenance), coders.TriggerCoder()),
+            "triggers": (
+                admitted.triggers,
+                _by_minute,
+                _AddTriggers(provenance),
+                coders.TriggerCoder(),
+            ),
             "events": (
-                final | "WithStrain" >> beam.Filter(_has_strain).with_output_types(Trigger),
+                admitted.triggers
+                | "WithStrain" >> beam.Filter(_has_strain).with_output_types(Trigger),
                 _by_day,
                 _AddEvents(provenance, self.config.loudest),
                 coders.TriggerCoder(),
             ),
             "segments": (
-                results["segments"],
+                admitted.segments,
                 _by_start,
                 _AddSegments(provenance),
                 coders.SegmentCoder(),
             ),
             "dead_letters": (
-                results["dead_letters"],
+                admitted.dead_letters,
                 _by_arrival,
                 rolling.add_letters,
                 coders.DeadLetterCoder(),

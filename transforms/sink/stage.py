@@ -6,11 +6,13 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
-from apache_beam.pvalue import TaggedOutput
+from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.transforms.window import GlobalWindows
+from apache_beam.typehints.decorators import no_annotations
 
 from transforms.coders import DEAD_LETTERS, TaggedDeadLetter
-from transforms.elements import Segment, Trigger
+from transforms.elements import DeadLetter, Segment, Trigger
+from transforms.results import Results
 from transforms.sink.checked import refused
 
 
@@ -18,55 +20,49 @@ from transforms.sink.checked import refused
 class Admit(beam.PTransform):  # type: ignore[misc]
     """Let through what can be written, in the window of the whole job.
 
-    Takes and gives ``triggers``, ``segments`` and ``dead_letters``; what is refused is among
-    the last.
+    What is refused is among the dead letters.
     """
 
-    def expand(self, results: Any) -> Any:
+    @no_annotations  # type: ignore[untyped-decorator]
+    def expand(self, results: Results) -> Results:
         """Wire the checks."""
-        whole = {
-            name: elements | f"Whole[{name}]" >> beam.WindowInto(GlobalWindows())
-            for name, elements in results.items()
-        }
-        triggers = _checked(whole["triggers"], "triggers", _SeeTrigger())
-        segments = _checked(whole["segments"], "segments", _SeeSegment())
-        letters = (whole["dead_letters"], triggers[DEAD_LETTERS], segments[DEAD_LETTERS])
-        return {
-            "triggers": triggers.admitted,
-            "segments": segments.admitted,
-            "dead_letters": letters | "All dead letters" >> beam.Flatten(),
-        }
+        triggers = _checked(results.triggers, "triggers", Trigger)
+        segments = _checked(results.segments, "segments", Segment)
+        letters = (
+            _whole(results.dead_letters, "dead_letters"),
+            triggers[DEAD_LETTERS],
+            segments[DEAD_LETTERS],
+        )
+        return results._replace(
+            triggers=triggers.admitted,
+            segments=segments.admitted,
+            dead_letters=letters | "All dead letters" >> beam.Flatten(),
+        )
 
 
-def _checked(elements: Any, name: str, see: beam.DoFn) -> Any:
-    return elements | f"See[{name}]" >> beam.ParDo(see).with_outputs(
+def _whole(elements: PCollection[Any], name: str) -> PCollection[Any]:
+    return elements | f"Whole[{name}]" >> beam.WindowInto(GlobalWindows())
+
+
+def _checked(elements: PCollection[Any], name: str, kind: type[Trigger | Segment]) -> Any:
+    # Told exactly, since what is either of two has a coder of neither.
+    see = beam.ParDo(_See(name)).with_output_types(kind, dead_letters=DeadLetter)
+    return _whole(elements, name) | f"See[{name}]" >> see.with_outputs(
         DEAD_LETTERS, main="admitted", allow_unknown_tags=False
     )
 
 
-class _SeeTrigger(beam.DoFn):  # type: ignore[misc]
-    def __init__(self) -> None:
-        self._refused = Metrics.counter("sink", "refused_triggers")
+class _See(beam.DoFn):  # type: ignore[misc]
+    """Passes an element on, or says why not."""
 
-    def process(self, trigger: Trigger) -> Iterator[Trigger | TaggedDeadLetter]:
-        """Pass a trigger on, or say why not."""
-        letter = refused(trigger)
+    def __init__(self, name: str) -> None:
+        self._refused = Metrics.counter("sink", f"refused_{name}")
+
+    def process(self, element: Trigger | Segment) -> Iterator[Trigger | Segment | TaggedDeadLetter]:
+        """See one element."""
+        letter = refused(element)
         if letter is None:
-            yield trigger
-        else:
-            self._refused.inc()
-            yield TaggedOutput(DEAD_LETTERS, letter)
-
-
-class _SeeSegment(beam.DoFn):  # type: ignore[misc]
-    def __init__(self) -> None:
-        self._refused = Metrics.counter("sink", "refused_segments")
-
-    def process(self, segment: Segment) -> Iterator[Segment | TaggedDeadLetter]:
-        """Pass a segment on, or say why not."""
-        letter = refused(segment)
-        if letter is None:
-            yield segment
+            yield element
         else:
             self._refused.inc()
             yield TaggedOutput(DEAD_LETTERS, letter)

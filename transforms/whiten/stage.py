@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import apache_beam as beam
-from apache_beam.pvalue import TaggedOutput
+from apache_beam.pvalue import PCollection, TaggedOutput
+from apache_beam.typehints.decorators import no_annotations
 
 from transforms.coders import SEGMENTS, TaggedSegment
 from transforms.elements import Block, Segment, Whitened
@@ -24,12 +25,20 @@ def refuse_none(_sample_rate: int) -> str:
     return ""
 
 
+class White(NamedTuple):
+    """What whitening gives."""
+
+    whitened: PCollection[Whitened]
+    """In the order of the blocks; one without strain is a gap."""
+    segments: PCollection[Segment]
+
+
 @dataclass
 class Whiten(beam.PTransform):  # type: ignore[misc]
     """Blocks of strain to blocks of white noise, and to the segments analysed.
 
-    Gives ``whitened`` and ``segments``. Strain of a rate that cannot be searched is a segment
-    with the reason, and nothing is whitened of it.
+    Strain of a rate that cannot be searched is a segment with the reason, and nothing is
+    whitened of it.
     """
 
     config: WhitenConfig
@@ -37,11 +46,13 @@ class Whiten(beam.PTransform):  # type: ignore[misc]
     """Whitened strain that detection wants around the analysed stretch [ns]."""
     refuse: Refuse = refuse_none
 
-    def expand(self, blocks: Any) -> Any:
+    @no_annotations  # type: ignore[untyped-decorator]
+    def expand(self, blocks: PCollection[Block]) -> White:
         """Wire the stage."""
-        return blocks | "Filter" >> beam.ParDo(
+        found = blocks | "Filter" >> beam.ParDo(
             _Whiten(self.config, self.margin_ns, self.refuse)
         ).with_outputs(SEGMENTS, main="whitened", allow_unknown_tags=False)
+        return White(whitened=found.whitened, segments=found[SEGMENTS])
 
 
 class _Whiten(beam.DoFn):  # type: ignore[misc]

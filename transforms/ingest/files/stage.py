@@ -5,11 +5,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
-from apache_beam.pvalue import PCollection, TaggedOutput
+from apache_beam.pvalue import PBegin, TaggedOutput
 from apache_beam.typehints.decorators import no_annotations
 
 from transforms import gps
@@ -29,6 +29,7 @@ from transforms.ingest.files.plan import EVERYTHING, Plan, Within, plan
 from transforms.ingest.reach import Reach
 from transforms.ingest.series import DataError, letter_of
 from transforms.kinds import LetterKind, SegmentKind
+from transforms.results import Strain
 
 CHECKS = "checks"
 TaggedChecks: TypeAlias = TaggedOutput[Literal["checks"], tuple[str, ...]]
@@ -38,31 +39,32 @@ _LARGEST_HASHED = 64 << 20
 """Largest unusable file of which a checksum is taken [bytes]."""
 
 
-class Archive(NamedTuple):
-    """What comes out of the files."""
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What is told of each element as it passes, to show how far a run is."""
 
-    blocks: PCollection
-    """`Block`: what is analysed."""
-    segments: PCollection
-    """`Segment`: what is not, and why not."""
-    dead_letters: PCollection
-    """`DeadLetter`: which files, or parts of files, are not used."""
-    plans: PCollection
-    """`BlockPlan`: what will be read, known before any of it is."""
+    plan: Callable[[BlockPlan], BlockPlan]
+    """Called with what will be read, before any of it is."""
+    block: Callable[[Block], Block]
+    """Called with what was read."""
 
 
 @dataclass
-class ReadArchive(beam.PTransform):  # type: ignore[misc]
-    """Turn paths of files into blocks of strain."""
+class ReadFiles(beam.PTransform):  # type: ignore[misc]
+    """Files of strain as a source: blocks, in any order."""
 
+    paths: Sequence[str]
     config: IngestConfig
     reach: Reach
     minimum_ns: int
     within: Within = EVERYTHING
+    watched: Watched | None = None
 
     @no_annotations  # type: ignore[untyped-decorator]
-    def expand(self, paths: PCollection) -> Archive:
-        """Take paths, in any order; give blocks, segments not analysed and dead letters."""
+    def expand(self, begin: PBegin) -> Strain:
+        """Wire the source: inspect, plan, read."""
+        # Bytes, since no coder of text takes a path that is not UTF-8.
+        paths = begin | "Files" >> beam.Create([os.fsencode(path) for path in self.paths])
         window = self.within.known(self.reach, self.minimum_ns)
         inspected = paths | "Inspect" >> beam.ParDo(InspectFile(self.config, window)).with_outputs(
             DEAD_LETTERS, CHECKS, main="spans"
@@ -76,8 +78,12 @@ class ReadArchive(beam.PTransform):  # type: ignore[misc]
                 SEGMENTS, DEAD_LETTERS, main="plans"
             )
         )
+        plans = planned.plans
+        if self.watched is not None:
+            note = beam.Map(self.watched.plan).with_output_types(BlockPlan)
+            plans = plans | "Note plans" >> note
         read = (
-            planned.plans
+            plans
             | "Spread" >> beam.Reshuffle()
             | "Read" >> beam.ParDo(ReadBlock()).with_outputs(SEGMENTS, DEAD_LETTERS, main="blocks")
         )
@@ -94,12 +100,15 @@ class ReadArchive(beam.PTransform):  # type: ignore[misc]
             | "Missing channels"
             >> beam.FlatMap(missing_channels, self.config.channels).with_output_types(DeadLetter)
         )
+        blocks = read.blocks
+        if self.watched is not None:
+            note = beam.Map(self.watched.block).with_output_types(Block)
+            blocks = blocks | "Note blocks" >> note
         letters = (*(part[DEAD_LETTERS] for part in (inspected, planned, read)), unknown, missing)
-        return Archive(
-            read.blocks,
-            (planned[SEGMENTS], read[SEGMENTS]) | "Join segments" >> beam.Flatten(),
-            letters | "Join dead letters" >> beam.Flatten(),
-            planned.plans,
+        return Strain(
+            blocks=blocks,
+            segments=(planned[SEGMENTS], read[SEGMENTS]) | "Join segments" >> beam.Flatten(),
+            dead_letters=letters | "Join dead letters" >> beam.Flatten(),
         )
 
     def _planner(self) -> Planner:

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.coders import BytesCoder
@@ -44,6 +44,7 @@ from transforms.ingest import quality
 from transforms.ingest.stitch.stitcher import StitchConfig, Stitcher
 from transforms.ingest.stitch.stream_state import StreamState
 from transforms.observe.record import Spent, recorder
+from transforms.results import Strain
 
 BAG_SECONDS = 104
 BAGS = 3
@@ -57,16 +58,6 @@ MOST_CHANNELS = 256
 
 class ReachError(ValueError):
     """A configuration that needs more past than live keeps: one line."""
-
-
-class Stitched(NamedTuple):
-    """What comes out of frames."""
-
-    blocks: PCollection
-    """`Block`: in order, with one that is empty where nothing is analysed."""
-    segments: PCollection
-    """`Segment`: what is not analysed, and why not."""
-    dead_letters: PCollection
 
 
 @dataclass
@@ -88,12 +79,14 @@ class StitchFrames(beam.PTransform):  # type: ignore[misc]
             )
 
     @no_annotations  # type: ignore[untyped-decorator]
-    def expand(self, frames: PCollection) -> Stitched:
+    def expand(self, frames: PCollection[tuple[str, Frame]]) -> Strain:
         """Wire the stage."""
         found = frames | "Stitch" >> beam.ParDo(_Stitch(self.config)).with_outputs(
             SEGMENTS, DEAD_LETTERS, main="blocks"
         )
-        return Stitched(found.blocks, found[SEGMENTS], found[DEAD_LETTERS])
+        return Strain(
+            blocks=found.blocks, segments=found[SEGMENTS], dead_letters=found[DEAD_LETTERS]
+        )
 
 
 @dataclass
