@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from transforms.coders import PendingClustersCoder
 from transforms.detect.cluster import cluster
-from transforms.detect.clusters_live import update_clusters
+from transforms.detect.clusters_live import final_before, update_clusters
 from transforms.detect.config import DetectConfig
 from transforms.detect.sessions import CELL_NS, Sessions
 from transforms.elements import Candidate, SearchResult
@@ -99,26 +99,25 @@ def full(cell, marks):
 
 def followed(found, borders, before=None, known=True):
     """Follow stretches between borders [s]; give all that is published, and what is open."""
-    told, now = [], before
+    told, now, final_ns = [], before, 0
     for low, high in pairwise(borders):
         own = tuple(c for when, c in found if at(low) <= when < at(high))
         start = at(low)
         first = now is None and known
         known_ns = start if first else start - NANOSECONDS
-        now, out = update_clusters(
-            now,
-            SearchResult(
-                channel="H1:X",
-                start_ns=start,
-                end_ns=at(high),
-                known_ns=known_ns,
-                arrived_ns=7,
-                candidates=own,
-            ),
-            SESSIONS,
-            "c",
+        searched = SearchResult(
+            channel="H1:X",
+            start_ns=start,
+            end_ns=at(high),
+            known_ns=known_ns,
+            arrived_ns=7,
+            candidates=own,
         )
+        now, out = update_clusters(now, searched, SESSIONS, "c")
         told += out
+        assert all(trigger.time_ns >= final_ns for trigger in out), "final is not final"
+        was, final_ns = final_ns, final_before(now, searched, SESSIONS)
+        assert was <= final_ns <= at(high)
     return told, now
 
 

@@ -179,6 +179,11 @@ class Cell:
         self.at = at
 
 
+def gap(number):
+    """Return a second of which nothing is analysed."""
+    return replace(second(number), gap=True)
+
+
 def ended(number):
     """Say that a channel's frames have ended at a second."""
     now = number * NANOSECONDS
@@ -211,6 +216,21 @@ def test_nothing_is_kept_of_a_channel_that_ended_a_day_ago():
     assert final == replace(told[0], status="final", arrived_ns=0)
     assert cell.value is None
     assert not list(made.forget("H1:X", cell, cell.at))
+
+
+def test_progress_goes_on_through_gaps_and_waits_for_what_is_pending():
+    made, cell = _TrackClusters(DetectConfig(), "c"), Cell()
+    _, nothing_known = fed(made, gap(5), cell)
+    _, quiet = fed(made, second(6, known=6 * NANOSECONDS), cell)
+    _, pending = fed(made, second(7, candidate(at(7, 0.9))), cell)
+    later = [fed(made, gap(number), cell)[1] for number in range(8, 20)]
+    told = [nothing_known, quiet, pending, *later]
+    assert all(p.channel == "H1:X" and not p.ended for p in told)
+    behind = SESSIONS.back_ns + SESSIONS.moved_ns
+    assert nothing_known.final_ns == 6 * NANOSECONDS - behind
+    assert pending.final_ns <= at(7, 0.9) - SESSIONS.moved_ns
+    assert later[-1].final_ns == 20 * NANOSECONDS - behind
+    assert [p.final_ns for p in told] == sorted(p.final_ns for p in told)
 
 
 def test_a_channel_that_has_come_back_within_a_day_is_followed_on():
