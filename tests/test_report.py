@@ -80,7 +80,7 @@ def report(tmp_path, triggers, stretches=(), letters=(), events=True):
     writers.write_segments(output, stretches, MADE)
     writers.write_dead_letters(output, letters)
     if events:
-        writers.write_events(output, triggers, MADE)
+        writers.write_snippets(output, triggers, MADE)
     return write_report(output).read_text(encoding="utf-8")
 
 

@@ -69,7 +69,7 @@ def test_gw150914_is_denoised_from_what_is_published(event):
     row = loudest(event, "H1")
     wave = denoised(row["wdf_basis"], row["wdf_rate"], row["wdf_index"], row["wdf_value"])
     start = window_start_ns(row["time_ns"], row["wdf_rate"]) / 1e9
-    kept = writers.read_events(event)[row["id"]]
+    kept = writers.read_snippets(event)[row["id"]]
     first = round((start - kept.start_time) * kept.sample_rate)
 
     assert row["enwdf"] > row["snr"]

@@ -18,8 +18,8 @@ from transforms.sink.staging import opened
 from transforms.sink.writers import (
     Provenance,
     read_dead_letters,
-    read_events,
     read_segments,
+    read_snippets,
     read_triggers,
 )
 
@@ -105,14 +105,26 @@ def test_a_run_leaves_one_file_for_each_detector_and_day(tmp_path):
     assert files(tmp_path) == [
         "config.yaml",
         "dead_letters/dead_letters.jsonl",
-        "events.h5",
         "segments/H1-GDS_CALIB_STRAIN_ANALYSED.txt",
         "segments/segments.parquet",
+        "snippets.h5",
         "triggers/H1/2015-09-14/H1-TRIGGERS-1126224017-86400.parquet",
         "triggers/H1/2015-09-15/H1-TRIGGERS-1126310417-86400.parquet",
         "triggers/L1/2015-09-14/L1-TRIGGERS-1126224017-86400.parquet",
         "triggers/schema.parquet",
     ]
+
+
+def test_snippets_under_their_former_name_are_read_and_replaced(tmp_path):
+    run(tmp_path)
+    (tmp_path / "snippets.h5").rename(tmp_path / "events.h5")
+    former = read_snippets(tmp_path)
+    assert former
+
+    run(tmp_path)
+
+    assert not (tmp_path / "events.h5").exists()
+    assert read_snippets(tmp_path).keys() == former.keys()
 
 
 def test_what_was_handed_over_is_read_back(tmp_path):
@@ -136,7 +148,7 @@ def test_what_was_handed_over_is_read_back(tmp_path):
 def test_the_loudest_of_each_channel_keep_their_strain_and_ids_settle_ties(tmp_path):
     run(tmp_path, loudest=1)
 
-    events = read_events(tmp_path)
+    events = read_snippets(tmp_path)
     assert sorted(events) == ["d", "e"]
     np.testing.assert_array_equal(events["d"].samples, TRIGGER.snippet_array)
     assert events["d"].start_time == MIDNIGHT + 98.5 + 3
@@ -146,7 +158,7 @@ def test_the_loudest_of_each_channel_keep_their_strain_and_ids_settle_ties(tmp_p
 def test_no_strain_is_kept_when_none_is_asked_for(tmp_path):
     run(tmp_path, loudest=0)
 
-    assert read_events(tmp_path) == {}
+    assert read_snippets(tmp_path) == {}
 
 
 def test_a_run_that_found_nothing_can_be_read(tmp_path):
@@ -155,7 +167,7 @@ def test_a_run_that_found_nothing_can_be_read(tmp_path):
     assert read_triggers(tmp_path).num_rows == 0
     assert read_segments(tmp_path) == []
     assert read_dead_letters(tmp_path) == []
-    assert read_events(tmp_path) == {}
+    assert read_snippets(tmp_path) == {}
 
 
 def test_a_second_run_replaces_the_first(tmp_path):

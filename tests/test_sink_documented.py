@@ -24,7 +24,7 @@ def leave(output, triggers):
     with opened(str(output), "threshold: 5.5\n", *vars(made).values()) as run:
         if triggers:
             writers.write_triggers(run.staged, partition(TRIGGER), triggers, made)
-        writers.write_events(run.staged, triggers, made)
+        writers.write_snippets(run.staged, triggers, made)
         stretch = Segment(
             ifo="H1", channel=TRIGGER.channel, start_ns=10**18, end_ns=2 * 10**18, analysed=True
         )

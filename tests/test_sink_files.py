@@ -112,7 +112,7 @@ def test_prepare_clears_results_whole_or_half_and_nothing_else(tmp_path):
     assert all(each.exists() for each in mine)
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "events.h5", "triggers/schema.parquet"])
+@pytest.mark.parametrize("name", ["config.yaml", "snippets.h5", "triggers/schema.parquet"])
 def test_prepare_never_touches_what_another_program_left(tmp_path, name):
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
@@ -230,7 +230,7 @@ def test_the_documentation_names_every_column_with_its_unit():
 def test_gwpy_reads_an_event_as_a_time_series(tmp_path):
     from gwpy.timeseries import TimeSeries
 
-    path = writers.write_events(tmp_path, [UNLABELLED, TRIGGER], MADE)
+    path = writers.write_snippets(tmp_path, [UNLABELLED, TRIGGER], MADE)
 
     series = TimeSeries.read(path, path="a1b2/whitened", format="hdf5")
     np.testing.assert_array_equal(series.value, TRIGGER.snippet_array)
@@ -252,7 +252,7 @@ def test_an_event_holds_coefficients_none_and_most(tmp_path):
     )
     none = replace(TRIGGER, id="none", wdf_index=b"", wdf_value=b"")
 
-    with h5py.File(writers.write_events(tmp_path, [full, none], MADE)) as file:
+    with h5py.File(writers.write_snippets(tmp_path, [full, none], MADE)) as file:
         np.testing.assert_array_equal(file["a1b2"].attrs["wdf_index"], every)
         assert file["none"].attrs["wdf_value"].shape == (0,)
 
@@ -346,7 +346,7 @@ def test_only_names_of_ours_are_read(tmp_path):
     for name in (
         "triggers/README", "triggers/H1/notes.parquet", "triggers/H1/2015-09-14/copy.parquet",
         "triggers/H1/2015-09-14/.hidden.parquet", "segments/H1/2015-09-14/x-SEGMENTS-y.parquet",
-        "dead_letters/2015-09-14/DEAD_LETTERS-mine.jsonl", "events/H1/2015-09-14/mine.h5",
+        "dead_letters/2015-09-14/DEAD_LETTERS-mine.jsonl", "snippets/H1/2015-09-14/mine.h5",
     ):  # fmt: skip
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -355,13 +355,13 @@ def test_only_names_of_ours_are_read(tmp_path):
     assert writers.read_triggers(tmp_path)["id"].to_pylist() == [TRIGGER.id]
     assert len(writers.read_segments(tmp_path)) == 1
     assert writers.read_dead_letters(tmp_path) == []
-    assert writers.read_events(tmp_path) == {}
+    assert writers.read_snippets(tmp_path) == {}
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        "triggers/schema.parquet", partition(TRIGGER), "segments/segments.parquet", "events.h5",
+        "triggers/schema.parquet", partition(TRIGGER), "segments/segments.parquet", "snippets.h5",
         "dead_letters/dead_letters.jsonl",
     ],
 )  # fmt: skip
@@ -373,7 +373,7 @@ def test_a_damaged_file_is_one_line_with_its_name(tmp_path, capsys, name, damage
     writers.write_segments(
         tmp_path, [Segment(ifo="H1", channel="H1:A", start_ns=0, end_ns=5, analysed=True)], MADE
     )
-    writers.write_events(tmp_path, [TRIGGER], MADE)
+    writers.write_snippets(tmp_path, [TRIGGER], MADE)
     writers.write_dead_letters(tmp_path, [DeadLetter(source="a", reason="b")])
     path = tmp_path / name
     whole = path.read_bytes()
@@ -418,7 +418,7 @@ def test_a_disk_that_is_full_ends_no_process(tmp_path):
         "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
         "made = writers.Provenance('c0ffee', '0.1.0')\n"
         "try:\n"
-        "    writers.write_events(Path(sys.argv[1]), [TRIGGER], made)\n"
+        "    writers.write_snippets(Path(sys.argv[1]), [TRIGGER], made)\n"
         "except OSError as error:\n"
         "    print(error.strerror)\n"
     )

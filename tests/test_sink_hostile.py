@@ -104,7 +104,7 @@ def test_whatever_is_admitted_is_written_inside_the_folder_and_read_back(found, 
         for name in {partition(each) for each in found}:
             own = [each for each in found if partition(each) == name]
             writers.write_triggers(output, name, own, MADE)
-        writers.write_events(output, found, MADE)
+        writers.write_snippets(output, found, MADE)
         writers.write_segments(output, looked, MADE)
         writers.write_dead_letters(output, [*letters, *refusals])
 
@@ -116,7 +116,7 @@ def test_whatever_is_admitted_is_written_inside_the_folder_and_read_back(found, 
         assert {row["id"] for row in rows} == {each.id for each in found}
         for row in rows:
             assert all(math.isfinite(one) for one in json.loads(row["probabilities"]).values())
-        assert set(writers.read_events(output)) == {each.id for each in found}
+        assert set(writers.read_snippets(output)) == {each.id for each in found}
         assert {each.channel for each in writers.read_segments(output)} == {
             storable(each.channel) for each in looked if each.start_ns < each.end_ns
         }
@@ -136,7 +136,7 @@ def test_live_files_stay_inside_the_folder_and_a_replay_changes_nothing(found, l
             changed = [
                 *(rolling.add_triggers(output / rolling.trigger_name(each), [each], MADE)
                   for each in found[:1]),
-                *(rolling.add_events(output / rolling.event_name(each), [each], MADE, 2)
+                *(rolling.add_snippets(output / rolling.snippet_name(each), [each], MADE, 2)
                   for each in found[:1]),
                 *(rolling.add_segments(output / rolling.segment_name(each), [each], MADE)
                   for each in looked if each.start_ns < each.end_ns),

@@ -38,8 +38,8 @@ from transforms.sink.writers import (
     DamagedError,
     Provenance,
     read_dead_letters,
-    read_events,
     read_segments,
+    read_snippets,
     read_triggers,
     readable,
 )
@@ -196,7 +196,7 @@ def test_only_final_triggers_go_to_files(tmp_path):
 
     assert read_triggers(tmp_path)["snr"].to_pylist() == [13.0]
     assert read_triggers(tmp_path)["id"].to_pylist() == ["a"]
-    assert sorted(read_events(tmp_path)) == ["a"]
+    assert sorted(read_snippets(tmp_path)) == ["a"]
 
 
 def test_a_restart_goes_on_and_a_replay_changes_nothing(tmp_path):
@@ -240,7 +240,7 @@ def test_files_are_the_same_in_whatever_order_and_bundles_things_come(tmp_path, 
     for name in files(tmp_path / "one"):
         if not name.endswith(".h5"):  # its groups are the same, not their places in the file
             assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    assert read_events(tmp_path / "one").keys() == read_events(tmp_path / "two").keys()
+    assert read_snippets(tmp_path / "one").keys() == read_snippets(tmp_path / "two").keys()
 
 
 def test_a_trigger_that_changed_replaces_the_one_that_is_there(tmp_path):
@@ -267,28 +267,28 @@ def test_rows_that_an_older_version_wrote_are_kept(tmp_path):
 def test_the_day_s_loudest_of_each_channel_keep_their_strain(tmp_path):
     others = [moved(name, 20 * number, snr=10.0 + number) for number, name in enumerate("bcdef")]
     live(tmp_path, 0, [TRIGGER, *others[:2], moved("l", 1, "L1"), moved("n", 3, snippet=b"")])
-    assert sorted(read_events(tmp_path)) == ["a", "c", "l"]
+    assert sorted(read_snippets(tmp_path)) == ["a", "c", "l"]
 
     live(tmp_path, 40, others[2:], 200, [moved("q", 99, snr=5.0)])
 
-    assert sorted(read_events(tmp_path)) == ["e", "f", "l"]
-    np.testing.assert_array_equal(read_events(tmp_path)["e"].samples, TRIGGER.snippet_array)
-    assert sorted(name for name in files(tmp_path) if name.startswith("events")) == [
-        "events/H1/2015-09-14/H1-EVENTS-1126224017-86400.h5",
-        "events/L1/2015-09-14/L1-EVENTS-1126224017-86400.h5",
+    assert sorted(read_snippets(tmp_path)) == ["e", "f", "l"]
+    np.testing.assert_array_equal(read_snippets(tmp_path)["e"].samples, TRIGGER.snippet_array)
+    assert sorted(name for name in files(tmp_path) if name.startswith("snippets")) == [
+        "snippets/H1/2015-09-14/H1-SNIPPETS-1126224017-86400.h5",
+        "snippets/L1/2015-09-14/L1-SNIPPETS-1126224017-86400.h5",
     ]
 
 
 def test_no_strain_is_kept_when_none_is_asked_for(tmp_path):
     live(tmp_path, [TRIGGER], loudest=0)
 
-    assert read_events(tmp_path) == {}
+    assert read_snippets(tmp_path) == {}
 
 
 def test_a_day_s_file_does_not_wait_for_later_minutes(tmp_path):
     seen = live(tmp_path, [TRIGGER], [moved("b", 70)], 61, ["look"])
 
-    assert "events/H1/2015-09-14/H1-EVENTS-1126224017-86400.h5" in seen["look"]
+    assert "snippets/H1/2015-09-14/H1-SNIPPETS-1126224017-86400.h5" in seen["look"]
 
 
 def test_dead_letters_go_by_the_time_at_which_they_came(tmp_path):
@@ -386,9 +386,9 @@ def test_a_live_job_does_not_go_on_in_another_s_folder(tmp_path, config_id, befo
 
 
 def test_a_live_job_never_touches_what_another_program_left(tmp_path):
-    (tmp_path / "events.h5").write_text("precious")
+    (tmp_path / "snippets.h5").write_text("precious")
 
-    with pytest.raises(OutputError, match=r"it holds events\.h5, which no run of ours left"):
+    with pytest.raises(OutputError, match=r"it holds snippets\.h5, which no run of ours left"):
         resume(str(tmp_path), "", "c0ffee", "0.1.0")
 
 
@@ -491,7 +491,7 @@ def test_a_damaged_file_is_put_aside_and_the_job_goes_on(tmp_path, damage):
     assert ids(tmp_path, H1) == ["a"]
     assert read_segments(tmp_path) == [segment(0, 5)]
     assert read_dead_letters(tmp_path) == [everything[2]]
-    assert sorted(read_events(tmp_path)) == ["a"]
+    assert sorted(read_snippets(tmp_path)) == ["a"]
     assert len(list(tmp_path.rglob(".*.damaged"))) == 4
 
 

@@ -23,11 +23,11 @@ MORE = ("segments/H1-OLD_ANALYSED.txt", "triggers/H1/2001-01-01/H1-TRIGGERS-1-86
 def results(run, text, more=()):
     """Write what a run leaves."""
     (run.staged / "segments").mkdir()
-    for name in ("segments/segments.parquet", "events.h5", *more):
+    for name in ("segments/segments.parquet", "snippets.h5", *more):
         path = run.staged / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    written(run.staged, ["segments/segments.parquet", "events.h5", *more])
+    written(run.staged, ["segments/segments.parquet", "snippets.h5", *more])
 
 
 def leave(output, text, more=()):
@@ -57,9 +57,9 @@ def test_results_take_their_place_at_the_end_and_former_ones_go(tmp_path):
 
     after = contents(tmp_path)
     assert sorted(after) == [
-        "config.yaml", "events.h5", "segments/segments.parquet", "triggers/schema.parquet"
+        "config.yaml", "segments/segments.parquet", "snippets.h5", "triggers/schema.parquet"
     ]  # fmt: skip
-    assert after["events.h5"] == b"new"
+    assert after["snippets.h5"] == b"new"
     assert not (tmp_path / "triggers" / "H1").exists()
 
 
@@ -89,17 +89,17 @@ def test_a_run_that_was_killed_is_cleaned_up_after(tmp_path):
         "import os, signal, sys\n"
         "from transforms.sink.staging import opened\n"
         "with opened(sys.argv[1], '', 'c0ffee', '0.1.0') as run:\n"
-        "    (run.staged / 'events.h5').write_text('new')\n"
+        "    (run.staged / 'snippets.h5').write_text('new')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False, timeout=120)
     assert [path for path in tmp_path.iterdir() if path.name.startswith(staging.STAGED)]
-    assert (tmp_path / "events.h5").read_text() == "old"
+    assert (tmp_path / "snippets.h5").read_text() == "old"
 
     leave(tmp_path, "newer")
 
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
-    assert (tmp_path / "events.h5").read_text() == "newer"
+    assert (tmp_path / "snippets.h5").read_text() == "newer"
 
 
 @pytest.mark.parametrize("moved", range(5))
@@ -120,7 +120,7 @@ def test_a_run_that_was_killed_while_it_moved_is_taken_to_its_end(tmp_path, monk
             run.commit()
 
     # At any moment what is there can be read, old or new.
-    texts = [text for name, text in contents(tmp_path).items() if name in ("events.h5", *MORE)]
+    texts = [text for name, text in contents(tmp_path).items() if name in ("snippets.h5", *MORE)]
     assert set(texts) <= {b"old", b"new"}
     assert writers.read_provenance(tmp_path) == MADE
 
@@ -128,7 +128,7 @@ def test_a_run_that_was_killed_while_it_moved_is_taken_to_its_end(tmp_path, monk
         raise ZeroDivisionError
 
     after = contents(tmp_path)
-    assert after["events.h5"] == after[MORE[0]] == b"new"
+    assert after["snippets.h5"] == after[MORE[0]] == b"new"
     assert MORE[1] not in after
     assert not [name for name in after if name.startswith(".")]
 
@@ -146,7 +146,7 @@ def test_a_second_run_is_refused_in_one_line_and_the_first_goes_on(tmp_path):
         results(run, "first")
         run.commit()
 
-    assert (tmp_path / "events.h5").read_text() == "first"
+    assert (tmp_path / "snippets.h5").read_text() == "first"
     leave(tmp_path, "later")
 
 
@@ -227,7 +227,7 @@ def test_what_was_not_all_written_is_not_moved(tmp_path):
     before = contents(tmp_path)
 
     with opened(str(tmp_path), *ORIGIN) as run:
-        (run.staged / "events.h5").write_text("new")
+        (run.staged / "snippets.h5").write_text("new")
         with pytest.raises(OutputError, match=r"No space left on device; choose another --output$"):
             run.commit(["No space left on device"])
         with pytest.raises(OutputError, match="every worker must see the folder under this path"):
@@ -239,8 +239,8 @@ def test_what_was_not_all_written_is_not_moved(tmp_path):
 def test_what_a_worker_wrote_where_nobody_sees_it_is_missed(tmp_path):
     with opened(str(tmp_path), *ORIGIN) as run:
         results(run, "new")
-        (run.staged / "events.h5").unlink()
-        with pytest.raises(OutputError, match=r"events\.h5 was written, and is gone"):
+        (run.staged / "snippets.h5").unlink()
+        with pytest.raises(OutputError, match=r"snippets\.h5 was written, and is gone"):
             run.commit()
 
 
@@ -259,7 +259,7 @@ def test_a_folder_that_vanishes_is_told_and_not_made_anew(tmp_path):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("events.h5", r"events\.h5 in it is a folder"),
+        ("snippets.h5", r"snippets\.h5 in it is a folder"),
         ("triggers/schema.parquet", r"triggers/schema\.parquet in it is a folder"),
         ("report/index.html", r"report/index\.html in it is a folder"),
     ],
@@ -283,7 +283,7 @@ def test_a_file_in_a_folder_s_place_is_refused_before_the_work(tmp_path, name):
         raise AssertionError
 
 
-@pytest.mark.parametrize("name", ["triggers", "report", "triggers/H1", "events/L1/2015-09-14"])
+@pytest.mark.parametrize("name", ["triggers", "report", "triggers/H1", "snippets/L1/2015-09-14"])
 def test_a_link_that_leads_out_of_the_folder_is_refused_before_the_work(tmp_path, name):
     outside, output = tmp_path / "outside", tmp_path / "out"
     outside.mkdir()

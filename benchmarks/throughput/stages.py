@@ -117,7 +117,7 @@ def _write(found: list[Trigger], output: Path) -> None:
         by_file.setdefault(folder.partition(trigger), []).append(trigger)
     for name, members in by_file.items():
         writers.write_triggers(output, name, members, provenance)
-    writers.write_events(output, sorted(found, key=lambda t: -t.snr)[:10], provenance)
+    writers.write_snippets(output, sorted(found, key=lambda t: -t.snr)[:10], provenance)
 
 
 def live_stages(archive: Archive, config: PipelineConfig, blocks: int) -> dict[str, float]:

@@ -34,7 +34,7 @@ _Outcome = tuple[str, str]
 
 @dataclass
 class WriteArchive(beam.PTransform):  # type: ignore[misc]
-    """Write triggers, segments, dead letters and the loudest events to a folder.
+    """Write triggers, segments, dead letters and the loudest triggers' snippets to a folder.
 
     Takes results in any windows. Gives the names of the files written, in the folder.
 
@@ -55,7 +55,7 @@ class WriteArchive(beam.PTransform):  # type: ignore[misc]
         outcomes = (
             triggers | "WriteTriggers" >> _WriteTriggers(self.folder, self.provenance),
             triggers
-            | "WriteEvents" >> _WriteEvents(self.folder, self.provenance, self.config.loudest),
+            | "WriteSnippets" >> _WriteSnippets(self.folder, self.provenance, self.config.loudest),
             admitted.segments
             | "GatherSegments" >> beam.combiners.ToList()
             | "WriteSegments" >> beam.Map(_write_segments, self.folder, self.provenance),
@@ -94,7 +94,7 @@ class _WriteTriggers(beam.PTransform):  # type: ignore[misc]
 
 
 @dataclass
-class _WriteEvents(beam.PTransform):  # type: ignore[misc]
+class _WriteSnippets(beam.PTransform):  # type: ignore[misc]
     """One file with the strain of each channel's loudest triggers."""
 
     folder: Path
@@ -107,7 +107,7 @@ class _WriteEvents(beam.PTransform):  # type: ignore[misc]
             | "ByChannel" >> beam.WithKeys(_channel).with_output_types(tuple[str, Trigger])
             | "Loudest" >> beam.combiners.Top.PerKey(self.loudest, key=_loudness)
             | "Gather" >> beam.combiners.ToList()
-            | "Write" >> beam.Map(_write_events, self.folder, self.provenance)
+            | "Write" >> beam.Map(_write_snippets, self.folder, self.provenance)
         )
 
 
@@ -144,11 +144,11 @@ def _write_triggers(
     return _outcome(writers.write_triggers, folder, name, gathered, provenance)
 
 
-def _write_events(
+def _write_snippets(
     channels: list[tuple[str, list[Trigger]]], folder: Path, provenance: Provenance
 ) -> _Outcome:
     triggers = [trigger for _, loudest in channels for trigger in loudest]
-    return _outcome(writers.write_events, folder, triggers, provenance)
+    return _outcome(writers.write_snippets, folder, triggers, provenance)
 
 
 def _write_segments(segments: list[Segment], folder: Path, provenance: Provenance) -> _Outcome:

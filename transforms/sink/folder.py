@@ -19,7 +19,9 @@ from transforms.storage import storage
 from transforms.utc import utc_day
 
 CONFIG = "config.yaml"
-EVENTS = "events.h5"
+SNIPPETS = "snippets.h5"
+FORMER_SNIPPETS = "events.h5"
+"""As it was called before; read, and replaced, but not written."""
 REPORT = "report/index.html"
 SEGMENTS = "segments/segments.parquet"
 DEAD_LETTERS = "dead_letters/dead_letters.jsonl"
@@ -34,18 +36,20 @@ _DAY = r"\d{4}-\d\d-\d\d"
 _PART = r"[^/.][^/]*"
 _TRIGGERS = rf"triggers/{_PART}/{_DAY}/{_PART}-TRIGGERS-\d+-\d+\.parquet"
 _SEGMENTS = rf"segments/{_PART}/{_DAY}/{_PART}-SEGMENTS-\d+-60\.parquet"
-_EVENTS = rf"events/{_PART}/{_DAY}/{_PART}-EVENTS-\d+-\d+\.h5"
+_SNIPPETS = rf"snippets/{_PART}/{_DAY}/{_PART}-SNIPPETS-\d+-\d+\.h5"
+_FORMER = rf"events/{_PART}/{_DAY}/{_PART}-EVENTS-\d+-\d+\.h5"
 _LETTERS = rf"dead_letters/{_DAY}/DEAD_LETTERS-\d+-60\.jsonl"
-_FIXED = (CONFIG, EVENTS, REPORT, SEGMENTS, DEAD_LETTERS, SCHEMA)
+_FIXED = (CONFIG, SNIPPETS, FORMER_SNIPPETS, REPORT, SEGMENTS, DEAD_LETTERS, SCHEMA)
 _OURS = re.compile(
     "|".join(
         [
-            *(_TRIGGERS, _SEGMENTS, _EVENTS, _LETTERS, rf"segments/{_PART}_ANALYSED\.txt"),
+            *(_TRIGGERS, _SEGMENTS, _SNIPPETS, _FORMER, _LETTERS),
+            rf"segments/{_PART}_ANALYSED\.txt",
             *map(re.escape, _FIXED),
         ]
     )
 )
-_FOLDERS = ("triggers", "segments", "events", "dead_letters", "report")
+_FOLDERS = ("triggers", "segments", "snippets", "events", "dead_letters", "report")
 _LEVEL = re.compile(rf"[A-Z][0-9]|{_DAY}")
 """Names of the folders in them."""
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{32}\.part")
@@ -260,9 +264,10 @@ def segment_files(folder: Path) -> list[Path]:
     return _named(folder, "segments/*/*/*.parquet", _SEGMENTS)
 
 
-def event_files(folder: Path) -> list[Path]:
-    """List the files of strain that a live job left."""
-    return _named(folder, "events/*/*/*.h5", _EVENTS)
+def snippet_files(folder: Path) -> list[Path]:
+    """List the files of snippets that a live job left."""
+    former = _named(folder, "events/*/*/*.h5", _FORMER)
+    return former + _named(folder, "snippets/*/*/*.h5", _SNIPPETS)
 
 
 def letter_files(folder: Path) -> list[Path]:

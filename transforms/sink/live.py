@@ -39,7 +39,7 @@ _Keyed = tuple[str, tuple[int, bytes]]
 
 @dataclass
 class WriteLive(beam.PTransform):  # type: ignore[misc]
-    """Write final triggers, segments, dead letters and the loudest events to a folder.
+    """Write final triggers, segments, dead letters and the loudest triggers' snippets to a folder.
 
     Takes results in any windows. Gives the names of the files in the folder, each time one is
     written.
@@ -79,11 +79,11 @@ class WriteLive(beam.PTransform):  # type: ignore[misc]
                 _AddTriggers(provenance),
                 coders.TriggerCoder(),
             ),
-            "events": (
+            "snippets": (
                 admitted.triggers
                 | "WithStrain" >> beam.Filter(_has_strain).with_output_types(Trigger),
                 _by_day,
-                _AddEvents(provenance, self.config.loudest),
+                _AddSnippets(provenance, self.config.loudest),
                 coders.TriggerCoder(),
             ),
             "segments": (
@@ -123,7 +123,7 @@ def _by_minute(trigger: Trigger) -> _Keyed:
 
 def _by_day(trigger: Trigger) -> _Keyed:
     encoded = coders.TriggerCoder().encode(trigger)
-    return rolling.event_name(trigger), (rolling.minute_end_ns(trigger.time_ns), encoded)
+    return rolling.snippet_name(trigger), (rolling.minute_end_ns(trigger.time_ns), encoded)
 
 
 def _by_start(segment: Segment) -> _Keyed:
@@ -148,12 +148,12 @@ class _AddTriggers:
 
 
 @dataclass(frozen=True)
-class _AddEvents:
+class _AddSnippets:
     provenance: Provenance
     loudest: int
 
     def __call__(self, path: Path, triggers: list[Trigger]) -> bool:
-        return rolling.add_events(path, triggers, self.provenance, self.loudest)
+        return rolling.add_snippets(path, triggers, self.provenance, self.loudest)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from transforms.sink.writers import (
     readable,
     segment_from,
     segments_of,
-    write_event,
+    write_snippet,
 )
 from transforms.texts import storable
 from transforms.utc import gps_now, utc_day
@@ -62,11 +62,11 @@ def segment_name(segment: Segment) -> str:
     return f"segments/{_place(segment.ifo, 'SEGMENTS', segment.start_ns)}.parquet"
 
 
-def event_name(trigger: Trigger) -> str:
+def snippet_name(trigger: Trigger) -> str:
     """Return the file of a trigger's strain: of its detector, and the day of UTC."""
     day = utc_day(trigger.time_ns)
-    name = f"{trigger.ifo}-EVENTS-{day.gps_start}-{day.duration}.h5"
-    return f"events/{trigger.ifo}/{day.date}/{name}"
+    name = f"{trigger.ifo}-SNIPPETS-{day.gps_start}-{day.duration}.h5"
+    return f"snippets/{trigger.ifo}/{day.date}/{name}"
 
 
 def letter_name(gps_ns: int) -> str:
@@ -164,7 +164,7 @@ def add_letters(path: Path, letters: Iterable[DeadLetter]) -> bool:
     return True
 
 
-def add_events(
+def add_snippets(
     path: Path, triggers: Iterable[Trigger], provenance: Provenance, loudest: int
 ) -> bool:
     """Add the whitened strain of triggers to a file, which keeps the loudest of each channel.
@@ -197,7 +197,7 @@ def add_events(
                 for name in set(kept) & set(there):
                     old.copy(name, file)
         for name in sorted(set(kept) - set(there)):
-            write_event(file.create_group(name), new[name], provenance.version)
+            write_snippet(file.create_group(name), new[name], provenance.version)
     return True
 
 

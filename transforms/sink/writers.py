@@ -39,7 +39,7 @@ class Provenance:
 
 
 @dataclass(frozen=True)
-class Event:
+class Snippet:
     """A loud trigger's whitened strain, as it was kept."""
 
     id: str
@@ -117,7 +117,7 @@ def letter_lines(letters: Iterable[DeadLetter]) -> list[str]:
     return [json.dumps(letter_row(letter), ensure_ascii=False) for letter in letters]
 
 
-def write_events(output: Path, triggers: Iterable[Trigger], provenance: Provenance) -> Path:
+def write_snippets(output: Path, triggers: Iterable[Trigger], provenance: Provenance) -> Path:
     """Write the whitened strain around the loudest triggers.
 
     Each trigger is a group named by its id, whose attributes are its published columns and
@@ -126,13 +126,13 @@ def write_events(output: Path, triggers: Iterable[Trigger], provenance: Provenan
     Returns:
         The file.
     """
-    path = output / folder.EVENTS
+    path = output / folder.SNIPPETS
     loudest_first = sorted(triggers, key=lambda each: (each.channel, -each.snr, each.id))
     with whole_file(path, output) as temporary, hdf5_file(temporary) as file:
         file.attrs.update(asdict(provenance))
         for trigger in loudest_first:
             if trigger.snippet and trigger.id not in file:
-                write_event(file.create_group(trigger.id), trigger, provenance.version)
+                write_snippet(file.create_group(trigger.id), trigger, provenance.version)
     return path
 
 
@@ -149,10 +149,10 @@ def hdf5_file(path: Path) -> Iterator[h5py.File]:
     path.write_bytes(image)
 
 
-def write_event(group: Any, trigger: Trigger, version: str) -> None:
-    """Fill a group of an events' file: the published columns, and the whitened strain."""
+def write_snippet(group: Any, trigger: Trigger, version: str) -> None:
+    """Fill a group of a snippets' file: the published columns, and the whitened strain."""
     row = trigger_row(trigger, version, emitted_at=0.0)
-    del row["emitted_at"], row["latency"]  # when it was written is no part of the event
+    del row["emitted_at"], row["latency"]  # when it was written is no part of it
     group.attrs.update({name: value for name, value in row.items() if value is not None})
     whitened = group.create_dataset("whitened", data=trigger.snippet_array)
     whitened.attrs.update(
@@ -295,23 +295,25 @@ def letter_from(row: Any) -> DeadLetter:
     return DeadLetter(source=source, reason=reason, checksum=checksum, kind=known)
 
 
-def read_events(output: str | Path) -> dict[str, Event]:
+def read_snippets(output: str | Path) -> dict[str, Snippet]:
     """Read the loudest triggers' whitened strain, by id; none if there is no file of it.
 
     Raises:
         OutputError: If a file is damaged.
     """
-    events = {}
-    for path in (Path(output) / folder.EVENTS, *folder.event_files(Path(output))):
+    root = Path(output)
+    snippets = {}
+    fixed = (root / folder.FORMER_SNIPPETS, root / folder.SNIPPETS)
+    for path in (*fixed, *folder.snippet_files(root)):
         if path.exists():
             with readable(path), h5py.File(path, "r") as file:
-                events.update({name: _read_event(name, group) for name, group in file.items()})
-    return events
+                snippets.update({name: _read_snippet(name, group) for name, group in file.items()})
+    return snippets
 
 
-def _read_event(name: str, group: Any) -> Event:
+def _read_snippet(name: str, group: Any) -> Snippet:
     whitened = group["whitened"]
-    return Event(
+    return Snippet(
         id=name,
         channel=str(group.attrs["channel"]),
         time=float(group.attrs["time"]),

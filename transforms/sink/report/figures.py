@@ -19,7 +19,7 @@ from transforms.gps import to_seconds
 from transforms.page.drawing import COLOURS, drawing, svg
 from transforms.sink.report.qscan import scan
 from transforms.sink.report.results import Results
-from transforms.sink.writers import Event
+from transforms.sink.writers import Snippet
 
 POINTS = 20_000
 """The most triggers that a map shows."""
@@ -197,7 +197,7 @@ def snr_distribution(results: Results, name: str) -> str:
         return svg(figure, name, "Rate of triggers above each signal-to-noise ratio")
 
 
-def event_scan(event: Event, name: str) -> str:
+def event_scan(event: Snippet, name: str) -> str:
     """Draw an event's whitened strain in time and frequency, near and wide."""
     start = event.start_time - event.time
     times = start + np.arange(len(event.samples)) / event.sample_rate

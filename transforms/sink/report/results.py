@@ -13,7 +13,7 @@ from transforms.elements import DeadLetter, FloatArray, Segment
 from transforms.gps import to_seconds
 from transforms.sink import folder, writers
 from transforms.sink.segments import livetime
-from transforms.sink.writers import Event, Provenance
+from transforms.sink.writers import Provenance, Snippet
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Results:
     """Table of the triggers (pyarrow), by time."""
     segments: list[Segment]
     dead_letters: list[DeadLetter]
-    events: dict[str, Event]
+    events: dict[str, Snippet]
 
     @classmethod
     def read(cls, output: Path) -> "Results":
@@ -44,7 +44,7 @@ class Results:
             triggers=writers.read_triggers(output),
             segments=writers.read_segments(output),
             dead_letters=writers.read_dead_letters(output),
-            events=writers.read_events(output),
+            events=writers.read_snippets(output),
         )
 
     @cached_property
