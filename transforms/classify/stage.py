@@ -42,7 +42,7 @@ class Classify(beam.PTransform):  # type: ignore[misc]
         artefact.fits(self._card, self.whitening, self.detection)
         check_backend(self._card, self.config.backend)
 
-    def expand(self, triggers: beam.PCollection) -> beam.PCollection:
+    def expand(self, triggers: beam.PCollection[Trigger]) -> beam.PCollection[Trigger]:
         """Make the inputs, ask the model, write its answer on the triggers."""
         model = SavedModelHandler(self.config.model, self._card.id, self.config.backend)
         label = beam.ParDo(_Label(self._card.classes, self._card.label))
