@@ -15,12 +15,12 @@ from transforms.classify.stage import Classify
 from transforms.detect.stage import TrackClusters
 from transforms.detect.surroundings import future_seconds
 from transforms.gps import NANOSECONDS, from_seconds
-from transforms.ingest.kafka.progress import IdleConfig
-from transforms.ingest.kafka.rewind import Rewind
 from transforms.ingest.kafka.stage import ReadKafka
+from transforms.ingest.kafka.timekeeper import IdleConfig
 from transforms.ingest.messages.decoder import Decoder
 from transforms.ingest.stitch.stage import StitchFrames
 from transforms.ingest.stitch.stitcher import StitchConfig
+from transforms.ingest.strain.source import strain_source
 from transforms.sink.kafka import PublishKafka
 from transforms.sink.live import WriteLive
 
@@ -88,17 +88,18 @@ def build_live(pipeline: beam.Pipeline, job: LiveJob, config: PipelineConfig) ->
         transforms.classify.artefact.ArtefactError: The model is missing or does not fit.
         transforms.files.OutputError: The output folder cannot be used.
     """
-    rewind = Rewind(reach(config).past_ns + 2 * NANOSECONDS, REPEAT_NS)
-    read = pipeline | "Ingest frames" >> ReadKafka(
-        job.kafka,
-        job.topics,
-        job.group,
-        partial(Decoder, config.ingest),
-        rewind,
-        job.start,
-        IdleConfig(quiet_seconds=config.ingest.quiet_seconds),
+    source = strain_source(
+        kafka=job.kafka,
+        topics=job.topics,
+        group=job.group,
+        decoder=partial(Decoder, config.ingest),
+        context_ns=reach(config).past_ns + 2 * NANOSECONDS,
+        repeat_ns=REPEAT_NS,
+        start=job.start,
+        idle=IdleConfig(quiet_seconds=config.ingest.quiet_seconds),
     )
-    results = read.frames | "Analyse" >> AnalyseLive(config)
+    read = pipeline | "Ingest frames" >> ReadKafka(source)
+    results = read.elements | "Analyse" >> AnalyseLive(config)
     results["dead_letters"] = (
         read.dead_letters,
         results["dead_letters"],
