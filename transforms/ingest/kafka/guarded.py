@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 from transforms.elements import DeadLetter
 from transforms.ingest.kafka.crashes import MOST_DEATHS, Marks
 from transforms.ingest.kafka.source import Decoder, Source
-from transforms.ingest.series import line
 from transforms.kinds import LetterKind
+from transforms.texts import line
 
 T = TypeVar("T")
 
