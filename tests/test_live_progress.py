@@ -3,14 +3,17 @@
 import time
 from dataclasses import replace
 
+import apache_beam as beam
 import confluent_kafka as kafka
 import pytest
+from apache_beam.coders import BytesCoder, StrUtf8Coder, TupleCoder, registry
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flink.processes import free_ports
 from transforms import gps, utc
 from transforms.broker import BrokerError, KafkaConfig
+from transforms.coders import DeadLetterCoder, FrameCoder
 from transforms.elements import DeadLetter, Frame
 from transforms.ingest.kafka import client
 from transforms.ingest.kafka.arrival import ArrivalTime
@@ -18,7 +21,7 @@ from transforms.ingest.kafka.progress import VERSION, Positions, Progress
 from transforms.ingest.kafka.reader import arrival_ns
 from transforms.ingest.kafka.rewind import Sample, find, read_note, write_note
 from transforms.ingest.kafka.source import Source
-from transforms.ingest.kafka.stage import PositionsCoder, PositionsTracker
+from transforms.ingest.kafka.stage import PositionsCoder, PositionsTracker, ReadKafka
 from transforms.ingest.kafka.timekeeper import IdleConfig
 from transforms.ingest.strain.channel_time import MOST_CHANNELS, Channel, ChannelTime, Kept
 from transforms.kinds import LetterKind
@@ -516,6 +519,22 @@ def test_the_rest_is_split_off_where_it_is_and_nowhere_else():
     assert not tracker.try_claim(Positions({"a/0": 4}))
     assert tracker.try_split(0) is None
     assert not tracker.is_bounded()
+
+
+@pytest.mark.parametrize(("element", "coder"), [(Frame, FrameCoder()), (bytes, BytesCoder())])
+def test_what_is_read_travels_with_the_coder_of_its_element_and_has_no_end(element, coder):
+    source = Source(
+        kafka=KafkaConfig("localhost:9092"),
+        topics=("a",),
+        group="g",
+        element=element,
+        decoder=dict,
+        timekeeper=ChannelTime,
+    )
+    read = beam.Pipeline() | ReadKafka(source)
+    made = [registry.get_coder(one.element_type) for one in read]
+    assert made == [TupleCoder([StrUtf8Coder(), coder]), DeadLetterCoder()]
+    assert [one.is_bounded for one in read] == [False, False]
 
 
 @pytest.mark.parametrize(

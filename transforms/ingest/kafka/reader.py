@@ -72,7 +72,7 @@ class Reader(Generic[T]):
         """
         with self._lock:
             if start == self._given:
-                self._commit(time.monotonic())
+                self._commit(start.offsets, time.monotonic())
             else:
                 try:
                     self._begin(start)
@@ -213,16 +213,18 @@ class Reader(Generic[T]):
                 self._progress.extend(name, end)
                 self._progress.hear(name, asked)
 
-    def _commit(self, now: float) -> None:
+    def _commit(self, given: Mapping[str, int], now: float) -> None:
         """Commit what was handed over a while ago, without waiting for the broker.
 
-        All that was read so far is handed over.
+        Args:
+            given: First message of each partition that is still needed after all that was
+                handed over, which is all that the timekeeper has taken.
+            now: Seconds.
         """
         after = self._source.idle.commit_seconds
         if not self._snapshots or now - self._snapshots[-1].at >= after / 5:
-            offsets = self._progress.positions.offsets
             reached_ns = self._timekeeper.reached_ns
-            self._snapshots.append(_Snapshot(at=now, offsets=offsets, reached_ns=reached_ns))
+            self._snapshots.append(_Snapshot(at=now, offsets=given, reached_ns=reached_ns))
         if now - self._last_commit < after or now - self._snapshots[0].at < after:
             return
         while len(self._snapshots) > 1 and now - self._snapshots[1].at >= after:

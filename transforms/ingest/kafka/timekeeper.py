@@ -19,7 +19,7 @@ class IdleConfig:
     """When silence has a meaning, and how far behind the offsets are committed."""
 
     quiet_seconds: float = 5.0
-    """A channel without a frame for so long says so [s]."""
+    """What has had nothing for so long says so, such as a channel without a frame [s]."""
     idle_seconds: float = 10.0
     """With no message at all for so long, the watermark goes on with wall time [s]."""
     commit_seconds: float = 5.0
