@@ -172,7 +172,7 @@ def test_the_whole_way_from_replay_to_results(config, data, tmp_path):
         while len(frames) < 4 and time.monotonic() < end:
             batch = reader.read(positions)
             positions = batch.positions
-            frames += batch.frames
+            frames += [one.element for one in batch.elements]
     finally:
         reader.close()
     assert [frame.gps_start_ns // 10**9 for frame in frames] == list(range(1126259447, 1126259451))
