@@ -10,10 +10,10 @@ from beam_pipeline.graph import build, reach, stitching
 from beam_pipeline.version import own_version
 from transforms.broker import KafkaConfig
 from transforms.gps import NANOSECONDS
-from transforms.ingest.kafka.progress import IdleConfig
-from transforms.ingest.kafka.rewind import Rewind
 from transforms.ingest.kafka.stage import ReadKafka
+from transforms.ingest.kafka.timekeeper import IdleConfig
 from transforms.ingest.messages.decoder import Decoder
+from transforms.ingest.strain.source import strain_source
 from transforms.ingest.stream import ReadStream
 from transforms.results import Results
 from transforms.sink.kafka import PublishKafka
@@ -49,14 +49,15 @@ def build_live(pipeline: beam.Pipeline, job: LiveJob, config: PipelineConfig) ->
         transforms.classify.artefact.ArtefactError: The model is missing or does not fit.
         transforms.files.OutputError: The output folder cannot be used.
     """
-    read = ReadKafka(
-        job.kafka,
-        job.topics,
-        job.group,
-        partial(Decoder, config.ingest),
-        Rewind(reach(config).past_ns + 2 * NANOSECONDS, REPEAT_NS),
-        job.start,
-        IdleConfig(quiet_seconds=config.ingest.quiet_seconds),
+    source = strain_source(
+        kafka=job.kafka,
+        topics=job.topics,
+        group=job.group,
+        decoder=partial(Decoder, config.ingest),
+        context_ns=reach(config).past_ns + 2 * NANOSECONDS,
+        repeat_ns=REPEAT_NS,
+        start=job.start,
+        idle=IdleConfig(quiet_seconds=config.ingest.quiet_seconds),
     )
     version = own_version()
     sinks = ["Publish" >> PublishKafka(job.kafka, job.publish, version)]
@@ -64,4 +65,4 @@ def build_live(pipeline: beam.Pipeline, job: LiveJob, config: PipelineConfig) ->
         text = config.to_yaml()
         files = WriteLive(job.output, config.sink, text, config.id, version, job=job.group)
         sinks.append("Write files" >> files)
-    return build(pipeline, ReadStream(read, stitching(config)), sinks, config)
+    return build(pipeline, ReadStream(ReadKafka(source), stitching(config)), sinks, config)

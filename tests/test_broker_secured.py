@@ -16,11 +16,10 @@ from flink.settings import QUICK, BrokerSettings
 from transforms.broker import BrokerAwayError, KafkaConfig, Topic, check_topics, ensure_topics
 from transforms.elements import DeadLetter, Segment, Trigger
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.kafka.progress import IdleConfig, Positions
+from transforms.ingest.kafka.progress import Positions
 from transforms.ingest.kafka.reader import Reader
-from transforms.ingest.kafka.rewind import Rewind
-from transforms.ingest.kafka.source import Source
 from transforms.ingest.messages.decoder import Decoder
+from transforms.ingest.strain.source import strain_source
 from transforms.sink.kafka import PublishKafka, output_topics
 
 # A Java machine starts; on a busy core that takes longer than other tests may.
@@ -164,14 +163,16 @@ def test_the_whole_way_from_replay_to_results(config, data, tmp_path):
     assert cli.main(["replay", str(path), *where, *some]) == cli.DONE
 
     decoder = partial(Decoder, IngestConfig())
-    source = Source(config, ("strain",), "secured", decoder, Rewind(0, 0), "earliest", IdleConfig())
+    source = strain_source(
+        kafka=config, topics=("strain",), group="secured", decoder=decoder, start="earliest"
+    )
     reader, positions, frames = Reader(source), Positions(), []
     try:
         end = time.monotonic() + 240
         while len(frames) < 4 and time.monotonic() < end:
             batch = reader.read(positions)
             positions = batch.positions
-            frames += batch.frames
+            frames += [one.element for one in batch.elements]
     finally:
         reader.close()
     assert [frame.gps_start_ns // 10**9 for frame in frames] == list(range(1126259447, 1126259451))

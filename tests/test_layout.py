@@ -73,3 +73,14 @@ def test_modules_and_functions_can_be_read_at_once(path):
 def test_no_package_hides_in_the_tests_or_in_flink():
     for folder in ("tests", "flink", "docs"):
         assert not list((ROOT / folder).rglob("__init__.py"))
+
+
+def test_reading_topics_knows_nothing_of_strain():
+    """Topics of anything else are read by the same modules."""
+    for path in (ROOT / "transforms/ingest/kafka").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                inside = node.module.removeprefix("transforms.ingest")
+                assert inside == node.module or inside.startswith(".kafka"), path.name
+                names = {name.name for name in node.names}
+                assert node.module != "transforms.elements" or names == {"DeadLetter"}, path.name

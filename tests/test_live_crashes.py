@@ -7,20 +7,16 @@ import stat
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from transforms.elements import DeadLetter, Frame, Interval
-from transforms.gps import NANOSECONDS as S
+from transforms.elements import DeadLetter
 from transforms.ingest.kafka import crashes
 from transforms.ingest.kafka.crashes import Marks
 from transforms.ingest.kafka.guarded import Guarded
 from transforms.kinds import LetterKind
 
-START = 1_000_000_000
 READER = """
 import os, sys, time
 from pathlib import Path
@@ -39,7 +35,6 @@ for offset in range(int(sys.argv[3]), 6):
 """
 DECODER = """
 import os, signal, time
-from transforms.elements import Frame
 
 class Deadly:
     pending = None
@@ -47,7 +42,7 @@ class Deadly:
     def feed(self, payload, source, arrived_ns):
         if payload == b"3":
             {how}
-        return [Frame("H1", "H1:X", 16, 0, bytes(128), source=source)]
+        return ["what it holds"]
 """
 ENDS = {
     "killed": "os.kill(os.getpid(), signal.SIGKILL)",
@@ -256,60 +251,3 @@ def test_whatever_a_decoder_raises_is_a_dead_letter(tmp_path, error):
     assert decoder.pending == "t/0/0"
     marks.close()
     assert Marks("source", tmp_path).deaths("t/0/1") == 0
-
-
-class Gives:
-    pending = None
-
-    def __init__(self, *frames):
-        self.frames = list(frames)
-
-    def feed(self, payload, source, arrived_ns):
-        return self.frames
-
-
-@pytest.mark.parametrize(
-    ("start_ns", "seconds", "kind"),
-    [
-        (START * S, 256, None),
-        (START * S, 256.0625, LetterKind.METADATA),
-        (START * S, 0, LetterKind.METADATA),
-        (START * S, 4096, LetterKind.METADATA),
-        (-S, 1, LetterKind.CLOCK),
-        (10**40, 1, LetterKind.CLOCK),
-    ],
-)
-def test_a_frame_that_live_cannot_hold_is_a_dead_letter(tmp_path, start_ns, seconds, kind):
-    data = np.zeros(int(16 * seconds)).tobytes()
-    frame = Frame(
-        ifo="H1", channel="H1:X", sample_rate=16, gps_start_ns=start_ns, data=data, source="t/0/1"
-    )
-    (item,) = Guarded(Gives(frame), Marks("source", tmp_path)).feed(b"x", "t/0/1", 0)
-    assert item == frame if kind is None else item.kind is kind
-
-
-@pytest.mark.parametrize(
-    ("fields", "kind"),
-    [
-        ({"channel": "H1:../x"}, LetterKind.CHANNEL),
-        ({"ifo": "L1"}, LetterKind.CHANNEL),
-        ({"ifo": "..", "channel": "..:X"}, LetterKind.CHANNEL),
-        ({"gaps": (Interval(0, S, "a/b"),)}, LetterKind.METADATA),
-        ({"flags": (Interval(0, S, "<b>\n" * 100),)}, LetterKind.METADATA),
-        ({"flags": (Interval(0, S, ""),)}, LetterKind.METADATA),
-    ],
-)
-def test_names_of_any_format_are_checked_at_the_one_door(tmp_path, fields, kind):
-    frame = Frame(
-        ifo="H1",
-        channel="H1:X",
-        sample_rate=16,
-        gps_start_ns=START * S,
-        data=bytes(128),
-        source="t/0/1",
-    )
-    bad = replace(frame, **fields)
-    (letter,) = Guarded(Gives(bad), Marks("source", tmp_path)).feed(b"x", "t/0/1", 0)
-    assert letter.kind is kind
-    assert letter.reason.isprintable()
-    assert len(letter.reason) < 200

@@ -252,7 +252,7 @@ def test_a_row_is_held_to_what_is_asked_for():
     (frame,) = decoded(payload, require=("BURST_CAT2", "NO_CW_HW_INJ"))
     assert (frame.gaps, frame.flags) == ((flag, replace(other, name="NO_CW_HW_INJ")), ())
     assert decoded(payload, channels=("H1:TEST-STRAIN",))[0].ifo == "H1"
-    assert "it holds H1:TEST-STRAIN; name this" in letter(payload, channels=("L1:TEST-STRAIN",))
+    assert "it holds 'H1:TEST-STRAIN'; name this" in letter(payload, channels=("L1:TEST-STRAIN",))
 
 
 def short() -> bytes:

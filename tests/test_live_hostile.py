@@ -29,6 +29,7 @@ from transforms.ingest.messages import gwf_structure, lldd, row
 from transforms.ingest.messages.decoder import Decoder
 from transforms.ingest.reach import Reach
 from transforms.ingest.stitch.stitcher import StitchConfig, Stitcher
+from transforms.ingest.strain.frame_checks import CheckedFrames
 from transforms.kinds import LetterKind
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import whiten
@@ -48,7 +49,8 @@ def marks(tmp_path_factory):
 
 def analysed(payloads, marks):
     """Take messages as far as to blocks, and check all that comes of them."""
-    decoder, stitchers, letters = Guarded(Decoder(IngestConfig()), marks), {}, []
+    decoder = Guarded(CheckedFrames(Decoder(IngestConfig())), marks)
+    stitchers, letters = {}, []
     for offset, payload in enumerate(payloads):
         for item in decoder.feed(payload, f"t/0/{offset}", 1):
             if isinstance(item, DeadLetter):

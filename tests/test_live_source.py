@@ -26,16 +26,20 @@ from flink.dev import configuration
 from flink.dev.cluster import Cluster
 from flink.processes import free_ports
 from flink.settings import QUICK, ClusterSettings
-from transforms import gps
+from transforms import gps, utc
 from transforms.broker import BrokerError, KafkaConfig, check_topics
 from transforms.elements import DeadLetter, Frame
-from transforms.ingest.kafka import progress
 from transforms.ingest.kafka import reader as readers
-from transforms.ingest.kafka.progress import IdleConfig, Positions
+from transforms.ingest.kafka.arrival import ArrivalTime
+from transforms.ingest.kafka.progress import Positions
 from transforms.ingest.kafka.reader import Reader
-from transforms.ingest.kafka.rewind import Rewind, read_note
+from transforms.ingest.kafka.rewind import read_note
 from transforms.ingest.kafka.source import Source
-from transforms.ingest.kafka.stage import PositionsTracker, ReadFrames, ReadKafka
+from transforms.ingest.kafka.stage import PositionsTracker, ReadKafka, ReadMessages
+from transforms.ingest.kafka.timekeeper import IdleConfig
+from transforms.ingest.strain import channel_time
+from transforms.ingest.strain.channel_time import Kept
+from transforms.ingest.strain.source import strain_source
 from transforms.kinds import LetterKind
 from transforms.rate_limited_log import RateLimitedLog
 
@@ -143,11 +147,10 @@ class Log:
             "topics": (self.name,),
             "group": f"of-{self.name}",
             "decoder": Parts,
-            "rewind": Rewind(),
             "start": "earliest",
-            "pace": PATIENT,
+            "idle": PATIENT,
         }
-        return Source(**{**given, **change})
+        return strain_source(**{**given, **change})
 
 
 @pytest.fixture
@@ -162,14 +165,17 @@ class Reading:
         self.reader = Reader(source)
         self.positions = positions or Positions()
         self.frames, self.letters, self.watermarks, self.batches = [], [], [], 0
+        self.placed, self.watermark_ns = [], None
 
     def once(self):
         batch = self.reader.read(Positions.from_bytes(self.positions.to_bytes()))
         self.positions = batch.positions
-        self.frames += batch.frames
+        self.frames += [one.element for one in batch.elements]
         self.letters += batch.dead_letters
         self.batches += 1
+        self.placed += batch.elements
         if batch.watermark_ns is not None:
+            self.watermark_ns = batch.watermark_ns
             self.watermarks.append((batch.watermark_ns - START * S) / S)
         return batch
 
@@ -232,7 +238,7 @@ def test_all_partitions_of_all_topics_come_each_in_order(log, reading):
 def test_a_channel_that_falls_silent_says_so_once_and_holds_nobody_back(log, reading):
     topic = log(2)
     topic.send(messages("L1:X", 0), 1)
-    got = reading(topic.source(pace=BRISK))
+    got = reading(topic.source(idle=BRISK))
     longest = 0.0
     for second in range(20):
         begun = time.monotonic()
@@ -279,8 +285,7 @@ def committed(topic, source):
 
 def test_a_new_job_reads_again_what_it_needs_and_marks_what_was_analysed(log, reading):
     topic = log(1)
-    rewind = Rewind(context_ns=10 * S, repeat_ns=3 * S)
-    source = topic.source(rewind=rewind)
+    source = topic.source(context_ns=10 * S, repeat_ns=3 * S)
     for second in range(60):
         topic.send(messages("H1:X", second, count=3))
     old = reading(source).until(lambda got: got.count("H1:X") == 60)
@@ -301,7 +306,7 @@ def test_a_new_job_reads_again_what_it_needs_and_marks_what_was_analysed(log, re
 
 def test_a_committed_offset_of_unknown_time_and_a_log_that_is_too_short(log, reading):
     topic = log(1)
-    source = topic.source(rewind=Rewind(context_ns=50 * S))
+    source = topic.source(context_ns=50 * S)
     for second in range(20):
         topic.send(messages("H1:X", second))
     other = readers.client.consumer(
@@ -358,11 +363,11 @@ def test_a_restored_reader_reads_the_first_part_again(log, reading):
 def test_a_restored_channel_that_stays_silent_says_so(log, reading):
     topic = log(2)
     topic.send(messages("H1:X", 0))
-    old = reading(topic.source(pace=BRISK)).until(lambda got: got.frames)
-    assert not old.positions.channels["H1:X"].quiet
-    new = reading(topic.source(pace=BRISK), old.positions).until(lambda got: got.frames)
+    old = reading(topic.source(idle=BRISK)).until(lambda got: got.frames)
+    assert not Kept.from_text(old.positions.kept).channels["H1:X"].quiet
+    new = reading(topic.source(idle=BRISK), old.positions).until(lambda got: got.frames)
     assert [frame.data for frame in new.frames] == [b""]
-    newest = reading(topic.source(pace=BRISK), new.positions)
+    newest = reading(topic.source(idle=BRISK), new.positions)
     newest.until(lambda got: got.watermarks and got.watermarks[-1] > 1.2)
     assert not newest.frames
 
@@ -390,7 +395,7 @@ class Steps:
     """Runs the DoFn as a runner does, one bundle at a time."""
 
     def __init__(self, source):
-        self.made = ReadFrames(source)
+        self.made = ReadMessages(source)
         self.made.setup()
         self.positions, self.reached = Positions(), None
 
@@ -451,14 +456,14 @@ def test_one_process_has_one_consumer_until_nobody_needs_it(log):
 
 def test_a_killed_broker_loses_nothing_and_is_not_silence(broker, log, reading, caplog):
     topic = log(1)
-    got = reading(topic.source(pace=BRISK))
+    got = reading(topic.source(idle=BRISK))
     topic.send(messages("H1:X", 0))
     got.until(lambda got: got.frames)
     broker.kill()
     end = time.monotonic() + 3
     while time.monotonic() < end:
         got.once()
-    fresh = reading(topic.source(pace=BRISK))
+    fresh = reading(topic.source(idle=BRISK))
     assert fresh.once().positions == Positions()
     assert len(got.frames) == 1
     assert got.watermarks[-1] == 1
@@ -475,11 +480,11 @@ def test_forty_silent_partitions_of_a_dead_broker_hold_nobody_up(broker, log, re
     topic = log(40)
     for number in range(40):
         topic.send(messages(f"H1:{number}", 0), number)
-    got = reading(topic.source(pace=BRISK)).until(lambda got: len(got.frames) == 40)
+    got = reading(topic.source(idle=BRISK)).until(lambda got: len(got.frames) == 40)
     # While the broker lives, all of them say that they have nothing more.
     got.until(lambda got: len([frame for frame in got.frames if not frame.data]) == 40)
     begin = Positions({f"{topic.name}/{number}": 0 for number in range(40)})
-    fresh = reading(topic.source(pace=BRISK), begin).until(lambda got: len(got.frames) == 40)
+    fresh = reading(topic.source(idle=BRISK), begin).until(lambda got: len(got.frames) == 40)
     broker.kill()
     try:
         begun, rounds = time.monotonic(), 6
@@ -494,7 +499,7 @@ def test_forty_silent_partitions_of_a_dead_broker_hold_nobody_up(broker, log, re
 
 
 def test_a_channel_too_many_is_told_of_once(log, reading, monkeypatch):
-    monkeypatch.setattr(progress, "MOST_CHANNELS", 3)
+    monkeypatch.setattr(channel_time, "MOST_CHANNELS", 3)
     topic = log(1)
     for second in range(4):
         for number in range(5):
@@ -518,7 +523,7 @@ class Spiteful(Parts):
 
 def test_a_message_that_no_decoder_bears_is_a_dead_letter_also_when_looked_at(log, reading):
     topic = log(1)
-    source = topic.source(decoder=Spiteful, rewind=Rewind(10 * S, 3 * S))
+    source = topic.source(decoder=Spiteful, context_ns=10 * S, repeat_ns=3 * S)
     for second in range(20):
         topic.send([*messages("H1:X", second), b"bad"])
     old = reading(source).until(lambda got: got.count("H1:X") == 20)
@@ -527,6 +532,87 @@ def test_a_message_that_no_decoder_bears_is_a_dead_letter_also_when_looked_at(lo
     assert len(old.letters) == 20
     assert {letter.kind for letter in old.letters + new.letters} == {LetterKind.DAMAGED}
     assert seconds(new.frames, "H1:X")[0] < 8
+
+
+class Notices:
+    """A decoder of what has no channel and no samples: a name, and perhaps a time."""
+
+    pending = None
+
+    def feed(self, payload, source, arrived_ns):
+        notice = json.loads(payload)
+        return [(notice["name"], notice.get("time_ns"))]
+
+
+def named(notice):
+    return notice[0]
+
+
+def own_ns(notice):
+    return notice[1]
+
+
+def notices(topic, **change):
+    given = {
+        "kafka": KafkaConfig(topic.address),
+        "topics": (topic.name,),
+        "group": f"of-{topic.name}",
+        "element": tuple,
+        "decoder": Notices,
+        "timekeeper": partial(ArrivalTime, key=named, own_ns=own_ns),
+        "start": "earliest",
+        "idle": BRISK,
+    }
+    return Source(**{**given, **change})
+
+
+def test_another_kind_of_topic_is_only_another_source(broker, log, reading):
+    topic = log(2)
+    source = notices(topic)
+    begun_ns = utc.from_unix(time.time_ns())
+    old = reading(source)
+    # Nothing has come yet, in either partition: time goes on.
+    old.until(lambda got: got.watermarks)
+    topic.send([b'{"name": "GRB 1", "time_ns": 1000000007000000000}', b"no notice"])
+    topic.send([b'{"name": "GRB 2"}'], 1)
+    old.until(lambda got: len(got.frames) == 2)
+    old.until(lambda got: len(got.letters) == 1)
+    assert sorted(old.frames) == [("GRB 1", START * S), ("GRB 2", None)]
+    assert [letter.kind for letter in old.letters] == [LetterKind.DAMAGED]
+    placed = {one.key: one.time_ns for one in old.placed}
+    assert placed["GRB 1"] == START * S
+    assert begun_ns < placed["GRB 2"] <= utc.from_unix(time.time_ns())
+    seen_ns = old.watermark_ns
+    old.until(lambda got: got.watermark_ns > seen_ns + S)
+    assert old.watermark_ns < utc.from_unix(time.time_ns()) - BRISK.idle_seconds * S
+    assert old.watermarks == sorted(old.watermarks)
+    # A broker that is away confirms nothing.
+    broker.kill()
+    try:
+        old.until(lambda got: got.once().watermark_ns == got.once().watermark_ns)
+        stood_ns, until = old.watermark_ns, time.monotonic() + 3
+        while time.monotonic() < until:
+            old.once()
+        assert old.watermark_ns == stood_ns
+    finally:
+        broker.up()
+    old.until(lambda got: got.watermark_ns > stood_ns)
+    old.until(lambda _: committed(topic, source)[0] == 2)
+    # Without a checkpoint, exactly what was not handed over; from one, too.
+    topic.send([b'{"name": "GRB 3"}'])
+    for new in (reading(source), reading(source, old.positions)):
+        new.until(lambda got: len(got.frames) == 1)
+        assert new.frames == [("GRB 3", None)]
+        assert not new.letters
+
+
+def test_two_sources_of_a_process_share_nothing(log):
+    topic = log(1)
+    one, other = topic.source(), notices(topic, group="another")
+    assert readers.borrow(one) is not readers.borrow(other)
+    for source in (one, other):
+        readers.give_back(source)
+    assert not readers._readers
 
 
 def test_topics_are_checked_in_one_line(broker, log):
@@ -555,9 +641,15 @@ class Write(beam.DoFn):
 
 def job(address, topic, path, options):
     pipeline = beam.Pipeline(options=PipelineOptions(["--streaming", *options]))
-    kafka = KafkaConfig(address)
-    read = pipeline | "Kafka" >> ReadKafka(kafka, (topic,), "live", Parts, Rewind(), "earliest")
-    _ = read.frames | "Spread" >> beam.Reshuffle() | "Write" >> beam.ParDo(Write(path))
+    source = strain_source(
+        kafka=KafkaConfig(address),
+        topics=(topic,),
+        group="live",
+        decoder=Parts,
+        start="earliest",
+    )
+    read = pipeline | "Kafka" >> ReadKafka(source)
+    _ = read.elements | "Spread" >> beam.Reshuffle() | "Write" >> beam.ParDo(Write(path))
     pipeline.run().wait_until_finish()
 
 

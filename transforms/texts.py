@@ -35,6 +35,12 @@ def one_line(text: str) -> str:
     return printable("".join(" " if char.isspace() else char for char in text))
 
 
+def line(error: BaseException) -> str:
+    """Return what a library complained about as one short line."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= 160 else text[:157] + "..."
+
+
 def _escaped(char: str) -> str:
     code = ord(char)
     # Python reads a byte that is not UTF-8 as one of these.

@@ -28,9 +28,9 @@ from transforms.elements import DeadLetter, Frame
 from transforms.gps import GPS_EPOCH_UNIX, NANOSECONDS
 from transforms.ingest.kafka.progress import Positions
 from transforms.ingest.kafka.reader import Reader
-from transforms.ingest.kafka.rewind import Rewind
 from transforms.ingest.kafka.source import Source
 from transforms.ingest.kafka.stage import ReadKafka
+from transforms.ingest.strain.source import strain_source
 
 CHANNELS = ("H1:BENCH", "L1:BENCH", "V1:BENCH")
 RATE = 16384
@@ -63,6 +63,13 @@ class Plain:
         return [frame]
 
 
+def source(address: str, topic: str) -> Source[Frame]:
+    """Return the source of a topic of such messages."""
+    return strain_source(
+        kafka=KafkaConfig(address), topics=(topic,), group=topic, decoder=Plain, start="earliest"
+    )
+
+
 def send(producer: confluent_kafka.Producer, topic: str, second: int) -> None:
     """Send a second of all channels."""
     start_ns = (int(time.time()) - GPS_EPOCH_UNIX - 10**6 + second) * NANOSECONDS
@@ -88,11 +95,9 @@ def latency(address: str, topic: str, seconds: int, folder: Path) -> list[list[f
     options = configuration.pipeline_options(settings)
     options += ["--streaming", f"--job_name={topic}"]
     pipeline = beam.Pipeline(options=PipelineOptions(options))
-    read = pipeline | "Kafka" >> ReadKafka(
-        KafkaConfig(address), (topic,), topic, Plain, Rewind(), "earliest"
-    )
+    read = pipeline | "Kafka" >> ReadKafka(source(address, topic))
     _ = (
-        read.frames
+        read.elements
         | "Note" >> beam.Map(note, here)
         | "Hop" >> beam.Reshuffle()
         | "Note again" >> beam.Map(note, there)
@@ -114,7 +119,7 @@ def cost(address: str, topic: str, count: int) -> float:
     producer = confluent_kafka.Producer({"bootstrap.servers": address})
     for second in range(count // len(CHANNELS)):
         send(producer, topic, second)
-    reader = Reader(Source(KafkaConfig(address), (topic,), topic, Plain, Rewind(), "earliest"))
+    reader = Reader(source(address, topic))
     batch, found = reader.read(Positions()), 0
     begun = time.process_time()
     while batch.lag:

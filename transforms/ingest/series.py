@@ -213,9 +213,3 @@ def index_of(where: str, start: float, rate: int) -> int:
             LetterKind.OFF_GRID,
         )
     return index
-
-
-def line(error: BaseException) -> str:
-    """Return what a library complained about as one short line."""
-    text = " ".join(str(error).split())
-    return text if len(text) <= 160 else text[:157] + "..."

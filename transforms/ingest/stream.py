@@ -27,6 +27,6 @@ class ReadStream(beam.PTransform):  # type: ignore[misc]
             transforms.ingest.stitch.stage.ReachError: The configuration cannot be used live.
         """
         read = begin | "Read" >> self.read
-        stitched: Strain = read.frames | "Stitch frames" >> StitchFrames(self.stitching)
+        stitched: Strain = read.elements | "Stitch frames" >> StitchFrames(self.stitching)
         letters = (read.dead_letters, stitched.dead_letters) | "Dead letters" >> beam.Flatten()
         return stitched._replace(dead_letters=letters)

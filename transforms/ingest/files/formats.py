@@ -20,8 +20,9 @@ from transforms.ingest import channels, filename, gwf_frames, quality, resample
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.files import gwf, hdf5, text
 from transforms.ingest.intervals import tiled
-from transforms.ingest.series import LATEST, DataError, Held, Stretch, line
+from transforms.ingest.series import LATEST, DataError, Held, Stretch
 from transforms.kinds import LetterKind
+from transforms.texts import line
 
 CHUNK = 1 << 20
 """Samples looked at together when a file is inspected: 8 MiB."""

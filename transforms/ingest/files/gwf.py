@@ -14,7 +14,8 @@ from transforms.elements import FloatArray
 from transforms.ingest import filename, frame_cache, quality
 from transforms.ingest.gwf_frames import UNREADABLE, decompressed, failed, is_lacking
 from transforms.ingest.names import completed, is_channel, is_interferometer
-from transforms.ingest.series import DataError, Held, Stretch, index_of, line, rate_of, settled
+from transforms.ingest.series import DataError, Held, Stretch, index_of, rate_of, settled
+from transforms.texts import line
 
 _LARGEST_CHECKED = 256 << 20
 """Largest file whose checksum is verified [bytes]: that takes the whole of it in memory."""

@@ -13,8 +13,9 @@ from transforms import gps
 from transforms.elements import FloatArray
 from transforms.ingest import frame_cache, quality
 from transforms.ingest.files import gwosc_hdf5, gwpy_hdf5
-from transforms.ingest.series import DataError, Held, Stretch, line, settled
+from transforms.ingest.series import DataError, Held, Stretch, settled
 from transforms.kinds import LetterKind
+from transforms.texts import line
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 _LAYOUTS = (gwosc_hdf5, gwpy_hdf5)

@@ -16,8 +16,9 @@ import numpy as np
 
 from transforms.elements import FloatArray
 from transforms.ingest import filename, frame_cache
-from transforms.ingest.series import DataError, Held, Stretch, index_of, line, rate_of
+from transforms.ingest.series import DataError, Held, Stretch, index_of, rate_of
 from transforms.kinds import LetterKind
+from transforms.texts import line
 
 MAGIC = b"#"
 ZIPPED = b"\x1f\x8b"

@@ -16,6 +16,9 @@ ASK_S = 2.0
 """How long a question to the broker may take [s]."""
 _ANSWER_S = 1.0
 """How long a silent partition may take to say that it has nothing [s]: nobody waits for it."""
+_METADATA_MS = 5000
+"""How long who leads a partition is believed [ms]. A broker that has begun again refuses questions
+that name the epoch of before, and the client does not ask for the new one of its own accord."""
 _DEFAULTS = {
     "log_level": 2,
     **RECONNECT,
@@ -119,7 +122,8 @@ class Ends:
         if not wanted:
             return
         if self._admin is None:
-            self._admin = AdminClient({"log_level": 2, **RECONNECT, **self._settings}, logger=_LOG)
+            own = {"log_level": 2, "metadata.max.age.ms": _METADATA_MS, **RECONNECT}
+            self._admin = AdminClient({**own, **self._settings}, logger=_LOG)
         answers = self._admin.list_offsets(wanted, request_timeout=_ANSWER_S)
         for one, answer in answers.items():
             self._asked[f"{one.topic}/{one.partition}"] = now, answer

@@ -1,25 +1,27 @@
-"""Reads frames from Kafka, one consumer for each process; it goes on from any positions."""
+"""Reads topics, one consumer for each process; it goes on from any positions."""
 
 import logging
 import threading
 import time
-from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import confluent_kafka as kafka
 
-from transforms.elements import DeadLetter, Frame
+from transforms.elements import DeadLetter
 from transforms.ingest.kafka import client
 from transforms.ingest.kafka.crashes import Marks
 from transforms.ingest.kafka.guarded import guarded
-from transforms.ingest.kafka.progress import MOST_CHANNELS, Positions, Progress
+from transforms.ingest.kafka.progress import Positions, Progress
 from transforms.ingest.kafka.rewind import write_note
 from transforms.ingest.kafka.seek import begin
-from transforms.ingest.kafka.source import Decoder, Source
-from transforms.kinds import LetterKind
+from transforms.ingest.kafka.source import Batch, Decoder, Source
+from transforms.ingest.kafka.timekeeper import Placed
 from transforms.rate_limited_log import RateLimitedLog
 
+T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
 _WAIT_S = 0.5
 """Longest wait for a first message [s]: a checkpoint has to wait for it."""
@@ -32,42 +34,36 @@ _LARGEST_SKEW_NS = 60_000_000_000
 """A message that says that it came later than that after now is not believed [ns]."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """What one look at the topics gave."""
+@dataclass(frozen=True, kw_only=True)
+class _Snapshot:
+    """What was handed over at some time, to be committed later."""
 
-    positions: Positions
-    """Where to go on once all of it is handed over."""
-    frames: Sequence[Frame] = ()
-    dead_letters: Sequence[DeadLetter] = ()
-    watermark_ns: int | None = None
-    """GPS time up to which all is handed over with it; None: not known."""
-    messages: int = 0
-    size: int = 0
-    """Of the messages [bytes]."""
-    lag: int = 0
-    """Messages that are known to wait."""
+    at: float
+    """Seconds."""
+    offsets: Mapping[str, int]
+    reached_ns: Mapping[str, Mapping[str, int]]
+    """GPS time of each name, for each partition."""
 
 
-class Reader:
+class Reader(Generic[T]):
     """One consumer of all partitions; safe to be called from several threads."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source[T]) -> None:
         self._marks = Marks(source.key)
         self._source = guarded(source, self._marks)
         self._lock = threading.Lock()
         self._errors = RateLimitedLog(_LOG)
         self._consumer = client.consumer(source.kafka.client_settings(), source.group, self._errors)
         self._ends = client.Ends(source.kafka.client_settings())
-        self._decoders: dict[str, Decoder] = {}
-        self._refused: OrderedDict[str, None] = OrderedDict()
+        self._decoders: dict[str, Decoder[T]] = {}
         self._given: Positions | None = None
-        self._progress = Progress(Positions(), source.pace, 0.0)
-        self._snapshots: deque[tuple[float, Positions]] = deque()
+        self._timekeeper = source.timekeeper(source.idle)
+        self._progress = Progress(Positions(), self._timekeeper, source.idle, 0.0)
+        self._snapshots: deque[_Snapshot] = deque()
         self._committed: dict[str, int] = {}
         self._last_commit = self._last_question = 0.0
 
-    def read(self, start: Positions) -> Batch:
+    def read(self, start: Positions) -> Batch[T]:
         """Wait for a message, for 0.5 s at most, and give all that has come.
 
         Args:
@@ -76,7 +72,7 @@ class Reader:
         """
         with self._lock:
             if start == self._given:
-                self._commit(start, time.monotonic())
+                self._commit(start.offsets, time.monotonic())
             else:
                 try:
                     self._begin(start)
@@ -105,9 +101,11 @@ class Reader:
         new = [name for name in found if name not in start.offsets]
         begun = begin(self._consumer, self._source, at_last, new)
         offsets = {name: start.offsets.get(name, begun.offsets.get(name, 0)) for name in found}
-        start = Positions(offsets, start.channels, {**begun.analysed, **start.analysed})
+        start = Positions(offsets, start.kept)
         self._committed = {name: one.offset for name, one in at_last.items()}
-        self._progress = Progress(start, self._source.pace, time.monotonic())
+        self._progress = Progress(
+            start, self._timekeeper, self._source.idle, time.monotonic(), begun.context_until_ns
+        )
         self._decoders = {}
         self._snapshots.clear()
         self._assign()
@@ -116,8 +114,8 @@ class Reader:
     def _assign(self) -> None:
         self._consumer.assign([client.at(*place) for place in self._progress.read.items()])
 
-    def _drain(self) -> Batch:
-        frames: list[Frame] = []
+    def _drain(self) -> Batch[T]:
+        elements: list[Placed[T]] = []
         letters: list[DeadLetter] = []
         count = size = 0
         self._question(time.monotonic())
@@ -129,26 +127,25 @@ class Reader:
             else:
                 payload = message.value() or b""
                 count, size = count + 1, size + len(payload)
-                self._take(message, payload, frames, letters)
+                self._take(message, payload, elements, letters)
             if count >= _MOST_MESSAGES or size >= _MOST_BYTES:
                 break
             message = self._consumer.poll(max(0.0, end - time.monotonic()))
-        now, progress = time.monotonic(), self._progress
+        now, unix_ns, progress = time.monotonic(), time.time_ns(), self._progress
         for name in progress.read:
             _, last = self._consumer.get_watermark_offsets(client.at(name), cached=True)
             if last >= 0:
                 progress.extend(name, last)
         self._listen()
-        frames += progress.quiet(time.time_ns())
-        watermark_ns = progress.watermark_ns(now)
-        progress.forget()
-        return Batch(progress.positions, frames, letters, watermark_ns, count, size, progress.lag)
+        elements += self._timekeeper.own(unix_ns)
+        watermark_ns = progress.advance(now, unix_ns)
+        return Batch(progress.positions, elements, letters, watermark_ns, count, size, progress.lag)
 
     def _take(
         self,
         message: kafka.Message,
         payload: bytes,
-        frames: list[Frame],
+        elements: list[Placed[T]],
         letters: list[DeadLetter],
     ) -> None:
         """Decode a message, and add what it gave."""
@@ -158,30 +155,26 @@ class Reader:
         if name not in self._decoders:
             self._decoders[name] = self._source.decoder()
         decoder = self._decoders[name]
-        good: list[Frame] = []
+        good: list[T] = []
         for item in decoder.feed(payload, f"{name}/{offset}", arrived_ns):
-            if not isinstance(item, Frame):
+            if isinstance(item, DeadLetter):
                 letters.append(item)
-            elif self._progress.admits(item.channel):
-                good.append(item)
             else:
-                letters += self._refuse(item)
+                good.append(item)
         pending = decoder.pending
-        needed = offset + 1 if pending is None else int(pending.rpartition("/")[2])
-        frames += self._progress.hand_over(name, offset, good, needed, time.monotonic())
-
-    def _refuse(self, frame: Frame) -> list[DeadLetter]:
-        """Say of a channel, once, that there are too many."""
-        told = frame.channel in self._refused
-        self._refused[frame.channel] = None
-        self._refused.move_to_end(frame.channel)
-        while len(self._refused) > MOST_CHANNELS:
-            self._refused.popitem(last=False)
-        if told:
-            return []
-        text = f"{frame.channel} is not read: as many as {MOST_CHANNELS} others are"
-        reason = f"{frame.source}: {text}; name those wanted with --channel (told once)"
-        return [DeadLetter(source=frame.source, reason=reason, kind=LetterKind.CHANNEL)]
+        given = self._progress.hand_over(
+            name,
+            offset,
+            good,
+            needed=offset + 1 if pending is None else int(pending.rpartition("/")[2]),
+            arrived_ns=arrived_ns,
+            now=time.monotonic(),
+        )
+        for one in given:
+            if isinstance(one, DeadLetter):
+                letters.append(one)
+            else:
+                elements.append(one)
 
     def _recover(self, message: kafka.Message) -> None:
         """Tell of an error, and go on at the beginning of a log whose part was deleted."""
@@ -205,7 +198,7 @@ class Reader:
 
     def _question(self, now: float) -> None:
         """Ask silent partitions whether there is nothing, or nobody to bring it."""
-        if now - self._last_question >= self._source.pace.tick_seconds:
+        if now - self._last_question >= self._source.idle.tick_seconds:
             self._last_question = now
             self._ends.ask(self._progress.unheard(now), now)
 
@@ -220,20 +213,27 @@ class Reader:
                 self._progress.extend(name, end)
                 self._progress.hear(name, asked)
 
-    def _commit(self, given: Positions, now: float) -> None:
-        """Commit what was handed over a while ago, without waiting for the broker."""
-        after = self._source.pace.commit_seconds
-        if not self._snapshots or now - self._snapshots[-1][0] >= after / 5:
-            self._snapshots.append((now, given))
-        if now - self._last_commit < after or now - self._snapshots[0][0] < after:
+    def _commit(self, given: Mapping[str, int], now: float) -> None:
+        """Commit what was handed over a while ago, without waiting for the broker.
+
+        Args:
+            given: First message of each partition that is still needed after all that was
+                handed over, which is all that the timekeeper has taken.
+            now: Seconds.
+        """
+        after = self._source.idle.commit_seconds
+        if not self._snapshots or now - self._snapshots[-1].at >= after / 5:
+            reached_ns = self._timekeeper.reached_ns
+            self._snapshots.append(_Snapshot(at=now, offsets=given, reached_ns=reached_ns))
+        if now - self._last_commit < after or now - self._snapshots[0].at < after:
             return
-        while len(self._snapshots) > 1 and now - self._snapshots[1][0] >= after:
+        while len(self._snapshots) > 1 and now - self._snapshots[1].at >= after:
             self._snapshots.popleft()
-        _, known = self._snapshots.popleft()
+        known = self._snapshots.popleft()
         self._last_commit = now
         # Never backwards: what is read again after a restart was committed before.
         places = [
-            client.at(name, offset, write_note(known.channels, name))
+            client.at(name, offset, write_note(known.reached_ns.get(name, {})))
             for name, offset in known.offsets.items()
             if offset > self._committed.get(name, -1)
         ]
@@ -260,11 +260,11 @@ def arrival_ns(kind: int, milliseconds: int, now_ns: int) -> int:
     return said_ns if known else now_ns
 
 
-_readers: dict[str, tuple[Reader, int]] = {}
+_readers: dict[str, tuple[Reader[Any], int]] = {}
 _readers_lock = threading.Lock()
 
 
-def borrow(source: Source) -> Reader:
+def borrow(source: Source[T]) -> Reader[T]:
     """Return the process's reader of a source, to be given back; make it if it is the first."""
     with _readers_lock:
         reader, users = _readers.get(source.key, (None, 0))
@@ -273,7 +273,7 @@ def borrow(source: Source) -> Reader:
         return reader
 
 
-def give_back(source: Source) -> None:
+def give_back(source: Source[T]) -> None:
     """End a process's reader with its last user."""
     with _readers_lock:
         reader, users = _readers.pop(source.key)

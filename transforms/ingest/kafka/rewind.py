@@ -1,23 +1,38 @@
-"""Where to begin to read: where it was left, and as far before that as the analysis needs."""
+"""Where to begin to read: where it was left, and as far before that as is needed in data time.
+
+Names are those of what a source follows in data time, such as channels.
+"""
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
-from transforms.ingest.kafka.progress import Channel
-
+T = TypeVar("T")
 _LARGEST_NOTE = 4000
 """Most of a note beside a committed offset [characters]; brokers take 4096 bytes."""
 
 
-@dataclass(frozen=True)
-class Rewind:
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """What an element covers in data time."""
+
+    name: str
+    start_ns: int
+    end_ns: int
+    source: str
+    """The message that came first of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rewind(Generic[T]):
     """How far before the committed time a job without a checkpoint begins, in data time."""
 
+    extent: Callable[[T], Extent]
     context_ns: int = 0
-    """Past strain that the analysis needs before it gives what it would have given [ns]."""
+    """Past that is needed before the first element that counts [ns]."""
     repeat_ns: int = 0
-    """What is analysed again, as results may have been lost with the old job [ns]."""
+    """What counts again, as its results may have been lost with the old job [ns]."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +40,11 @@ class Sample:
     """What the messages from some offset on hold."""
 
     first: int
-    """Offset of the first message of the first whole frame."""
+    """Offset of the first message of the first whole element."""
     starts: Mapping[str, int] = field(default_factory=dict)
-    """GPS start [ns] of each channel's first frame."""
+    """GPS start [ns] of each name's first element."""
     ends: Mapping[str, int] = field(default_factory=dict)
-    """GPS time [ns] up to which there are frames of each channel."""
+    """GPS time [ns] up to which there are elements of each name."""
 
 
 def find(
@@ -40,7 +55,7 @@ def find(
     Args:
         committed: Offset at which the reader was.
         low: First offset that the log still has.
-        wanted: GPS time [ns] to which the frames of each channel must reach back.
+        wanted: GPS time [ns] to which the elements of each name must reach back.
         sample: Looks into the log from an offset on.
     """
     step = 1
@@ -53,17 +68,16 @@ def find(
     return sample(low).first if low < committed else committed
 
 
-def write_note(channels: Mapping[str, Channel], partition: str) -> str:
-    """Write the GPS times reached by a partition's channels, to stand beside its offset."""
-    own = {name: one.end_ns for name, one in channels.items() if one.partition == partition}
+def write_note(reached_ns: Mapping[str, int]) -> str:
+    """Write the GPS time [ns] that each name of a partition has reached, beside its offset."""
     # The latest, where there are more than the broker takes.
     note: dict[str, int] = {}
     length = len("{")
-    for name in sorted(own, key=lambda name: own[name], reverse=True):
-        length += len(f"{json.dumps(name)}:{own[name]},")
+    for name in sorted(reached_ns, key=lambda name: reached_ns[name], reverse=True):
+        length += len(f"{json.dumps(name)}:{reached_ns[name]},")
         if length > _LARGEST_NOTE:
             break
-        note[name] = own[name]
+        note[name] = reached_ns[name]
     return json.dumps(note, separators=(",", ":"))
 
 

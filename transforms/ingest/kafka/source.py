@@ -1,42 +1,79 @@
 """What is read from Kafka, and how."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from transforms.broker import BrokerError, KafkaConfig
-from transforms.elements import DeadLetter, Frame
-from transforms.ingest.kafka.progress import IdleConfig
+from transforms.elements import DeadLetter
+from transforms.ingest.kafka.progress import Positions
 from transforms.ingest.kafka.rewind import Rewind
+from transforms.ingest.kafka.timekeeper import IdleConfig, Placed, Timekeeper
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
-class Decoder(Protocol):
-    """Makes frames of the messages of one partition, which it is fed in order; never raises."""
+class Decoder(Protocol[T_co]):
+    """Makes elements of the messages of one partition, which it is fed in order."""
 
-    def feed(self, payload: bytes, source: str, arrived_ns: int) -> list[Frame | DeadLetter]:
+    def feed(self, payload: bytes, source: str, arrived_ns: int) -> Sequence[T_co | DeadLetter]:
         """Take a message, from ``topic/partition/offset``, and give what it completes.
 
-        A frame's source is that of its first message.
+        Whatever it raises makes the message a dead letter.
         """
 
     @property
     def pending(self) -> str | None:
-        """Source of the oldest message that an incomplete frame still needs."""
+        """Source of the oldest message that an incomplete element still needs."""
 
 
 @dataclass(frozen=True)
-class Source:
-    """What is read, and how."""
+class Batch(Generic[T]):
+    """What one look at the topics gave."""
+
+    positions: Positions
+    """Where to go on once all of it is handed over."""
+    elements: Sequence[Placed[T]] = ()
+    dead_letters: Sequence[DeadLetter] = ()
+    watermark_ns: int | None = None
+    """GPS time up to which all is handed over with it; None: not known."""
+    messages: int = 0
+    size: int = 0
+    """Of the messages [bytes]."""
+    lag: int = 0
+    """Messages that are known to wait."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(Generic[T]):
+    """What is read, and how; it must be picklable.
+
+    Raises:
+        BrokerError: No topics, or an unknown start.
+    """
 
     kafka: KafkaConfig
+    """The broker; what is secret is read by the workers."""
     topics: tuple[str, ...]
     group: str
-    decoder: Callable[[], Decoder]
-    rewind: Rewind
+    """Consumer group, for its committed offsets only: two jobs must not have the same."""
+    element: type[T]
+    """What the messages hold: its coder is that of what is read."""
+    decoder: Callable[[], Decoder[T]]
+    """Makes the decoder of a partition."""
+    timekeeper: Callable[[IdleConfig], Timekeeper[T]]
+    """Makes what says the time of elements, and how far it is."""
+    rewind: Rewind[T] | None = None
+    """How far before its committed offsets a job without a checkpoint begins; None: there."""
     start: str = "latest"
     """Where to begin if the group has committed nothing: ``latest`` or ``earliest``."""
-    pace: IdleConfig = field(default_factory=IdleConfig)
+    idle: IdleConfig = field(default_factory=IdleConfig)
+    name: str = "elements"
+    """What the counter of elements is called."""
+    record: Callable[[Batch[T]], None] | None = None
+    """Counts what is handed over, beside Beam's counters; called in the worker."""
 
     def __post_init__(self) -> None:
         if self.start not in ("latest", "earliest"):

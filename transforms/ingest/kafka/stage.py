@@ -1,8 +1,8 @@
-"""The way in from Kafka: frames as they come. All else is in the modules beside."""
+"""The way in from Kafka: messages as they come. All else is in the modules beside."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import apache_beam as beam
 from apache_beam.coders import Coder
@@ -14,67 +14,48 @@ from apache_beam.transforms.core import RestrictionProvider
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.typehints.decorators import no_annotations
 
-from transforms.broker import KafkaConfig
-from transforms.coders import DEAD_LETTERS, TaggedDeadLetter, event_time, timed
-from transforms.elements import Frame
+from transforms.coders import DEAD_LETTERS, event_time, timed
+from transforms.elements import DeadLetter
 from transforms.ingest.kafka import reader
-from transforms.ingest.kafka.progress import IdleConfig, Positions
-from transforms.ingest.kafka.rewind import Rewind
-from transforms.ingest.kafka.source import Decoder, Source
-from transforms.observe.record import Spent, recorder
+from transforms.ingest.kafka.progress import Positions
+from transforms.ingest.kafka.source import Batch, Source
+from transforms.observe.record import Spent
+
+T = TypeVar("T")
 
 
-class Live(NamedTuple):
+class Read(NamedTuple, Generic[T]):
     """What comes from Kafka."""
 
-    frames: PCollection
-    """(channel, `Frame`), at the event time of its start."""
-    dead_letters: PCollection
-    """`DeadLetter`: which messages are not used."""
+    elements: PCollection[tuple[str, T]]
+    """By key, each at the event time that the source's timekeeper gives it."""
+    dead_letters: PCollection[DeadLetter]
+    """Which messages are not used."""
 
 
 @dataclass
-class ReadKafka(beam.PTransform):  # type: ignore[misc]
-    """Read frames of all partitions of some topics, without end."""
+class ReadKafka(beam.PTransform, Generic[T]):  # type: ignore[misc]
+    """Read all partitions of some topics, without end."""
 
-    kafka: KafkaConfig
-    """The broker; what is secret is read by the workers."""
-    topics: tuple[str, ...]
-    group: str
-    """Consumer group, for its committed offsets only: two jobs must not have the same."""
-    decoder: Callable[[], Decoder]
-    """Makes the decoder of a partition; must be picklable."""
-    rewind: Rewind
-    start: str = "latest"
-    """Where to begin if the group has committed nothing: ``latest`` or ``earliest``."""
-    pace: IdleConfig = field(default_factory=IdleConfig)
+    source: Source[T]
 
     @no_annotations  # type: ignore[untyped-decorator]
-    def expand(self, begin: PBegin) -> Live:
-        """Return frames and dead letters.
-
-        Raises:
-            KafkaError: No topics, or an unknown start.
-        """
-        source = Source(
-            self.kafka,
-            self.topics,
-            self.group,
-            self.decoder,
-            self.rewind,
-            self.start,
-            self.pace,
+    def expand(self, begin: PBegin) -> Read[T]:
+        """Return elements and dead letters."""
+        messages = beam.ParDo(ReadMessages(self.source)).with_output_types(
+            tuple[str, self.source.element],  # type: ignore[name-defined]
+            **{DEAD_LETTERS: DeadLetter},
         )
         read = (
             begin
             # One element, which says nothing: a job that is restored keeps it for ever.
             | "Begin" >> beam.Impulse()
-            | "Read" >> beam.ParDo(ReadFrames(source)).with_outputs(DEAD_LETTERS, main="frames")
+            | "Read" >> messages.with_outputs(DEAD_LETTERS, main="elements")
         )
         letters = read[DEAD_LETTERS]
         # Beam takes only the main output of an endless source for endless.
         letters.is_bounded = False
-        return Live(read.frames, letters)
+        return Read(read.elements, letters)
 
 
 class PositionsCoder(Coder):  # type: ignore[misc]
@@ -163,17 +144,17 @@ _POSITIONS = beam.DoFn.RestrictionParam(EndlessPositions())
 _WATERMARK = beam.DoFn.WatermarkEstimatorParam(ManualWatermarkEstimator.default_provider())
 
 
-class ReadFrames(beam.DoFn):  # type: ignore[misc]
+class ReadMessages(beam.DoFn, Generic[T]):  # type: ignore[misc]
     """Hand over what has come, then let the runner make its checkpoint."""
 
     messages = Metrics.counter("ingest", "messages")
     size = Metrics.counter("ingest", "bytes")
-    frames = Metrics.counter("ingest", "frames")
     dead_letters = Metrics.counter("ingest", "dead_letters")
     lag = Metrics.gauge("ingest", "lag")
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source[T]) -> None:
         self._source = source
+        self._elements = Metrics.counter("ingest", source.name)
 
     def setup(self) -> None:
         """Use the process's one consumer."""
@@ -184,9 +165,10 @@ class ReadFrames(beam.DoFn):  # type: ignore[misc]
         reader.give_back(self._source)
 
     @beam.DoFn.unbounded_per_element()  # type: ignore[untyped-decorator]
+    @no_annotations  # type: ignore[untyped-decorator]
     def process(
         self, element: bytes, tracker: Any = _POSITIONS, watermark: Any = _WATERMARK
-    ) -> Iterator[tuple[str, Frame] | TaggedDeadLetter]:
+    ) -> Iterator[TimestampedValue | TaggedOutput]:
         """Read from some positions, for half a second at most."""
         start = tracker.current_restriction()
         if start.done:
@@ -196,8 +178,8 @@ class ReadFrames(beam.DoFn):  # type: ignore[misc]
         if not tracker.try_claim(batch.positions):
             return
         self._count(batch)
-        for frame in batch.frames:
-            yield timed((frame.channel, frame), frame.gps_start_ns)
+        for placed in batch.elements:
+            yield timed((placed.key, placed.element), placed.time_ns)
         reached = watermark.current_watermark()
         if batch.watermark_ns is not None:
             time = event_time(batch.watermark_ns)
@@ -206,17 +188,15 @@ class ReadFrames(beam.DoFn):  # type: ignore[misc]
                 watermark.set_watermark(time)
         for letter in batch.dead_letters:
             # It has no time of its own that could be trusted.
-            placed = letter if reached is None else TimestampedValue(letter, reached)
-            yield TaggedOutput(DEAD_LETTERS, placed)
+            placed_letter = letter if reached is None else TimestampedValue(letter, reached)
+            yield TaggedOutput(DEAD_LETTERS, placed_letter)
         tracker.defer_remainder()
 
-    def _count(self, batch: reader.Batch) -> None:
+    def _count(self, batch: Batch[T]) -> None:
         self.messages.inc(batch.messages)
         self.size.inc(batch.size)
-        self.frames.inc(len(batch.frames))
+        self._elements.inc(len(batch.elements))
         self.dead_letters.inc(len(batch.dead_letters))
         self.lag.set(batch.lag)
-        if (record := recorder()) is not None:
-            record.messages(batch.messages, batch.size, batch.lag)
-            for frame in batch.frames:
-                record.frame(frame)
+        if self._source.record is not None:
+            self._source.record(batch)

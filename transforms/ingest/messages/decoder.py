@@ -9,6 +9,7 @@ from transforms.ingest import gwf_frames
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.intervals import merged
 from transforms.ingest.messages import gwf, lldd, row
+from transforms.ingest.names import shown
 from transforms.ingest.series import DataError
 from transforms.kinds import LetterKind
 
@@ -71,7 +72,7 @@ class Decoder:
             wanted = self._config.channels
             if wanted and frame.channel not in wanted:
                 raise DataError(
-                    f"{source}: no channel {', '.join(wanted)}; it holds {frame.channel};"
+                    f"{source}: no channel {', '.join(wanted)}; it holds {shown(frame.channel)};"
                     " name this with --channel or leave its topic out",
                     LetterKind.CHANNEL,
                 )

@@ -14,8 +14,9 @@ from transforms.ingest.gwf_frames import UNREADABLE, decompressed, failed
 from transforms.ingest.intervals import clipped, merged
 from transforms.ingest.messages import gwf_structure
 from transforms.ingest.names import is_channel
-from transforms.ingest.series import DataError, line
+from transforms.ingest.series import DataError
 from transforms.kinds import LetterKind
+from transforms.texts import line
 
 
 class Message:

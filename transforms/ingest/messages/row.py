@@ -12,7 +12,6 @@ import numpy as np
 
 from transforms import gps
 from transforms.elements import Frame, Interval
-from transforms.ingest.names import is_channel, is_check, shown
 from transforms.ingest.series import GRID_TOLERANCE, DataError
 from transforms.kinds import LetterKind
 
@@ -58,11 +57,12 @@ def encode(frame: Frame, single: bool = False) -> bytes:
 def decode(payload: bytes, source: str) -> Frame:
     """Read a message.
 
-    Samples that are not finite stay as they are.
+    Samples that are not finite stay as they are. Names are not checked here, but where all
+    frames are (`transforms.ingest.strain.frame_checks`).
 
     Raises:
         DataError: It is truncated or damaged, of another version, off the GPS grid, or has
-            an impossible rate, or names that cannot be used.
+            an impossible rate.
     """
     _verify(payload, source)
     _, _, width, _, start_ns, rate, count, *numbers = _HEAD.unpack_from(payload)
@@ -76,12 +76,6 @@ def decode(payload: bytes, source: str) -> Frame:
         raise DataError(
             f"{source}: {count} samples of {width} bytes do not fit its {len(payload)} bytes;"
             f" {_AGAIN}"
-        )
-    if not is_channel(channel) or channel.partition(":")[0] != ifo:
-        raise DataError(
-            f"{source}: {shown(channel)} is no channel of {shown(ifo)};"
-            " send it like H1:GDS-CALIB_STRAIN",
-            LetterKind.CHANNEL,
         )
     _check_intervals(source, (*gaps, *flags))
     samples = np.frombuffer(payload, _DTYPES[width], count, offset).astype(np.float64)
@@ -121,10 +115,9 @@ def _check_intervals(source: str, intervals: Sequence[Interval]) -> None:
     """Check gaps and flags.
 
     Raises:
-        DataError: There are too many, one has no extent, or a name cannot be used.
+        DataError: There are too many, or one has no extent.
     """
     names = {item.name for item in intervals}
-    odd = next((name for name in names if not is_check(name)), None)
     if any(item.start_ns >= item.end_ns for item in intervals):
         text = "a gap or flag ends before it starts; send start and end"
     elif len(intervals) > MOST_INTERVALS or len(names) > MOST_NAMES:
@@ -132,8 +125,6 @@ def _check_intervals(source: str, intervals: Sequence[Interval]) -> None:
             f"{len(intervals)} gaps and flags of {len(names)} names; send at most"
             f" {MOST_INTERVALS} of {MOST_NAMES}, or shorter frames"
         )
-    elif odd is not None:
-        text = f"{shown(odd)} is no name of a gap or flag; send it like BURST_CAT2"
     else:
         return
     raise DataError(f"{source}: {text}", LetterKind.METADATA)

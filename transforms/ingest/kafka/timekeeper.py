@@ -1,0 +1,110 @@
+"""What a source asks about time: it counts messages itself, and knows nothing of what they hold.
+
+A partition is called ``topic/number``. Names are those of what a source follows in data time,
+such as channels.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from transforms.checks import check_values
+from transforms.elements import DeadLetter
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class IdleConfig:
+    """When silence has a meaning, and how far behind the offsets are committed."""
+
+    quiet_seconds: float = 5.0
+    """What has had nothing for so long says so, such as a channel without a frame [s]."""
+    idle_seconds: float = 10.0
+    """With no message at all for so long, the watermark goes on with wall time [s]."""
+    commit_seconds: float = 5.0
+    """What was handed over so long ago is committed to the consumer group [s]."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
+        if min(self.quiet_seconds, self.idle_seconds, self.commit_seconds) <= 0:
+            raise ValueError("quiet_seconds, idle_seconds and commit_seconds must be more than 0")
+
+    @property
+    def tick_seconds(self) -> float:
+        """How often a silent partition is asked whether it has nothing [s]."""
+        return min(1.0, self.quiet_seconds / 4, self.idle_seconds / 4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed(Generic[T]):
+    """An element that is handed over, and where it stands."""
+
+    key: str
+    element: T
+    time_ns: int
+    """GPS time of its event."""
+
+
+class Timekeeper(Protocol[T]):
+    """Say what time it is on a source.
+
+    One reader asks it, one call at a time. It hears what was decoded, and for how long brokers
+    have confirmed that there was nothing. It must not raise, whatever the elements hold.
+    """
+
+    def begin(
+        self, kept: str, partitions: Collection[str], context_until_ns: Mapping[str, int]
+    ) -> None:
+        """Forget all, and go on from what was kept; called whenever reading begins somewhere.
+
+        Args:
+            kept: What ``kept`` returned; empty where nothing was handed over before.
+            partitions: All that are read from now on.
+            context_until_ns: GPS time of each name up to which elements come again for their
+                past only, as far as a restart without a checkpoint knows.
+        """
+
+    def take(
+        self, partition: str, elements: Sequence[T], arrived_ns: int
+    ) -> Sequence[Placed[T] | DeadLetter]:
+        """Return what is handed over of the elements that a message gave, and what is refused.
+
+        Args:
+            partition: Where the message was read.
+            elements: What it gave, or completed; often nothing.
+            arrived_ns: When it was on its topic [Unix ns].
+        """
+
+    def silent(self, partition: str, seconds: float) -> None:
+        """Hear that a partition's broker has confirmed that for so long nothing came [s]."""
+
+    def own(self, unix_ns: int) -> Sequence[Placed[T]]:
+        """Return elements of its own, such as those that say that a channel is silent.
+
+        Args:
+            unix_ns: Now [Unix ns].
+        """
+
+    def advance(self, behind: Collection[str], confirmed_ns: int | None) -> int | None:
+        """Return the GPS time up to which all is expected to be handed over [ns]; None: not known.
+
+        It never goes back between two calls of ``begin``. What ended long ago may be forgotten.
+
+        Args:
+            behind: Partitions in which messages are known, or may be expected, to wait.
+            confirmed_ns: Unix time [ns] up to which all brokers have confirmed that nothing is
+                left to be read; None where one has not.
+        """
+
+    @property
+    def watched(self) -> Collection[str]:
+        """Return the partitions whose silence has a meaning: their brokers are asked."""
+
+    @property
+    def kept(self) -> str:
+        """Return what a checkpoint must hold to go on elsewhere; equal states, equal texts."""
+
+    @property
+    def reached_ns(self) -> Mapping[str, Mapping[str, int]]:
+        """Return the GPS time of each name up to which was handed over, for each partition."""

@@ -1,0 +1,1 @@
+"""Strain from topics: which frames are taken, and what time it is on their channels."""
