@@ -455,7 +455,12 @@ WORKER = """
 import sys, time
 from transforms.elements import Block
 from transforms.observe.record import recorder
-recorder().block(Block("H1", "H1:STRAIN", 4096, 0, b"12345678", 0, 1, 0, 1))
+recorder().block(
+    Block(
+        ifo="H1", channel="H1:STRAIN", sample_rate=4096, gps_start_ns=0, data=b"12345678",
+        segment_start_ns=0, segment_end_ns=1, analyse_start_ns=0, analyse_end_ns=1,
+    )
+)
 print("there", flush=True)
 time.sleep(3600)
 """
@@ -542,9 +547,9 @@ def test_a_line_of_the_log_is_json_with_gps():
 def test_json_is_written_once_however_often_it_is_asked_for():
     script = (
         "import logging\n"
-        "from transforms.observe import journal\n"
+        "from transforms.observe import json_log\n"
         "{before}\n"
-        "journal.write('text'); journal.write('json'); journal.write('json')\n"
+        "json_log.write('text'); json_log.write('json'); json_log.write('json')\n"
         "logging.warning('once')\n"
     )
     for before in ("", "logging.warning('as text')"):
