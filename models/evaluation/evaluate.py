@@ -172,10 +172,11 @@ def _milliseconds(model: ServedModel, triggers: Sequence[Trigger]) -> float:
 def figures(evaluation: Evaluation, command: str) -> dict[str, Any]:
     """Return what ``evaluation.json`` tells."""
     card, truth, answers = evaluation.card, evaluation.truth, evaluation.probabilities
-    table = metrics.confusion(truth, answers.argmax(axis=1), len(card.classes))
+    guess = answers.argmax(axis=1)
+    table = metrics.confusion(truth, guess, len(card.classes))
     classes: dict[str, dict[str, Any]] = {
         name: {**each, "auc": metrics.auc(answers[:, i], truth == i)}
-        for i, (name, each) in enumerate(metrics.per_class(table, card.classes).items())
+        for i, (name, each) in enumerate(metrics.per_class(truth, guess, card.classes).items())
     }
     noise = card.classes.index(waveforms.NOISE)
     return {
