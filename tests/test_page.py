@@ -28,7 +28,14 @@ def evaluation_page(texts):
         | {"time": 1e9, "score": 0.9, "snr": 8.0, "detected": False}
         for text in texts
     ]
-    evaluation = Evaluation(card, rows, truth, answers, 1.0, tuple(texts))
+    evaluation = Evaluation(
+        card=card,
+        rows=rows,
+        truth=truth,
+        probabilities=answers,
+        milliseconds=1.0,
+        notes=tuple(texts),
+    )
     told = figures(evaluation, "".join(texts))
     return render(evaluation, told | {"versions": dict.fromkeys(texts, "1")})
 
