@@ -6,8 +6,8 @@ setup(
     packages=find_packages(include=["beam_pipeline*", "transforms*", "models*"]),
     package_data={
         "models": ["artefacts/*/*", "artefacts/*/*/*", "*/noise_curves/*", "*/*.yaml", "*/*.html"],
-        "transforms.page": ["*.css"],
-        "transforms.sink": ["*.html"],
+        "transforms.page": ["*.css", "*.html"],
+        "transforms.sink.report": ["*.html"],
         "transforms.sink.schemas": ["*.json"],
     },
 )

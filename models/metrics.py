@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
+import sklearn.metrics
 
 IntArray = npt.NDArray[np.integer]
 FloatArray = npt.NDArray[np.floating]
@@ -24,25 +24,25 @@ LOSS = 0.01
 
 def confusion(truth: IntArray, guess: IntArray, classes: int) -> IntArray:
     """Count examples by true class (row) and guessed class (column), [class, class]."""
-    table = np.zeros((classes, classes), np.int64)
-    np.add.at(table, (truth, guess), 1)
+    table: IntArray = sklearn.metrics.confusion_matrix(truth, guess, labels=range(classes))
     return table
 
 
-def per_class(table: IntArray, classes: Sequence[str]) -> dict[str, dict[str, float]]:
+def per_class(
+    truth: IntArray, guess: IntArray, classes: Sequence[str]
+) -> dict[str, dict[str, float]]:
     """Return each class's precision, recall, F1 and count; 0 where undefined."""
-    right = np.diag(table)
-    precision = right / np.maximum(table.sum(axis=0), 1)
-    recall = right / np.maximum(table.sum(axis=1), 1)
-    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+    figures = sklearn.metrics.precision_recall_fscore_support(
+        truth, guess, labels=range(len(classes)), zero_division=0
+    )
     return {
         name: {
-            "precision": round(float(precision[i]), 4),
-            "recall": round(float(recall[i]), 4),
-            "f1": round(float(f1[i]), 4),
-            "count": int(table[i].sum()),
+            "precision": round(float(precision), 4),
+            "recall": round(float(recall), 4),
+            "f1": round(float(f1), 4),
+            "count": int(count),
         }
-        for i, name in enumerate(classes)
+        for name, precision, recall, f1, count in zip(classes, *figures, strict=True)
     }
 
 
@@ -80,24 +80,18 @@ def calibration_error(probabilities: FloatArray, truth: IntArray, bins: int = BI
 def auc(statistic: FloatArray, positive: BoolArray) -> float | None:
     """Return the area under the ROC curve: how often a positive ranks over a negative.
 
-    It is Mann and Whitney's U over the number of pairs; ties count half. None where one of
-    the two kinds is missing.
+    Ties count half. None where one of the two kinds is missing.
     """
-    few, many = int(positive.sum()), int((~positive).sum())
-    if not few or not many:
+    if positive.all() or not positive.any():
         return None
-    ranks = rankdata(statistic)[positive].sum()
-    return round(float((ranks - few * (few + 1) / 2) / (few * many)), 5)
+    return round(float(sklearn.metrics.roc_auc_score(positive, statistic)), 5)
 
 
 def roc(statistic: FloatArray, positive: BoolArray, points: int = 200) -> tuple[Any, Any]:
     """Return a ROC curve: false and true positive rate, [point] each, from (0, 0) to (1, 1)."""
-    order = np.argsort(-statistic, kind="stable")
-    found = positive[order]
-    # A step's end: what ranks alike is taken together.
-    last = np.append(np.flatnonzero(np.diff(statistic[order])), len(found) - 1)
-    true = np.concatenate([[0], np.cumsum(found)[last] / max(int(found.sum()), 1)])
-    false = np.concatenate([[0], np.cumsum(~found)[last] / max(int((~found).sum()), 1)])
+    counts = sklearn.metrics.confusion_matrix_at_thresholds(positive, statistic, pos_label=True)
+    # True and false positives, of which the last are all; 0 of a kind that is missing.
+    false, true = (np.append(0, counts[i]) / max(counts[i][-1], 1) for i in (1, 3))
     # Even in both rates together, so that corners stay.
     way = true + false
     kept = np.unique(np.searchsorted(way, np.linspace(0, way[-1], points)))
@@ -169,8 +163,8 @@ def summary(probabilities: FloatArray, truth: IntArray, classes: Sequence[str]) 
         truth: Index of the right class, [example].
         classes: Labels in order.
     """
-    table = confusion(truth, probabilities.argmax(axis=1), len(classes))
-    figures = per_class(table, classes)
+    guess = probabilities.argmax(axis=1)
+    table, figures = confusion(truth, guess, len(classes)), per_class(truth, guess, classes)
     return {
         "examples": len(truth),
         "overall": round(float(np.trace(table) / max(len(truth), 1)), 4),

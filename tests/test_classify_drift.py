@@ -10,11 +10,11 @@ from apache_beam.metrics import MetricsFilter
 
 from tests.samples import TRIGGER
 from transforms.classify import artefact
-from transforms.classify.config import BACKENDS, LOW_SCORE, ClassifyConfig
+from transforms.classify.config import BACKENDS, ClassifyConfig
 from transforms.classify.features import model_input
 from transforms.classify.handler import SavedModelHandler
 from transforms.classify.stage import Classify, _Label
-from transforms.elements import FINAL, STATUSES, Trigger
+from transforms.elements import FINAL, LOW_SCORE, STATUSES, Trigger
 
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 

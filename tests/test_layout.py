@@ -59,6 +59,24 @@ def test_the_command_line_does_not_wait_for_tensorflow():
     assert done.returncode == 0
 
 
+def test_only_what_judges_models_needs_scikit_learn():
+    script = (
+        "import sys\n"
+        "class Absent:\n"
+        "    def find_spec(name, *_):\n"
+        "        if name == 'sklearn': raise ModuleNotFoundError(name, name=name)\n"
+        "sys.meta_path.insert(0, Absent)\n"
+        "from beam_pipeline import cli\n"
+        "code = cli.main(['evaluate', '--output', 'build/none'])\n"
+        "import beam_pipeline.commands.live, beam_pipeline.replay.command, transforms.sink.report\n"
+        "sys.exit(code)\n"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    said = "wavefier: scikit-learn is missing: pip install 'wavefier[train]'\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_modules_and_functions_can_be_read_at_once(path):
     text = path.read_text()

@@ -20,7 +20,9 @@ from gwpy.astro import sensemon_range
 from gwpy.frequencyseries import FrequencySeries
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import generate_latest
 from prometheus_client import values as library
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.throughput import observing
@@ -47,7 +49,7 @@ from transforms.observe import endpoint
 from transforms.observe import record as recording
 from transforms.observe.catalogue import CATALOGUE, COUNTER, HISTOGRAM, PREFIX, STAGES
 from transforms.observe.config import ObserveConfig
-from transforms.observe.endpoint import exposition, workers
+from transforms.observe.endpoint import registry, workers
 from transforms.observe.inspiral import LOWEST, inspiral_range
 from transforms.observe.json_log import JsonLines
 from transforms.observe.record import Recorder, Spent, recorder
@@ -74,16 +76,16 @@ def record(tmp_path):
 
 def values(folder):
     """Every sample: (name, labels in alphabetical order) -> value."""
-    return samples(exposition(folder).decode())
+    return samples(generate_latest(registry(folder)).decode())
 
 
-def samples(text):
+def samples(text, parse=text_string_to_metric_families):
     return {
         (
             one.name.removeprefix(f"{PREFIX}_"),
             *(v for _, v in sorted(one.labels.items())),
         ): one.value
-        for family in text_string_to_metric_families(text)
+        for family in parse(text)
         for one in family.samples
     }
 
@@ -451,11 +453,44 @@ def test_the_endpoint_is_there_for_both_kinds_of_addresses(host, tmp_path):
         assert get(f"http://{one}:{port}/healthz") == '{"workers": 0}\n'
 
 
+def test_prometheus_gets_the_format_that_it_asks_for(record, tmp_path):
+    record.published(trigger(label='a "b" \\ \n\u00e9'))
+    record.model("wavefier-1 abc")
+    (port,) = free_ports(1)
+    endpoint.serve(ObserveConfig(f"127.0.0.1:{port}", str(tmp_path)))
+    get(f"http://127.0.0.1:{port}/healthz")
+    asked = urllib.request.Request(
+        f"http://127.0.0.1:{port}/metrics",
+        headers={"Accept": "application/openmetrics-text;version=1.0.0"},
+    )
+    with urllib.request.urlopen(asked, timeout=60) as answer:
+        assert samples(answer.read().decode(), openmetrics) == values(tmp_path)
+
+
+def test_who_asks_for_nothing_is_left_after_a_while(tmp_path, monkeypatch, capfd):
+    (port,) = free_ports(1)
+    monkeypatch.setattr(endpoint._Handler, "timeout", 0.5)
+    endpoint.serve(ObserveConfig(f"127.0.0.1:{port}", str(tmp_path)))
+    get(f"http://127.0.0.1:{port}/healthz")
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as silent:
+        assert silent.recv(1) == b""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as hasty:
+        hasty.sendall(b"GET /metrics HTTP/1.1\r\nX: ")
+        assert hasty.recv(1) == b""
+    assert get(f"http://127.0.0.1:{port}/healthz") == '{"workers": 0}\n'
+    assert capfd.readouterr().err == ""
+
+
 WORKER = """
 import sys, time
 from transforms.elements import Block
 from transforms.observe.record import recorder
-recorder().block(Block("H1", "H1:STRAIN", 4096, 0, b"12345678", 0, 1, 0, 1))
+recorder().block(
+    Block(
+        ifo="H1", channel="H1:STRAIN", sample_rate=4096, gps_start_ns=0, data=b"12345678",
+        segment_start_ns=0, segment_end_ns=1, analyse_start_ns=0, analyse_end_ns=1,
+    )
+)
 print("there", flush=True)
 time.sleep(3600)
 """
@@ -542,9 +577,9 @@ def test_a_line_of_the_log_is_json_with_gps():
 def test_json_is_written_once_however_often_it_is_asked_for():
     script = (
         "import logging\n"
-        "from transforms.observe import journal\n"
+        "from transforms.observe import json_log\n"
         "{before}\n"
-        "journal.write('text'); journal.write('json'); journal.write('json')\n"
+        "json_log.write('text'); json_log.write('json'); json_log.write('json')\n"
         "logging.warning('once')\n"
     )
     for before in ("", "logging.warning('as text')"):

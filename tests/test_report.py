@@ -72,14 +72,14 @@ def segments(*channels):
         )
 
 
-def report(tmp_path, triggers, stretches=(), letters=(), events=True):
+def report(tmp_path, triggers, stretches=(), letters=(), snippets=True):
     output = prepare(str(tmp_path), "threshold: 5.5 # <quiet>\n", "c0ffee", "0.1.0")
     for name in {partition(each) for each in triggers}:
         own = [each for each in triggers if partition(each) == name]
         writers.write_triggers(output, name, own, MADE)
     writers.write_segments(output, stretches, MADE)
     writers.write_dead_letters(output, letters)
-    if events:
+    if snippets:
         writers.write_snippets(output, triggers, MADE)
     return write_report(output).read_text(encoding="utf-8")
 
@@ -146,7 +146,7 @@ def test_it_nests_and_refers_to_nothing_outside_itself(full):
         "&lt;b&gt;.gwf",
         "truncated; fetch it again",
         "not classified",
-        '<a href="#event-0004">1126259450.0000</a>',
+        '<a href="#snippet-0004">1126259450.0000</a>',
         '<span class="flag">CAT2</span>',
         "threshold: 5.5 # &lt;quiet&gt;",
     ],
@@ -156,7 +156,7 @@ def test_it_tells(full, text):
 
 
 def test_it_looks_closely_at_what_was_kept(full):
-    assert len(re.findall('<figure id="event-', full)) == 5
+    assert len(re.findall('<figure id="snippet-', full)) == 5
     assert full.count("Time-frequency image, Q = ") == 5
 
 
@@ -190,8 +190,8 @@ def test_a_run_that_looked_at_nothing_says_so(tmp_path):
     assert "No data were looked at." in text
 
 
-def test_events_may_be_missing(tmp_path):
-    text = report(tmp_path, [trigger(1)], segments("H1:GDS-CALIB_STRAIN"), events=False)
+def test_snippets_may_be_missing(tmp_path):
+    text = report(tmp_path, [trigger(1)], segments("H1:GDS-CALIB_STRAIN"), snippets=False)
 
     assert "No strain was kept." in text
     assert "1126259448.5000" in text
@@ -274,7 +274,7 @@ def test_whatever_senders_say_stays_text_wherever_it_stands(tmp_path, text):
 
 
 def test_the_page_does_not_grow_with_the_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(page, "EVENTS", 1)
+    monkeypatch.setattr(page, "SNIPPETS", 1)
     monkeypatch.setattr(page, "LOUDEST", 2)
     monkeypatch.setattr(page, "LETTERS", 1)
     monkeypatch.setattr(figures, "POINTS", 3)
@@ -285,7 +285,7 @@ def test_the_page_does_not_grow_with_the_run(tmp_path, monkeypatch):
 
     text = report(tmp_path, triggers, segments(*channels), letters)
 
-    assert text.count('<figure id="event-') == 1
+    assert text.count('<figure id="snippet-') == 1
     assert text.count('in time and frequency"') == 1
     assert "the loudest 3 are drawn" in text
     assert "1 more channels are in the table only" in text

@@ -92,3 +92,14 @@ def test_gwpy_reads_the_analysed_stretches(tmp_path):
 
     (segment,) = SegmentList.read(path, format="segwizard")
     assert tuple(segment) == (1126259446.5, 1126259478.0)
+
+
+def test_nanoseconds_stay_whole_numbers_and_exact():
+    first, last = 10**18 + 1, 10**18 + 10**9 + 3
+    (joined,) = coalesce([stretch(first, first + 1), stretch(first + 1, last)])
+    assert (joined.start_ns, joined.end_ns) == (first, last)
+    assert type(joined.start_ns) is type(joined.end_ns) is int
+
+
+def test_what_has_no_length_vanishes():
+    assert coalesce([stretch(5, 5), stretch(7, 6)]) == []

@@ -44,6 +44,8 @@ STATUSES = {
     WITHDRAWN: "became part of another trigger; not to be counted",
 }
 """How far a trigger is known, live; from archives, all are final."""
+LOW_SCORE = 0.5
+"""A label with less is less likely than all others together."""
 
 
 @dataclass(frozen=True, kw_only=True)

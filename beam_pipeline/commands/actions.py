@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 from beam_pipeline import progress, streams
 from beam_pipeline.archive import ArchiveJob, output_folder, run_archive
@@ -224,14 +225,20 @@ def doctor(_options: argparse.Namespace) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """Make a model from simulated transients."""
-    # Only now: no other command needs what simulates and draws.
-    from beam_pipeline.commands import models
-
-    return models.train(options)
+    return int(_models().train(options))
 
 
 def evaluate(options: argparse.Namespace) -> int:
     """Return how good a model is."""
-    from beam_pipeline.commands import models
+    return int(_models().evaluate(options))
 
-    return models.evaluate(options)
+
+def _models() -> ModuleType:
+    # Only now: no other command needs what simulates, judges and draws.
+    try:
+        from beam_pipeline.commands import models
+    except ModuleNotFoundError as error:
+        if error.name != "sklearn":
+            raise
+        raise UserError("scikit-learn is missing: pip install 'wavefier[train]'") from error
+    return models

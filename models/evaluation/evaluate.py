@@ -34,7 +34,7 @@ TIMED = 256
 _COLUMNS = ("file", "time", "ifo", "label", "guessed", "score", "snr", "detected")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """What a model said of events."""
 
@@ -126,12 +126,12 @@ def _evaluated(
     rows.sort(key=lambda row: (row[0], row[1]["time"]))
     told = [row for _, row, _ in rows]
     return Evaluation(
-        card,
-        told,
-        np.array([index[row["label"]] for row in told]),
-        np.array([answer for _, _, answer in rows]),
-        _milliseconds(model, timed),
-        _notes(card, told),
+        card=card,
+        rows=told,
+        truth=np.array([index[row["label"]] for row in told]),
+        probabilities=np.array([answer for _, _, answer in rows]),
+        milliseconds=_milliseconds(model, timed),
+        notes=_notes(card, told),
     )
 
 
@@ -153,12 +153,16 @@ def asked(model: ServedModel, trigger: Trigger) -> npt.NDArray[np.float32]:
 
 def _row(card: artefact.Card, event: Event, answer: npt.NDArray[np.float32]) -> dict[str, Any]:
     best = int(np.argmax(answer))
-    values = (
-        *(event.file, event.time, event.ifo, event.label),
-        *(card.classes[best], round(float(answer[best]), 4)),
-        *(round(float(event.trigger.snr), 2), event.detected),
-    )
-    return dict(zip(_COLUMNS, values, strict=True))
+    return {
+        "file": event.file,
+        "time": event.time,
+        "ifo": event.ifo,
+        "label": event.label,
+        "guessed": card.classes[best],
+        "score": round(float(answer[best]), 4),
+        "snr": round(float(event.trigger.snr), 2),
+        "detected": event.detected,
+    }
 
 
 def _milliseconds(model: ServedModel, triggers: Sequence[Trigger]) -> float:
@@ -172,10 +176,11 @@ def _milliseconds(model: ServedModel, triggers: Sequence[Trigger]) -> float:
 def figures(evaluation: Evaluation, command: str) -> dict[str, Any]:
     """Return what ``evaluation.json`` tells."""
     card, truth, answers = evaluation.card, evaluation.truth, evaluation.probabilities
-    table = metrics.confusion(truth, answers.argmax(axis=1), len(card.classes))
+    guess = answers.argmax(axis=1)
+    table = metrics.confusion(truth, guess, len(card.classes))
     classes: dict[str, dict[str, Any]] = {
         name: {**each, "auc": metrics.auc(answers[:, i], truth == i)}
-        for i, (name, each) in enumerate(metrics.per_class(table, card.classes).items())
+        for i, (name, each) in enumerate(metrics.per_class(truth, guess, card.classes).items())
     }
     noise = card.classes.index(waveforms.NOISE)
     return {

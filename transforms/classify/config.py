@@ -7,8 +7,6 @@ from transforms.checks import check_values
 NATIVE = "native"
 TFX_BSL = "tfx_bsl"
 BACKENDS = (NATIVE, TFX_BSL)
-LOW_SCORE = 0.5
-"""A label with less is less likely than all others together."""
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from apache_beam.ml.inference.base import KeyedModelHandler, RunInference
 
 import transforms.coders  # noqa: F401  (registers how triggers travel)
 from transforms.classify import artefact
-from transforms.classify.config import LOW_SCORE, ClassifyConfig
+from transforms.classify.config import ClassifyConfig
 from transforms.classify.features import ModelInput, model_input
 from transforms.classify.handler import Probabilities, SavedModelHandler, check_backend
 from transforms.detect.config import DetectConfig
-from transforms.elements import FINAL, Trigger
+from transforms.elements import FINAL, LOW_SCORE, Trigger
 from transforms.whiten.config import WhitenConfig
 
 

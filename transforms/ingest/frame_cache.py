@@ -6,13 +6,14 @@ plan needs every file inspected, and inspection must look at every sample; they 
 is decompressed only where all of it can be kept.
 """
 
+import math
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
+from cachetools import LRUCache
 
 from transforms import gps
 from transforms.elements import FloatArray
@@ -53,32 +54,36 @@ class FrameCache:
 
     def __init__(self, largest: int = LARGEST, longest_ns: int = LONGEST_NS) -> None:
         self.largest, self.longest_ns = largest, longest_ns
-        self.nbytes, self.duration_ns = 0, 0
-        self._parts: OrderedDict[Hashable, Part] = OrderedDict()
+        self.duration_ns = 0
+        # Two bounds, of which the cache knows none: it would refuse a part beyond its own.
+        self._parts: LRUCache[Hashable, Part] = LRUCache(
+            math.inf, getsizeof=lambda part: part.samples.nbytes
+        )
         self._lock = Lock()
+
+    @property
+    def nbytes(self) -> int:
+        """Return how much is kept [bytes]."""
+        return int(self._parts.currsize)
 
     def part(self, key: Hashable, decode: Callable[[], Part]) -> Part:
         """Return a part, decompressed now if it is not kept; its samples are read only."""
         with self._lock:
             if key in self._parts:
-                self._parts.move_to_end(key)
                 return self._parts[key]
         # Not under the lock, for it takes long: at worst, two threads do the same work.
         part = decode()
         part.samples.flags.writeable = False
         with self._lock:
-            self._keep(key, part)
+            if key not in self._parts:
+                self._keep(key, part)
         return part
 
     def _keep(self, key: Hashable, part: Part) -> None:
-        if key in self._parts:
-            return
         self._parts[key] = part
-        self.nbytes += part.samples.nbytes
         self.duration_ns += part.duration_ns
         while self._is_over() and len(self._parts) > 1:
-            _, oldest = self._parts.popitem(last=False)
-            self.nbytes -= oldest.samples.nbytes
+            _, oldest = self._parts.popitem()
             self.duration_ns -= oldest.duration_ns
 
     def _is_over(self) -> bool:

@@ -12,10 +12,16 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import ThreadingWSGIServer
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from transforms.observe.catalogue import CATALOGUE, PREFIX, WORKERS
 from transforms.observe.config import ObserveConfig
@@ -37,7 +43,7 @@ def _serve(config: ObserveConfig) -> None:
     told = False
     while True:
         try:
-            server = _Server(config.place)
+            server = _listening(config)
         except OSError as error:
             # Mostly another worker's; whatever else it is, the job must not end for it.
             if not told:
@@ -45,65 +51,63 @@ def _serve(config: ObserveConfig) -> None:
                 told = True
             time.sleep(STAND_BY_S)
             continue
-        server.folder = config.counts
         _LOG.info("metrics at http://%s/metrics", config.address)
         server.serve_forever()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    folder = Path()
+def _listening(config: ObserveConfig) -> "_Server":
+    """Return a server of the metrics, or raise OSError where the address is not to be had."""
+    host, port = config.place
+    kinds = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    server = _ServerOf6 if kinds[0][0] == socket.AF_INET6 else _Server
+    return make_server(host, port, application(config.counts), server, _Handler)
 
-    def __init__(self, place: tuple[str, int]) -> None:
-        """Listen; ``::`` takes IPv4 too."""
-        kinds = socket.getaddrinfo(*place, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        self.address_family = kinds[0][0]
-        super().__init__(place, _Handler)
+
+class _Server(ThreadingWSGIServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say little: whoever asks and does not wait for the answer is no fault of this job."""
+        _LOG.debug("metrics: no answer to %s", client_address, exc_info=True)
+
+
+class _ServerOf6(_Server):
+    address_family = socket.AF_INET6
 
     def server_bind(self) -> None:
-        """Bind, for both kinds of addresses where there are both."""
-        if self.address_family == socket.AF_INET6:
-            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        """Bind; ``::`` takes IPv4 too."""
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         super().server_bind()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+class _Handler(WSGIRequestHandler):
     timeout = 10.0
-
-    def do_GET(self) -> None:
-        """Answer with the counts, or with how the workers are."""
-        path = self.path.partition("?")[0]
-        if path == "/metrics":
-            from prometheus_client import CONTENT_TYPE_LATEST
-
-            self._answer(200, CONTENT_TYPE_LATEST, exposition(self.server.folder))
-        elif path == "/healthz":
-            state = json.dumps({"workers": workers(self.server.folder)}) + "\n"
-            self._answer(200, "application/json", state.encode())
-        else:
-            self._answer(404, "text/plain", b"/metrics or /healthz\n")
-
-    def _answer(self, status: int, kind: str, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
         """Say nothing: a scrape every few seconds is no news."""
 
 
-def exposition(folder: Path) -> bytes:
-    """Return the counts of all processes of a folder, in Prometheus's text format."""
-    from prometheus_client import CollectorRegistry, generate_latest
-    from prometheus_client.multiprocess import MultiProcessCollector
+def application(folder: Path) -> WSGIApplication:
+    """Return what answers with the counts of a folder, or with how its workers are."""
+    metrics = make_wsgi_app(registry(folder))
 
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, str(folder))  # type: ignore[no-untyped-call]
-    registry.register(_Workers(folder))
-    return bytes(generate_latest(registry))
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Any:
+        path = environ["PATH_INFO"]
+        if path == "/metrics":
+            return metrics(environ, start_response)
+        if path == "/healthz":
+            start_response("200 OK", [("Content-Type", "application/json")])
+            return [(json.dumps({"workers": workers(folder)}) + "\n").encode()]
+        start_response("404 Not Found", [("Content-Type", "text/plain")])
+        return [b"/metrics or /healthz\n"]
+
+    return answer
+
+
+def registry(folder: Path) -> CollectorRegistry:
+    """Return the counts of all processes of a folder, as they are whenever they are asked for."""
+    made = CollectorRegistry()
+    MultiProcessCollector(made, str(folder))  # type: ignore[no-untyped-call]
+    made.register(_Workers(folder))
+    return made
 
 
 def workers(folder: Path) -> int:
@@ -120,7 +124,5 @@ class _Workers:
 
     def collect(self) -> Iterator[Any]:
         """Yield the number of workers."""
-        from prometheus_client.core import GaugeMetricFamily
-
         text = next(one.help for one in CATALOGUE if one.name == WORKERS)
         yield GaugeMetricFamily(f"{PREFIX}_{WORKERS}", text, value=workers(self._folder))

@@ -1,41 +1,43 @@
 """The log as lines of JSON, for whoever collects logs; with the time in GPS beside UTC."""
 
-import json
 import logging
 from datetime import UTC, datetime
+from typing import Any
+
+from pythonjsonlogger.json import JsonFormatter
 
 from transforms.gps import NANOSECONDS, to_seconds
 from transforms.observe.config import JSON
 from transforms.utc import from_unix
 
-_KNOWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
-
-class JsonLines(logging.Formatter):
+class JsonLines(JsonFormatter):
     """One object a line.
 
-    ``time`` (UTC), ``gps`` [s], ``level``, ``logger``, ``process``, ``message``, and whatever a
-    call gave as ``extra``; what is called ``gps_..._ns`` in seconds too.
+    ``time`` (UTC), ``gps`` [s], ``level``, ``logger``, ``process``, ``message``, ``error`` where
+    there is one, and whatever a call gave as ``extra``; what is called ``gps_..._ns`` in seconds
+    too.
     """
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        said = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "gps": round(to_seconds(from_unix(round(record.created * NANOSECONDS))), 3),
-            "level": record.levelname,
-            "logger": record.name,
-            "process": record.process,
-            "message": record.getMessage(),
-        }
+    def __init__(self) -> None:
+        super().__init__(
+            ["time", "gps", "levelname", "name", "process", "message"],
+            rename_fields={"levelname": "level", "name": "logger", "exc_info": "error"},
+            json_ensure_ascii=False,
+            json_default=str,
+        )
+
+    def add_fields(
+        self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
+    ) -> None:
+        """Add the fields that a record has, and the times."""
+        super().add_fields(log_data, record, message_dict)
+        time = datetime.fromtimestamp(record.created, UTC)
+        gps = to_seconds(from_unix(round(record.created * NANOSECONDS)))
+        log_data |= {"time": time.isoformat(timespec="milliseconds"), "gps": round(gps, 3)}
         for name, value in vars(record).items():
-            if name not in _KNOWN:
-                said[name] = value
             if name.startswith("gps_") and name.endswith("_ns"):
-                said[name.removesuffix("_ns")] = to_seconds(value)
-        if record.exc_info:
-            said["error"] = self.formatException(record.exc_info)
-        return json.dumps(said, ensure_ascii=False, default=str)
+                log_data[name.removesuffix("_ns")] = to_seconds(value)
 
 
 def write(kind: str) -> None:

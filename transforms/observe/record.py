@@ -12,9 +12,9 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
-from transforms.classify.config import LOW_SCORE
 from transforms.elements import (
     FINAL,
+    LOW_SCORE,
     Block,
     DeadLetter,
     Frame,

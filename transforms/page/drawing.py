@@ -9,6 +9,7 @@ from io import BytesIO, StringIO
 from typing import Any
 
 import matplotlib as mpl
+from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -70,7 +71,7 @@ def png(figure: Figure) -> bytes:
     return stream.getvalue()
 
 
-def svg(figure: Figure, name: str, description: str) -> str:
+def svg(figure: Figure, name: str, description: str) -> Markup:
     """Return the figure as an element of a page, with identifiers of its own."""
     stream = StringIO()
     metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -83,4 +84,4 @@ def svg(figure: Figure, name: str, description: str) -> str:
     text = text.replace(_INK, "currentColor").replace(_LINE, "var(--line)")
     view = re.search(r'viewBox="[^"]*"', text)
     opening = f'<svg role="img" aria-label="{escape(description)}" {view[0] if view else ""}>'
-    return opening + text[text.index(">") + 1 :]
+    return Markup(opening + text[text.index(">") + 1 :])  # matplotlib escapes its texts

@@ -1,8 +1,10 @@
 """What was looked at: segments joined across blocks, and how long they last."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
+
+from igwn_segments import segment, segmentlist
 
 from transforms.elements import Segment
 from transforms.gps import NANOSECONDS
@@ -18,38 +20,24 @@ def coalesce(segments: Iterable[Segment]) -> list[Segment]:
         By detector, channel and time. Stretches that were not analysed join only where
         their reasons are equal. Empty segments vanish.
     """
-    groups: dict[Segment, list[tuple[int, int]]] = defaultdict(list)
-    for segment in segments:
-        alike = replace(segment, start_ns=0, end_ns=0)
-        groups[alike].append((segment.start_ns, segment.end_ns))
+    groups: dict[Segment, segmentlist] = defaultdict(segmentlist)
+    for each in segments:
+        if each.start_ns < each.end_ns:
+            alike = replace(each, start_ns=0, end_ns=0)
+            groups[alike].append(segment(each.start_ns, each.end_ns))
     joined = [
         replace(alike, start_ns=start, end_ns=end)
-        for alike, spans in groups.items()
-        for start, end in _union(spans)
+        for alike, stretches in groups.items()
+        for start, end in stretches.coalesce()
     ]
     return sorted(joined, key=lambda each: tuple(vars(each).values()))
-
-
-def _union(spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    current: tuple[int, int] | None = None
-    for start, end in sorted(spans):
-        if end <= start:
-            continue
-        if current is None or start > current[1]:
-            if current is not None:
-                yield current
-            current = (start, end)
-        else:
-            current = (current[0], max(current[1], end))
-    if current is not None:
-        yield current
 
 
 def livetime(segments: Iterable[Segment]) -> dict[str, float]:
     """Return how long each channel was analysed [s]; channels never analysed have 0."""
     total: dict[str, int] = defaultdict(int)
-    for segment in coalesce(segments):
-        total[segment.channel] += (segment.end_ns - segment.start_ns) * segment.analysed
+    for each in coalesce(segments):
+        total[each.channel] += (each.end_ns - each.start_ns) * each.analysed
     return {channel: duration / NANOSECONDS for channel, duration in sorted(total.items())}
 
 
@@ -59,9 +47,9 @@ def segwizard(segments: Iterable[Segment]) -> str:
     Four columns: number, start, end and duration [s]; gwpy and the LIGO tools read it.
     """
     lines = ["# seg\tstart\tstop\tduration"]
-    analysed = [segment for segment in coalesce(segments) if segment.analysed]
-    for number, segment in enumerate(analysed):
-        times = (segment.start_ns, segment.end_ns, segment.end_ns - segment.start_ns)
+    analysed = [each for each in coalesce(segments) if each.analysed]
+    for number, each in enumerate(analysed):
+        times = (each.start_ns, each.end_ns, each.end_ns - each.start_ns)
         lines.append("\t".join([str(number), *map(_decimal, times)]))
     return "\n".join(lines) + "\n"
 

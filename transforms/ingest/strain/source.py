@@ -13,7 +13,7 @@ from transforms.ingest.strain.frame_checks import CheckedFrames
 from transforms.observe.record import recorder
 
 
-def strain_source(  # noqa: PLR0913 - each is named
+def strain_source(
     *,
     kafka: KafkaConfig,
     topics: tuple[str, ...],

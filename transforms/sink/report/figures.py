@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.legend_handler import HandlerLine2D
@@ -27,7 +28,7 @@ SHOWN_CHANNELS = 8
 LONGEST = 48
 """Characters of a name or reason in a figure; the tables have all."""
 SPANS = (0.5, 2.0)
-"""Lengths of the two views of an event [s]."""
+"""Lengths of the two views of a snippet [s]."""
 _REASONS = ("#d55e00", "#e69f00", "#cc79a7", "#b5a642", "#8c564b")
 """Warm, for what was not analysed; analysed is blue."""
 
@@ -38,7 +39,7 @@ _BRIGHT = ListedColormap(_VIRIDIS(np.linspace(0.28, 1.0, 256)))
 """Viridis without its darkest part, so that quiet triggers stand out from the panel."""
 
 
-def time_frequency_map(results: Results, channel: str, name: str) -> str:
+def time_frequency_map(results: Results, channel: str, name: str) -> Markup:
     """Draw a channel's triggers in time and frequency, coloured by SNR."""
     chosen = np.flatnonzero(results.of_channel(channel))
     snr = results.numbers("snr")[chosen]
@@ -116,7 +117,7 @@ def _since(unit: str, origin: float) -> str:
     return f"{unit} from GPS {origin:.3f}".rstrip("0").rstrip(".")
 
 
-def segment_bars(results: Results, name: str) -> str:
+def segment_bars(results: Results, name: str) -> Markup:
     """Draw what was analysed of each channel, and why the rest was not."""
     channels = results.channels[:SHOWN_CHANNELS]
     origin, end = results.span or (0.0, 1.0)
@@ -164,7 +165,7 @@ def _kinds(segments: list[Segment]) -> dict[str, tuple[str, list[Segment]]]:
     return kinds
 
 
-def snr_distribution(results: Results, name: str) -> str:
+def snr_distribution(results: Results, name: str) -> Markup:
     """Draw how often each channel has a trigger at least so loud."""
     snr = results.numbers("snr")
     top = max(float(snr.max()), 20.0) if len(snr) else 20.0
@@ -197,13 +198,13 @@ def snr_distribution(results: Results, name: str) -> str:
         return svg(figure, name, "Rate of triggers above each signal-to-noise ratio")
 
 
-def event_scan(event: Snippet, name: str) -> str:
-    """Draw an event's whitened strain in time and frequency, near and wide."""
-    start = event.start_time - event.time
-    times = start + np.arange(len(event.samples)) / event.sample_rate
+def snippet_scan(snippet: Snippet, name: str) -> Markup:
+    """Draw a snippet's whitened strain in time and frequency, near and wide."""
+    start = snippet.start_time - snippet.time
+    times = start + np.arange(len(snippet.samples)) / snippet.sample_rate
     near = _within(times, -SPANS[0] / 2, SPANS[0] / 2)
-    band = (event.low_frequency / 1.5, event.high_frequency * 1.5)
-    plane = scan(event.samples, event.sample_rate, near, band)
+    band = (snippet.low_frequency / 1.5, snippet.high_frequency * 1.5)
+    plane = scan(snippet.samples, snippet.sample_rate, near, band)
     views = (near, _within(times, times[-1] - SPANS[1], times[-1]))
     with drawing(5.4, 2.5) as figure:
         panels = figure.subplots(1, 2, sharey=True)

@@ -26,7 +26,7 @@ class Results:
     """Table of the triggers (pyarrow), by time."""
     segments: list[Segment]
     dead_letters: list[DeadLetter]
-    events: dict[str, Snippet]
+    snippets: dict[str, Snippet]
 
     @classmethod
     def read(cls, output: Path) -> "Results":
@@ -44,7 +44,7 @@ class Results:
             triggers=writers.read_triggers(output),
             segments=writers.read_segments(output),
             dead_letters=writers.read_dead_letters(output),
-            events=writers.read_snippets(output),
+            snippets=writers.read_snippets(output),
         )
 
     @cached_property
@@ -88,12 +88,12 @@ class Results:
         rows: list[dict[str, Any]] = order.slice(0, count).to_pylist()
         return rows
 
-    def loudest_events(self, count: int) -> list[dict[str, Any]]:
+    def loudest_snippets(self, count: int) -> list[dict[str, Any]]:
         """Return the rows of the loudest triggers whose strain was kept, loudest first.
 
         Every channel has its turn, so that a noisy one does not hide the others.
         """
-        has_strain = [name in self.events for name in self.triggers["id"].to_pylist()]
+        has_strain = [name in self.snippets for name in self.triggers["id"].to_pylist()]
         kept = self.triggers.filter(pa.array(has_strain, pa.bool_()))
         rows = kept.sort_by([("snr", "descending"), ("id", "ascending")]).to_pylist()
         rank: dict[str, int] = {}
