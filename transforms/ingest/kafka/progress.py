@@ -7,8 +7,9 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Annotated
 
-from transforms.checks import check_values
+from transforms.checks import Limits, check_values
 from transforms.elements import Frame
 from transforms.gps import NANOSECONDS, REMEMBERED_NS
 
@@ -22,17 +23,15 @@ _LONGEST_SILENCE_S = 3.0
 class IdleConfig:
     """When silence has a meaning, and how far behind the offsets are committed."""
 
-    quiet_seconds: float = 5.0
+    quiet_seconds: Annotated[float, Limits(gt=0)] = 5.0
     """A channel without a frame for so long says so [s]."""
-    idle_seconds: float = 10.0
+    idle_seconds: Annotated[float, Limits(gt=0)] = 10.0
     """With no frame at all for so long, the watermark goes on with wall time [s]."""
-    commit_seconds: float = 5.0
+    commit_seconds: Annotated[float, Limits(gt=0)] = 5.0
     """What was handed over so long ago is committed to the consumer group [s]."""
 
     def __post_init__(self) -> None:
         check_values(self)
-        if min(self.quiet_seconds, self.idle_seconds, self.commit_seconds) <= 0:
-            raise ValueError("quiet_seconds, idle_seconds and commit_seconds must be more than 0")
 
     @property
     def tick_seconds(self) -> float:
