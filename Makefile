@@ -21,7 +21,7 @@ COVERAGE := coverage==7.10.7
 # Known faults that do not concern us, each with its reason: --ignore-vuln ID
 AUDIT_IGNORED :=
 
-.PHONY: help env demo test lint type check bench peers-env format lock clean audit coverage
+.PHONY: help env demo test lint type check bench peers-env schemas format lock clean audit coverage
 .PHONY: chart-tools chart-check chart-package images-push images-sign ci-image deploy smoke rollback undeploy
 .PHONY: flink-jar flink-s3 flink-env flink-up flink-down kafka-jars kafka-up kafka-down prometheus live-demo rehearsal
 .PHONY: images k8s-binaries k8s-up k8s-test k8s-down
@@ -159,6 +159,11 @@ k8s-test: env k8s-binaries  ## try the chart on it: install, replay, kill, upgra
 
 k8s-down: env  ## stop it, remove its files
 	$(BIN)/python -m flink.dev.kubernetes.cluster down
+
+schemas: env  ## write the JSON schemas anew: of messages, of the science, of the chart's values
+	$(BIN)/python -m transforms.sink.schemas --write
+	$(BIN)/python -m beam_pipeline.schema --write
+	$(CHARTS) schema
 
 format: env  ## put the code into shape
 	$(BIN)/ruff format .

@@ -5,6 +5,7 @@ from setuptools import find_packages, setup
 setup(
     packages=find_packages(include=["beam_pipeline*", "transforms*", "models*"]),
     package_data={
+        "beam_pipeline": ["*.json"],
         "models": ["artefacts/*/*", "artefacts/*/*/*", "*/noise_curves/*", "*/*.yaml", "*/*.html"],
         "transforms.page": ["*.css"],
         "transforms.sink": ["*.html"],
