@@ -270,6 +270,10 @@ def test_every_setting_says_its_unit_or_meaning():
         ({"block_seconds": 1.5}, "block_seconds must be of type int, not 1.5"),
         ({"wait_seconds": float("nan")}, "wait_seconds must be a finite number, not nan"),
         ({"quiet_seconds": True}, "quiet_seconds must be of type float, not True"),
+        ({"block_seconds": 0}, "block_seconds must lie in 1 to 16384, not 0"),
+        ({"quiet_seconds": 0.0}, "quiet_seconds must be more than 0, and at most 86400, not 0.0"),
+        ({"resample_rate": 1000}, "resample_rate must be a power of two .* Hz, not 1000"),
+        ({"require": ("A", "A")}, "require: A stands twice: keep one"),
     ],
 )
 def test_values_are_checked_wherever_they_come_from(values, said):

@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from transforms.texts import shown
@@ -136,14 +137,19 @@ def check_values(config: Any, called: Callable[[str], str] = str) -> None:
         ValueError: One is of another type, infinite or no number, or breaks a rule; the line
             names it.
     """
-    kinds = get_type_hints(type(config), include_extras=True)
-    for name in (field.name for field in fields(config)):
-        plain, rules = split(kinds[name])
+    for name, (kind, rules) in _checked(type(config)).items():
         value = getattr(config, name)
-        _check(called(name), plain, value)
+        _check(called(name), kind, value)
         for rule in rules:
             if reason := rule.refusal(called(name), value):
                 raise ValueError(reason)
+
+
+@cache
+def _checked(kind: Any) -> dict[str, tuple[Any, list[Rule]]]:
+    """Return the type and the rules of each field of a dataclass."""
+    kinds = get_type_hints(kind, include_extras=True)
+    return {field.name: split(kinds[field.name]) for field in fields(kind)}
 
 
 def split(kind: Any) -> tuple[Any, list[Rule]]:
