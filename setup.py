@@ -10,5 +10,6 @@ setup(
         "transforms.page": ["*.css"],
         "transforms.sink": ["*.html"],
         "transforms.sink.schemas": ["*.json"],
+        "": ["py.typed"],
     },
 )
