@@ -52,13 +52,15 @@ class SimulationConfig:
     seconds: Annotated[int, Limits(ge=4 * EDGE)] = 256
     """Length of a stretch [s]; real ones are as long as their files at most."""
     low_snr: Annotated[float, Limits(ge=4)] = 5.0
-    """Range of the optimal SNR; some families have their own."""
+    """Lowest optimal SNR; some families have a range of their own."""
     high_snr: float = 50.0
+    """Highest optimal SNR."""
     snr_law: Annotated[str, OneOf(("log", "inverse"))] = "log"
-    """How it is drawn: ``log``, density as 1 / SNR, or ``inverse``, as 1 / SNR^2."""
+    """How the SNR is drawn: ``log``, density as 1 / SNR, or ``inverse``, as 1 / SNR^2."""
     low_gap: Annotated[float, Limits(gt=0)] = 1.0
-    """Range of the time between one transient's end and the next one's start [s]."""
+    """Shortest time between one transient's end and the next one's start [s]."""
     high_gap: float = 2.5
+    """Longest time between one transient's end and the next one's start [s]."""
     noise_threshold: float = 4.6
     """Detector's threshold where there are no transients."""
     unknown_share: Annotated[float, Limits(ge=0, le=1)] = 0.1

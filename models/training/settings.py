@@ -30,6 +30,7 @@ class TrainConfig:
     patience: Annotated[int, Limits(ge=1)]
     """Epochs without a better validation loss after which training stops."""
     batch_size: Annotated[int, Limits(ge=1)]
+    """Examples for each step."""
     learning_rate: Annotated[float, Limits(gt=0)]
     """Of AdamW, at the start."""
 
