@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Annotated
 
 import apache_beam as beam
 import pytest
@@ -22,6 +23,7 @@ from beam_pipeline.config import PipelineConfig, parse_config
 from beam_pipeline.options import known_options
 from beam_pipeline.words import options_of
 from docs.tools import configuration, grid, hooks, links
+from transforms.checks import Limits
 
 ROOT = Path(__file__).parents[1]
 PAGES = links.pages()
@@ -54,12 +56,12 @@ def test_the_drawing_of_the_grid_is_current():
 def test_a_field_without_a_text_is_refused():
     @dataclass
     class Bare:
-        said: int = 1
+        said: Annotated[int, Limits(ge=1, le=9)] = 1
         """What it is [s]."""
         silent: int = 2
 
     entries = configuration.entries(Bare)
-    assert next(entries).row() == "| `said` | whole number | `1` | s | What it is. |"
+    assert next(entries).row() == "| `said` | whole number | `1` | s | 1 to 9 | What it is. |"
     with pytest.raises(ValueError, match=r"Bare\.silent has no text below it"):
         next(entries)
 

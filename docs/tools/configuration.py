@@ -17,6 +17,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from beam_pipeline.config import PipelineConfig
 from models.training.settings import TrainConfig, read
+from transforms.checks import Rule, split
 
 PAGE = Path(__file__).parents[1] / "configuration.md"
 _UNIT = re.compile(r" ?\[(s|Hz|ns|bytes|SNR)\]")
@@ -33,9 +34,10 @@ detect:
 ```
 
 An unknown key, a key that stands twice, a value of another type and a value out of range are
-errors: one line names the key. The output folder of each run holds the whole configuration as
-`config.yaml`. Where a run happens is no part of it: that is options of the command line and
-[environment variables](environment.md)."""
+errors: one line names the key. Its JSON schema is `beam_pipeline/science.json`, for editors and
+other programs. The output folder of each run holds the whole configuration as `config.yaml`. Where
+a run happens is no part of it: that is options of the command line and [environment
+variables](environment.md)."""
 _TRAINING = """
 ## Training
 
@@ -53,11 +55,13 @@ class Entry:
     kind: str
     default: str
     unit: str
+    limits: str
     meaning: str
 
     def row(self) -> str:
         """Return the entry as a row of a table."""
-        cells = f"`{self.key}`", self.kind, f"`{self.default}`", self.unit, self.meaning
+        default = f"`{self.default}`"
+        cells = f"`{self.key}`", self.kind, default, self.unit, self.limits, self.meaning
         return f"| {' | '.join(cells)} |"
 
 
@@ -71,9 +75,10 @@ def entries(kind: type, values: Any = None) -> Iterator[Entry]:
     Raises:
         ValueError: A field is not documented.
     """
-    said, kinds = meanings(kind), get_type_hints(kind)
+    said, kinds = meanings(kind), get_type_hints(kind, include_extras=True)
     for field in fields(kind):
-        if is_dataclass(kinds[field.name]):
+        plain, rules = split(kinds[field.name])
+        if is_dataclass(plain):
             continue
         if field.name not in said:
             raise ValueError(f"{kind.__name__}.{field.name} has no text below it")
@@ -81,9 +86,10 @@ def entries(kind: type, values: Any = None) -> Iterator[Entry]:
         value = _default(field) if values is None else getattr(values, field.name)
         yield Entry(
             key=field.name,
-            kind=_words(kinds[field.name]),
+            kind=_words(plain),
             default=_yaml(value),
             unit=unit[1] if unit else "",
+            limits=", ".join(filter(None, map(_limits, rules))),
             meaning=_UNIT.sub("", said[field.name]),
         )
 
@@ -122,8 +128,8 @@ def _table(kind: type, values: Any = None) -> list[str]:
     summary = inspect.getdoc(kind) or ""
     return [
         f"{summary.splitlines()[0]}\n",
-        "| key | type | default | unit | meaning |",
-        "|---|---|---|---|---|",
+        "| key | type | default | unit | may be | meaning |",
+        "|---|---|---|---|---|---|",
         *(entry.row() for entry in entries(kind, values)),
     ]
 
@@ -134,6 +140,17 @@ def _default(field: "Field[Any]") -> Any:
     if field.default is MISSING:
         raise ValueError(f"{field.name} has no default")
     return field.default
+
+
+def _limits(rule: Rule) -> str:
+    """Return what a value may be, in a few words."""
+    said = rule.keywords()
+    if "enum" in said:
+        return ", ".join(f"`{value}`" for value in said["enum"])
+    if "minimum" in said and "maximum" in said:
+        return f"{said['minimum']:g} to {said['maximum']:g}"
+    words = {"minimum": "from", "exclusiveMinimum": "more than", "maximum": "at most"}
+    return ", ".join(f"{words[key]} {said[key]:g}" for key in words if key in said)
 
 
 def _words(kind: Any) -> str:
