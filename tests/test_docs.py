@@ -274,12 +274,14 @@ def complaints(line: str) -> Iterator[str]:
 def of_wavefier(words: list[str]) -> Iterator[str]:
     if not words:
         return
-    if words[0] not in COMMANDS:
-        yield from () if words[0] in ("--help", "--version") else (words[0],)
+    if words[0].startswith("--"):  # an option that is mentioned without a command
+        known = {"--help", "--version"}.union(*map(options_of, COMMANDS.values()))
+    elif words[0] in COMMANDS:
+        beam_too = known_options() if words[0] in ("run", "live") else ()
+        known = {"--help", *options_of(COMMANDS[words[0]]), *beam_too}
+    else:
+        yield words[0]
         return
-    known = {"--help", *options_of(COMMANDS[words[0]])}
-    if words[0] in ("run", "live"):
-        known |= set(known_options())
     yield from (option for option in options(words) if option not in known)
 
 
@@ -317,6 +319,7 @@ def test_whole_commands_can_be_read(path):
     "line",
     [
         "wavefier runs",
+        "wavefier --nothing",
         "wavefier run FILE --outputs DIR",
         "wavefier live --frame-seconds 3",
         "make nothing",
