@@ -24,6 +24,7 @@ from beam_pipeline.options import known_options
 from beam_pipeline.words import options_of
 from docs.tools import configuration, grid, hooks, links
 from transforms.checks import Limits
+from transforms.classify import artefact
 
 ROOT = Path(__file__).parents[1]
 PAGES = links.pages()
@@ -188,6 +189,11 @@ def test_the_example_of_the_readme_is_short_and_finds_gw150914(shown, monkeypatc
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("1126259462.42")
     assert "cbc" in line
+
+
+def test_the_readme_counts_the_labels_of_the_packaged_model():
+    classes = artefact.load_card(artefact.default_artefact()).classes
+    assert f"one of {len(classes)} labels" in README.read_text("utf-8")
 
 
 def test_what_the_tutorial_prints_is_printed(shown):
