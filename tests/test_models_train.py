@@ -300,7 +300,7 @@ def _packaged():
         ({"test": {"curve": []}}, "unknown key test.curve; did you mean test.curves"),
         (
             {"test": {"curves": ["x"], "stretches": 1, "noise_stretches": 1}},
-            r"test: curves \['x'\] are not",
+            r"test\.curves \['x'\] are not",
         ),
         ({"test": 5}, "test must hold keys and values"),
     ],

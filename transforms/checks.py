@@ -137,7 +137,8 @@ def check_values(config: Any, called: Callable[[str], str] = str) -> None:
         ValueError: One is of another type, infinite or no number, or breaks a rule; the line
             names it.
     """
-    for name, (kind, rules) in _checked(type(config)).items():
+    made: Any = type(config)
+    for name, (kind, rules) in _checked(made).items():
         value = getattr(config, name)
         _check(called(name), kind, value)
         for rule in rules:

@@ -141,8 +141,10 @@ def _refusal(kind: Any, values: Any, errors: Sequence[Mapping[str, Any]]) -> str
     path, where = _path(errors[0]), ".".join(_path(errors[0]))
     match errors[0]["type"]:
         case "value_error":
-            reason = errors[0]["ctx"]["error"]
-            return f"{where}: {reason}" if where else str(reason)
+            reason = str(errors[0]["ctx"]["error"])
+            # What begins with the name of a field is told by its path.
+            named = reason.partition(" ")[0].rstrip(":") in get_type_hints(_field(kind, path))
+            return f"{where}{'.' if named else ': '}{reason}" if where else reason
         case "dataclass_type":
             return f"{where or 'the file'} must hold keys and values"
         case "json_invalid":
