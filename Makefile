@@ -21,10 +21,11 @@ COVERAGE := coverage==7.10.7
 # Known faults that do not concern us, each with its reason: --ignore-vuln ID
 AUDIT_IGNORED :=
 
-.PHONY: help env demo test lint type check bench peers-env format lock clean audit coverage
+.PHONY: help env demo test lint type check bench peers-env schemas format lock clean audit coverage
 .PHONY: chart-tools chart-check chart-package images-push images-sign ci-image deploy smoke rollback undeploy
 .PHONY: flink-jar flink-s3 flink-env flink-up flink-down kafka-jars kafka-up kafka-down prometheus live-demo rehearsal
 .PHONY: images k8s-binaries k8s-up k8s-test k8s-down
+.PHONY: docs docs-pages docs-lock
 
 help:  ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,14 +47,30 @@ test: env  ## run all tests; without Java, all but those on a real cluster; with
 	$(BIN)/python -m flink.dev.prometheus --if-possible
 	$(BIN)/python -m pytest -rs
 
-lint: env  ## style
+lint: env  ## style, and links of the documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m docs.tools.links
 
 type: env  ## types
 	$(BIN)/mypy
 
 check: lint type test  ## style, types and tests: all that a change must pass
+
+docs: .venv-docs/.ready  ## build the documentation as a site: build/site
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build
+
+.venv-docs/.ready: docs/requirements.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r docs/requirements.txt
+	@touch $@
+
+docs-pages: env  ## make the pages and drawings that come from the code
+	$(BIN)/python -m docs.tools.configuration
+	$(BIN)/python -m docs.tools.grid
+
+docs-lock: env  ## resolve docs/requirements.in into docs/requirements.txt
+	$(BIN)/uv pip compile docs/requirements.in --python-version 3.11 --generate-hashes --no-header --quiet -o docs/requirements.txt
 
 audit:  ## look up known faults of all that is locked, and list it as build/sbom.json (CycloneDX)
 	test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit && \
@@ -159,6 +176,11 @@ k8s-test: env k8s-binaries  ## try the chart on it: install, replay, kill, upgra
 
 k8s-down: env  ## stop it, remove its files
 	$(BIN)/python -m flink.dev.kubernetes.cluster down
+
+schemas: env  ## write the JSON schemas anew: of messages, of the science, of the chart's values
+	$(BIN)/python -m transforms.sink.schemas --write
+	$(BIN)/python -m beam_pipeline.schema --write
+	$(CHARTS) schema
 
 format: env  ## put the code into shape
 	$(BIN)/ruff format .

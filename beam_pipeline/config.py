@@ -77,7 +77,6 @@ def parse_config(tree: Any) -> PipelineConfig:
         ConfigError: A key is unknown, or a value impossible.
     """
     try:
-        config: PipelineConfig = settings.build(PipelineConfig, tree)
+        return settings.build(PipelineConfig, tree)
     except SettingsError as error:
         raise ConfigError(error) from error
-    return config

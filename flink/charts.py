@@ -4,22 +4,30 @@ Helm and kubeconform come from the Go module proxy, in the versions that are nam
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
 import sys
+import textwrap
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Self
 
 from flink.dev.kubernetes.settings import KubernetesSettings
-from flink.images import ImageSettings
+from flink.images import REGISTRY, TAG
 from flink.processes import TAIL_LINES, Problem
-from flink.settings import ROOT, shown
+from flink.settings import ROOT
+from transforms.checks import Form, check_values
+from transforms.environment import read_texts
+from transforms.texts import shown
 
 CHART = ROOT / "flink" / "helm" / "wavefier"
 EXAMPLES = ROOT / "flink" / "helm" / "values"
+SCHEMA = CHART / "values.schema.json"
+SCIENCE = ROOT / "beam_pipeline" / "science.json"
 SCHEMAS = ROOT / "tests" / "data" / "kubernetes"
 """Of what the chart makes, as Kubernetes' own API describes it."""
 KUBERNETES = "1.34.4"
@@ -31,20 +39,14 @@ TOOLS = {
 GO = (1, 24)
 _LABEL = r"[a-z0-9]([-a-z0-9]{{0,{most}}}[a-z0-9])?"
 VARIABLES = {
-    "HELM_RELEASE": (
-        "wavefier",
-        _LABEL.format(most=51),
-        "lower case, digits and dashes, at most 53",
-    ),
-    "HELM_NAMESPACE": (
-        "wavefier",
-        _LABEL.format(most=61),
-        "lower case, digits and dashes, at most 63",
-    ),
-    "HELM_VALUES": (str(EXAMPLES / "laptop.yaml"), r"[^-\x00-\x1f][^\x00-\x1f]*", "a file"),
-    "HELM_TIMEOUT": ("10m", r"([0-9]{1,6}(ms|s|m|h))+", "a time as 90s, 10m or 1h30m"),
+    "name": "HELM_RELEASE",
+    "namespace": "HELM_NAMESPACE",
+    "values": "HELM_VALUES",
+    "timeout": "HELM_TIMEOUT",
+    "registry": "IMAGES_REGISTRY",
+    "tag": "IMAGES_TAG",
 }
-"""Of a release: default, what it must be like, and how that is told."""
+"""Of each field of a release."""
 
 
 def binaries() -> Path:
@@ -145,37 +147,66 @@ def package(folder: Path) -> Path:
     return Path(said.strip().rpartition(" ")[2])
 
 
-@dataclass(frozen=True)
-class Release:
-    """Where a chart is installed, and with which values; environment variables say it."""
+def schema_text() -> str:
+    """Return what the schema of the chart's values must hold: the science is the code's own.
 
-    name: str
-    namespace: str
-    values: str
-    images: dict[str, str]
-    timeout: str
+    Raises:
+        Problem: It has no place for the science.
+    """
+    science = json.loads(SCIENCE.read_text("utf-8"))
+    own = {key: science[key] for key in science if key not in ("$schema", "$id", "title")}
+    part = f'"science": {json.dumps(own, indent=2, ensure_ascii=False)},'
+    before, key, rest = SCHEMA.read_text("utf-8").partition('\n    "science": {\n')
+    _, end, after = rest.partition("\n    },\n")
+    if not (key and end):
+        raise Problem(f'{SCHEMA}: has no "science" among its properties')
+    return f"{before}\n{textwrap.indent(part, ' ' * 4)}\n{after}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """Where a chart is installed, and with which values.
+
+    Attributes:
+        name: Of the release.
+        namespace: Made if it is not there.
+        values: File of the chart's values, or its address.
+        timeout: How long Helm waits for pods.
+        registry: In front of the images' names; empty: as the values say.
+        tag: Of the images; empty: as the values say.
+    """
+
+    name: Annotated[
+        str, Form(_LABEL.format(most=51), "lower case, digits and dashes, at most 53")
+    ] = "wavefier"
+    namespace: Annotated[
+        str, Form(_LABEL.format(most=61), "lower case, digits and dashes, at most 63")
+    ] = "wavefier"
+    values: Annotated[str, Form(r"[^-\x00-\x1f][^\x00-\x1f]*", "a file")] = str(
+        EXAMPLES / "laptop.yaml"
+    )
+    timeout: Annotated[str, Form(r"([0-9]{1,6}(ms|s|m|h))+", "a time as 90s, 10m or 1h30m")] = "10m"
+    registry: Annotated[str, REGISTRY] = ""
+    tag: Annotated[str, TAG] = ""
+
+    def __post_init__(self) -> None:
+        try:
+            check_values(self, VARIABLES.__getitem__)
+        except ValueError as error:
+            raise Problem(str(error)) from None
 
     @classmethod
-    def from_environment(cls) -> "Release":
-        """Read HELM_RELEASE, HELM_NAMESPACE, HELM_VALUES, HELM_TIMEOUT, and IMAGES_...
+    def from_environment(cls) -> Self:
+        """Read the variables of a release.
 
         Raises:
             Problem: A value cannot be; one line.
         """
-        ImageSettings.from_environment()
-        named = {key: os.environ.get(f"IMAGES_{key.upper()}", "") for key in ("registry", "tag")}
-        texts = {}
-        for name, (default, form, what) in VARIABLES.items():
-            texts[name] = os.environ.get(name) or default
-            if not re.fullmatch(form, texts[name], re.ASCII):
-                raise Problem(f"{name}={shown(texts[name])}: must be {what}")
-        return cls(
-            texts["HELM_RELEASE"],
-            texts["HELM_NAMESPACE"],
-            texts["HELM_VALUES"],
-            named,
-            texts["HELM_TIMEOUT"],
-        )
+        texts = {field: os.environ.get(name, "") for field, name in VARIABLES.items()}
+        try:
+            return read_texts(cls, texts, VARIABLES.__getitem__)
+        except ValueError as error:
+            raise Problem(str(error)) from None
 
     def deploy(self) -> str:
         """Install or upgrade; a release that does not come up is taken back.
@@ -184,9 +215,10 @@ class Release:
             Problem: There are no such values, or Helm fails.
         """
         if "://" not in self.values and not os.access(self.values, os.R_OK):
-            raise Problem(f"HELM_VALUES={shown(self.values)}: there is no such file to read")
+            raise Problem(f"HELM_VALUES: there is no file {shown(self.values)} to read")
         own = ["--install", "--create-namespace", "--atomic", "--timeout", self.timeout]
-        named = [f"--set-string=images.{key}={text}" for key, text in self.images.items() if text]
+        images = {"registry": self.registry, "tag": self.tag}
+        named = [f"--set-string=images.{key}={text}" for key, text in images.items() if text]
         return self._helm("upgrade", str(CHART), *own, "--values", self.values, *named)
 
     def smoke(self) -> str:
@@ -260,6 +292,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tools = actions.add_parser("tools", help="build Helm and kubeconform, unless they are there")
     tools.add_argument("--if-possible", action="store_true", help="no error without Go")
     actions.add_parser("check", help="lint, and compare with Kubernetes' schemas")
+    actions.add_parser("schema", help="write the science's schema into that of the chart's values")
     pack = actions.add_parser("package", help="write the chart as a file")
     pack.add_argument("folder", type=Path)
     actions.add_parser("deploy", help="install or upgrade a release")
@@ -288,6 +321,9 @@ def _act(given: argparse.Namespace) -> str:
         return f"{package(given.folder)}\n"
     if given.action == "check":
         return check()
+    if given.action == "schema":
+        SCHEMA.write_text(schema_text(), "utf-8")
+        return f"{SCHEMA}\n"
     return str(getattr(Release.from_environment(), given.action)())
 
 

@@ -7,7 +7,6 @@ a Debian that debootstrap makes, where no other is named.
 import argparse
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -16,11 +15,12 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from flink import parts
 from flink.processes import TAIL_LINES, Problem
-from flink.settings import ROOT, Settings, shown
+from flink.settings import ROOT, Settings
+from transforms.checks import Form
 
 DOCKER = ROOT / "flink" / "docker"
 BASE = "localhost/debian:bookworm-slim"
@@ -44,13 +44,11 @@ NO_DOCS = (
     "path-exclude /usr/share/locale/*\npath-exclude /usr/share/lintian/*\n"
 )
 NEWEST = "none"
-FORMS = {
-    "registry": (re.compile(r"[\w.-]+(:\d+)?(/[a-z0-9._-]+)*"), "HOST[:PORT][/FOLDER...]"),
-    "tag": (re.compile(r"\w[\w.-]{0,127}", re.ASCII), "letters, digits, dots, dashes"),
-    "base": (re.compile(r"[\w.:/-]+(@sha256:[0-9a-f]{64})?", re.ASCII), "NAME[:TAG][@sha256:...]"),
-    "snapshot": (re.compile(r"none|\d{8}T\d{6}Z", re.ASCII), "none, or a time as 20261101T000000Z"),
-}
-"""What texts must be, as they become part of names and of command lines."""
+REGISTRY = Form(r"([\w.-]+(:\d+)?(/[a-z0-9._-]+)*)?", "HOST[:PORT][/FOLDER...]")
+TAG = Form(r"(\w[\w.-]{0,127})?", "letters, digits, dots, dashes")
+# Texts that become part of names and of command lines.
+_BASE = Form(r"([\w.:/-]+(@sha256:[0-9a-f]{64})?)?", "NAME[:TAG][@sha256:...]")
+_SNAPSHOT = Form(r"(none|\d{8}T\d{6}Z)?", "none, or a time as 20261101T000000Z")
 PACKAGES = {"buildah": "buildah", "debootstrap": "debootstrap", "unshare": "util-linux"}
 TRUST = Path("/etc/ssl/certs/ca-certificates.crt")
 
@@ -73,17 +71,10 @@ class ImageSettings(Settings):
     PREFIX: ClassVar[str] = "IMAGES_"
 
     folder: Path = ROOT / ".flink" / "images"
-    registry: str = "localhost"
-    tag: str = ""
-    base: str = ""
-    snapshot: str = NEWEST
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name, (form, what) in FORMS.items():
-            text = getattr(self, name)
-            if text and not form.fullmatch(text):
-                raise Problem(f"{self.variable(name)}={shown(text)}: must be {what}")
+    registry: Annotated[str, REGISTRY] = "localhost"
+    tag: Annotated[str, TAG] = ""
+    base: Annotated[str, _BASE] = ""
+    snapshot: Annotated[str, _SNAPSHOT] = NEWEST
 
     def reference(self, name: str) -> str:
         """Return an image's full name."""

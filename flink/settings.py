@@ -2,13 +2,15 @@
 
 import json
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from flink.processes import Problem
+from transforms.checks import Limits, Rule, check_values
+from transforms.environment import as_path, read_texts
+from transforms.texts import cut
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE = "settings.json"
@@ -16,32 +18,19 @@ QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """Java options of servers that live for minutes: half of a start goes to compiling code."""
 DAY_MS = 86_400_000
 MOST_MB = 1_048_576
-LONGEST = 255
-"""Of a file's name, in characters."""
-BOOLEANS = {"0": False, "false": False, "1": True, "true": True}
-SHOWN = 60
-"""So much of a wrong value is shown, in characters."""
+PORT = Limits(ge=1, le=65535)
 
 
-def _whole(text: str) -> int:
-    # Python would take digits of every script, of any number, and underscores between.
-    if not re.fullmatch(r"-?[0-9]{1,9}", text):
-        raise ValueError(text)
-    return int(text)
+class FolderName(Rule):
+    """A text that names a folder; empty: none."""
 
-
-def _number(text: str) -> float:
-    if not re.fullmatch(r"-?[0-9]{1,9}(\.[0-9]{1,9})?", text):
-        raise ValueError(text)
-    return float(text)
-
-
-READERS: dict[type, tuple[Callable[[str], Any], str]] = {
-    bool: (lambda text: BOOLEANS[text.lower()], "0 or 1"),
-    str: (str, "a text"),
-    int: (_whole, "a whole number"),
-    float: (_number, "a number"),
-}
+    def wanted(self, value: Any) -> str:
+        """Return that it must be a path, if it can be none."""
+        try:
+            as_path(value)
+        except (ValueError, RuntimeError, OSError):
+            return "be a path"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -49,27 +38,16 @@ class Settings:
     """Settings that environment variables change: a prefix and the field's name in capitals."""
 
     PREFIX: ClassVar[str] = ""
-    # The least that a number may be, where that is not 1, and the most, where that is not DAY_MS.
-    LEAST: ClassVar[Mapping[str, int]] = {}
-    MOST: ClassVar[Mapping[str, int]] = {}
-    # Texts that name a folder.
-    FOLDERS: ClassVar[tuple[str, ...]] = ()
 
     folder: Path = ROOT / ".flink"
-    timeout_s: float = 120.0
+    timeout_s: Annotated[float, Limits(ge=1, le=86_400)] = 120.0
     java_options: str = ""
 
     def __post_init__(self) -> None:
-        for name in self._names():
-            value = getattr(self, name)
-            least = self.LEAST.get(name, 1)
-            if name.endswith("port") and not least <= value <= 65535:
-                raise Problem(f"{self.variable(name)}={value}: must be from {least} to 65535")
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                if not value >= least:
-                    raise Problem(f"{self.variable(name)}={value}: must be {least} or more")
-                if value > (most := self.MOST.get(name, DAY_MS)):
-                    raise Problem(f"{self.variable(name)}={value}: must be {most} or less")
+        try:
+            check_values(self, self.variable)
+        except ValueError as error:
+            raise Problem(str(error)) from None
         used = [port for port in self.ports().values() if port]
         if len(set(used)) < len(used):
             raise Problem(f"two ports are the same: {', '.join(self.ports())} must differ")
@@ -83,7 +61,7 @@ class Settings:
         """
         given = os.environ if environment is None else environment
         names = {name: cls.variable(name) for name in cls._names()}
-        return cls._read({name: given[key] for name, key in names.items() if given.get(key)})
+        return cls._read({name: given.get(key, "") for name, key in names.items()})
 
     @classmethod
     def load(cls, folder: Path) -> Self | None:
@@ -100,7 +78,7 @@ class Settings:
             if unknown := set(texts) - set(cls._names()):
                 raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
         except (ValueError, AttributeError, OSError) as error:
-            reason = shown(str(error))
+            reason = cut(str(error))
             raise Problem(f"{path}: cannot be read ({reason}): remove the folder") from None
         return cls._read(texts)
 
@@ -141,21 +119,10 @@ class Settings:
 
     @classmethod
     def _read(cls, texts: Mapping[str, str]) -> Self:
-        kinds = {field.name: type(field.default) for field in fields(cls)}
-        values = {}
-        for name, text in texts.items():
-            read, what = READERS.get(kinds[name], (_path, "a path"))
-            try:
-                if not text.isprintable():
-                    what = f"{what} on one line"
-                    raise ValueError(text)
-                values[name] = read(text)
-                if name in cls.FOLDERS and text:
-                    what = "a path"
-                    _path(text)
-            except (KeyError, ValueError, RuntimeError, OSError):
-                raise Problem(f"{cls.variable(name)}={shown(text)}: must be {what}") from None
-        return cls(**values)
+        try:
+            return read_texts(cls, texts, cls.variable)
+        except ValueError as error:
+            raise Problem(str(error)) from None
 
 
 @dataclass(frozen=True)
@@ -184,46 +151,34 @@ class ClusterSettings(Settings):
     """
 
     PREFIX: ClassVar[str] = "FLINK_"
-    LEAST: ClassVar[Mapping[str, int]] = {
-        "metrics_port": 0,
-        "jobmanager_mb": 768,
-        "taskmanager_mb": 1024,
-        "job_server_mb": 128,
-        "checkpoint_ms": 100,
-    }
-    MOST: ClassVar[Mapping[str, int]] = {
-        **dict.fromkeys(("jobmanager_mb", "taskmanager_mb", "job_server_mb"), MOST_MB),
-        **dict.fromkeys(("taskmanagers", "slots"), 256),
-    }
-    FOLDERS: ClassVar[tuple[str, ...]] = ("checkpoints",)
 
     folder: Path = ROOT / ".flink" / "cluster"
-    port: int = 8081
-    rpc_port: int = 6123
-    job_port: int = 8099
-    artifact_port: int = 8098
-    zookeeper_port: int = 2181
-    metrics_port: int = 0
-    taskmanagers: int = 2
-    slots: int = 2
-    jobmanager_mb: int = 1024
-    taskmanager_mb: int = 1280
-    job_server_mb: int = 256
-    checkpoints: str = ""
-    checkpoint_ms: int = 10_000
+    port: Annotated[int, PORT] = 8081
+    rpc_port: Annotated[int, PORT] = 6123
+    job_port: Annotated[int, PORT] = 8099
+    artifact_port: Annotated[int, PORT] = 8098
+    zookeeper_port: Annotated[int, PORT] = 2181
+    metrics_port: Annotated[int, Limits(ge=0, le=65535)] = 0
+    taskmanagers: Annotated[int, Limits(ge=1, le=256)] = 2
+    slots: Annotated[int, Limits(ge=1, le=256)] = 2
+    jobmanager_mb: Annotated[int, Limits(ge=768, le=MOST_MB)] = 1024
+    taskmanager_mb: Annotated[int, Limits(ge=1024, le=MOST_MB)] = 1280
+    job_server_mb: Annotated[int, Limits(ge=128, le=MOST_MB)] = 256
+    checkpoints: Annotated[str, FolderName()] = ""
+    checkpoint_ms: Annotated[int, Limits(ge=100, le=DAY_MS)] = 10_000
     high_availability: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         last = self.metrics_port + self.taskmanagers
         if self.metrics_port and last > 65535:
-            said = f"{self.variable('metrics_port')}={self.metrics_port}"
-            raise Problem(f"{said}: the last TaskManager's would be {last}, above 65535")
+            said = f"{self.variable('metrics_port')} must leave room for the TaskManagers'"
+            raise Problem(f"{said}: with {self.metrics_port}, the last one is {last}, above 65535")
 
     @property
     def checkpoint_folder(self) -> Path:
         """Where checkpoints go."""
-        return _path(self.checkpoints) if self.checkpoints else self.folder / "checkpoints"
+        return as_path(self.checkpoints) if self.checkpoints else self.folder / "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -242,24 +197,9 @@ class BrokerSettings(Settings):
     """
 
     PREFIX: ClassVar[str] = "KAFKA_"
-    LEAST: ClassVar[Mapping[str, int]] = {"heap_mb": 128}
-    MOST: ClassVar[Mapping[str, int]] = {"heap_mb": MOST_MB}
-    FOLDERS: ClassVar[tuple[str, ...]] = ("security",)
 
     folder: Path = ROOT / ".flink" / "broker"
-    port: int = 9092
-    controller_port: int = 9093
-    heap_mb: int = 384
-    security: str = ""
-
-
-def shown(text: str) -> str:
-    """Return a text as one line of a message may hold it."""
-    line = "".join(one if one.isprintable() else "?" for one in text)
-    return line if len(line) <= SHOWN else f"{line[:SHOWN]}..."
-
-
-def _path(text: str) -> Path:
-    if max(map(len, text.split("/"))) > LONGEST:
-        raise ValueError(text)
-    return Path(text).expanduser().resolve()
+    port: Annotated[int, PORT] = 9092
+    controller_port: Annotated[int, PORT] = 9093
+    heap_mb: Annotated[int, Limits(ge=128, le=MOST_MB)] = 384
+    security: Annotated[str, FolderName()] = ""

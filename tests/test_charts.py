@@ -57,7 +57,7 @@ def test_values_that_are_not_there_are_one_line(helm, monkeypatch, capsys):
     monkeypatch.setenv("HELM_VALUES", "/nowhere/values.yaml")
     assert charts.main(["deploy"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == "error: HELM_VALUES=/nowhere/values.yaml: there is no such file to read"
+    assert line == "error: HELM_VALUES: there is no file '/nowhere/values.yaml' to read"
 
 
 @pytest.mark.parametrize(

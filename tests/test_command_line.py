@@ -89,7 +89,7 @@ def refused(words, capsys):
         (["report", "a", "b"], "b: wavefier report has no place"),
         (["report", "nowhere"], "no results in nowhere"),
         (["evaluate", "--processes", "0", "--output", "x"], "--processes must be at least 1"),
-        (["evaluate", "--seed", "-1", "--output", "x"], "seed must not be negative"),
+        (["evaluate", "--seed", "-1", "--output", "x"], "seed must be at least 0, not -1"),
         (["train", "--output", ""], "--output is empty"),
         (["train", "--output", "x", "--config", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
         (["rnu"], "invalid choice: 'rnu'"),

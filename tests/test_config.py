@@ -1,12 +1,17 @@
 """The configuration: what is read is what was meant, and a typo is refused by name."""
 
+import json
 import math
-from dataclasses import fields, replace
+import subprocess
+import sys
+from dataclasses import asdict, fields, replace
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
+from beam_pipeline import schema
 from beam_pipeline.config import ConfigError, PipelineConfig, load_config, parse_config
 from transforms import settings
 from transforms.classify.config import ClassifyConfig
@@ -34,11 +39,11 @@ def test_an_empty_file_is_the_default(tmp_path):
         ({"detect": {"treshold": 6}}, "unknown key detect.treshold"),
         ({"detect": {"threshold": "high"}}, "detect.threshold must be of type float"),
         ({"detect": {"threshold": True}}, "detect.threshold must be of type float"),
-        ({"detect": {"threshold": 1}}, "detect: threshold must be at least 4"),
+        ({"detect": {"threshold": 1}}, r"detect\.threshold must be at least 4 .*, not 1"),
         ({"ingest": {"channels": "H1:X"}}, "ingest.channels must be a list of str"),
         ({"ingest": []}, "ingest must hold keys and values"),
         ([], "the file must hold keys and values"),
-        ({"classify": {"backend": "onnx"}}, "classify: backend must be native or tfx_bsl"),
+        ({"classify": {"backend": "onnx"}}, r"classify\.backend must be native or tfx_bsl"),
         ({"detect": {"low_frequency": 10}}, "detect.low_frequency 10.0 must lie above"),
     ],
 )
@@ -82,8 +87,14 @@ def test_a_file_that_is_not_yaml_is_said(tmp_path):
         ("false", "the file must hold keys and values"),
         ("---\na: 1\n---\nb: 2", "not YAML"),
         ("!!python/object/apply:os.system [id]", "not YAML"),
+        ("detect: {threshold: !!binary aGk=}", "not YAML"),
+        ("detect: {threshold: !!timestamp 2026-01-01}", "not YAML"),
+        ("detect: {threshold: !!str 5.5}", "detect.threshold must be of type float, not '5.5'"),
+        ("detect: {threshold: " + "[" * 250 + "]" * 250 + "}", "cannot be read|nested too deeply"),
+        ('classify: {model: "\\ud800"}', "cannot be read"),
+        ("detect: {1: 2}", "unknown key detect.1"),
         ("ingest: {channels: [H1:X, 5]}", "ingest.channels must be a list of str"),
-        ("ingest: {channels: [H1:X, H1:X]}", "channels: H1:X stands twice"),
+        ("ingest: {channels: [H1:X, H1:X]}", r"ingest\.channels: H1:X stands twice"),
         ("ingest: {channels: ['']}", "channels: '' is no name"),
         ('ingest: {require: [DATA, "A\\nB"]}', "require: .* is no name"),
         ("ingest: {block_seconds: 1000000000}", "block_seconds must lie in 1 to"),
@@ -132,6 +143,7 @@ def test_numbers_are_those_of_yaml_1_2_and_aliases_may_stand(tmp_path):
     assert config.ingest.channels == config.ingest.require == ("H1:X",)
 
 
+SCHEMA = Draft202012Validator(json.loads(schema.PATH.read_text("utf-8")))
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
@@ -159,6 +171,67 @@ def test_any_document_is_a_configuration_or_one_line(tree):
     numbers = [v for each in vars(config).values() for v in vars(each).values()]
     assert all(math.isfinite(v) for v in numbers if isinstance(v, float))
     assert parse_config(settings.parse(config.to_yaml())) == config
+
+
+@given(SECTIONS)
+@example({"detect": {"threshold": 6}, "ingest": {"channels": ["H1:X"], "resample_rate": 4096}})
+def test_what_the_schema_refuses_the_code_refuses(tree):
+    try:
+        parse_config(tree)
+    except ConfigError:
+        return
+    SCHEMA.validate(tree)
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {"detekt": {}},
+        {"detect": {"treshold": 6}},
+        {"detect": {"threshold": 3.9}},
+        {"detect": {"mismatch": "0.3"}},
+        {"whiten": {"lookahead_seconds": 0}},
+        {"ingest": {"resample_rate": 1000}},
+        {"ingest": {"require": ["A", "A"]}},
+        {"ingest": {"channels": [" H1:X"]}},
+        {"classify": {"backend": "onnx"}},
+        {"sink": {"loudest": True}},
+    ],
+)
+def test_the_schema_knows_each_values_limits(tree):
+    assert not SCHEMA.is_valid(tree)
+    with pytest.raises(ConfigError):
+        parse_config(tree)
+
+
+def test_the_published_schema_is_that_of_the_code(capsys):
+    """`make schemas` makes it so."""
+    text = schema.PATH.read_text("utf-8")
+    assert text == schema.schema_text()
+    assert schema.main([]) == 0
+    assert capsys.readouterr().out == f"{schema.PATH}\n"
+    assert schema.main(["--other"]) == 2
+    default = json.loads(json.dumps(asdict(PipelineConfig())))
+    for stage, values in default.items():
+        described = SCHEMA.schema["properties"][stage]["properties"]
+        assert {key: one["default"] for key, one in described.items()} == values
+        for key, one in described.items():
+            assert one["description"], key
+            assert key.endswith("_seconds") <= (one.get("unit") == "s"), key
+            assert key.endswith("_frequency") <= (one.get("unit") == "Hz"), key
+
+
+def test_reading_a_configuration_is_all_that_waits_for_pydantic():
+    script = (
+        "import sys, beam_pipeline.config, transforms.detect.search, flink.settings\n"
+        "from transforms.observe.config import ObserveConfig\n"
+        "ObserveConfig.from_environment(); flink.settings.ClusterSettings.from_environment()\n"
+        "beam_pipeline.config.PipelineConfig()\n"
+        "assert 'pydantic' not in sys.modules\n"
+        "beam_pipeline.config.parse_config({})\n"
+        "assert 'pydantic' in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=schema.PATH.parents[1])
 
 
 @given(st.text())
@@ -197,6 +270,10 @@ def test_every_setting_says_its_unit_or_meaning():
         ({"block_seconds": 1.5}, "block_seconds must be of type int, not 1.5"),
         ({"wait_seconds": float("nan")}, "wait_seconds must be a finite number, not nan"),
         ({"quiet_seconds": True}, "quiet_seconds must be of type float, not True"),
+        ({"block_seconds": 0}, "block_seconds must lie in 1 to 16384, not 0"),
+        ({"quiet_seconds": 0.0}, "quiet_seconds must be more than 0, and at most 86400, not 0.0"),
+        ({"resample_rate": 1000}, "resample_rate must be a power of two .* Hz, not 1000"),
+        ({"require": ("A", "A")}, "require: A stands twice: keep one"),
     ],
 )
 def test_values_are_checked_wherever_they_come_from(values, said):

@@ -78,12 +78,18 @@ def test_a_process_outlives_who_started_it(processes, tmp_path):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"FLINK_PORT": "http"}, "FLINK_PORT=http: must be a whole number"),
-        ({"FLINK_PORT": "0"}, "FLINK_PORT=0: must be from 1 to 65535"),
+        ({"FLINK_PORT": "http"}, "FLINK_PORT must be a whole number, not 'http'"),
+        ({"FLINK_PORT": "0"}, "FLINK_PORT must lie in 1 to 65535, not 0"),
         ({"FLINK_PORT": "6123"}, "two ports are the same: FLINK_PORT, FLINK_RPC_PORT"),
-        ({"FLINK_TASKMANAGERS": "0"}, "FLINK_TASKMANAGERS=0: must be 1 or more"),
-        ({"FLINK_TASKMANAGER_MB": "100"}, "FLINK_TASKMANAGER_MB=100: must be 1024 or more"),
-        ({"FLINK_HIGH_AVAILABILITY": "maybe"}, "FLINK_HIGH_AVAILABILITY=maybe: must be 0 or 1"),
+        ({"FLINK_TASKMANAGERS": "0"}, "FLINK_TASKMANAGERS must lie in 1 to 256, not 0"),
+        (
+            {"FLINK_TASKMANAGER_MB": "100"},
+            "FLINK_TASKMANAGER_MB must lie in 1024 to 1048576, not 100",
+        ),
+        (
+            {"FLINK_HIGH_AVAILABILITY": "maybe"},
+            "FLINK_HIGH_AVAILABILITY must be 0 or 1, not 'maybe'",
+        ),
     ],
 )
 def test_a_setting_that_cannot_be_is_one_line(given, said):

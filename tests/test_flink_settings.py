@@ -119,5 +119,6 @@ def test_a_command_says_so_and_ends(main, name, value, monkeypatch, capsys):
     line = ["deploy"] if main is charts.main else []
     assert main(line) == 1
     (said,) = capsys.readouterr().err.splitlines()
-    assert said.startswith(f"error: {name}={value}: must be ")
+    assert said.startswith(f"error: {name} must be ")
+    assert said.endswith(f", not {value!r}")
     assert os.environ[name] == value

@@ -4,18 +4,17 @@ import base64
 import json
 import re
 import subprocess
-from dataclasses import fields
 from functools import cache
 from pathlib import Path
-from typing import get_type_hints
 
 import pytest
 import yaml
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from beam_pipeline import schema
 from beam_pipeline.commands import arguments
 from beam_pipeline.commands.inputs import expand
-from beam_pipeline.config import PipelineConfig, load_config
+from beam_pipeline.config import ConfigError, load_config, parse_config
 from beam_pipeline.flink.application import PROGRAM
 from flink import charts
 from flink.dev import configuration, prometheus
@@ -24,7 +23,7 @@ from flink.settings import QUICK, ClusterSettings
 
 EXAMPLES = [path.stem for path in charts.examples()]
 LIVE = ("--set", "kafka.brokers=kafka:9092")
-SCHEMA = json.loads((charts.CHART / "values.schema.json").read_text())
+SCHEMA = json.loads(charts.SCHEMA.read_text("utf-8"))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -241,11 +240,34 @@ def test_every_value_has_its_place_in_the_schema_and_a_default():
 
 
 def test_the_science_of_the_schema_is_that_of_the_code():
-    known = SCHEMA["properties"]["science"]["properties"]
-    stages = get_type_hints(PipelineConfig)
-    assert set(known) == set(stages)
-    for name, stage in stages.items():
-        assert set(known[name]["properties"]) == {field.name for field in fields(stage)}
+    """`make schemas` makes it so."""
+    assert charts.SCHEMA.read_text("utf-8") == charts.schema_text()
+    own = SCHEMA["properties"]["science"]
+    assert own["properties"] == json.loads(schema.schema_text())["properties"]
+
+
+@pytest.mark.parametrize(
+    ("science", "said"),
+    [
+        ("detect: {threshold: 3}", r"/science/detect/threshold.*minimum"),
+        ("detect: {threshold: '5.5'}", r"/science/detect/threshold.*got string, want number"),
+        ("detect: {treshold: 6.0}", r"/science/detect.*'treshold' not allowed"),
+        ("ingest: {resample_rate: 1000}", r"/science/ingest/resample_rate"),
+        ("ingest: {channels: ['H1:A', 'H1:A']}", r"/science/ingest/channels.*equal"),
+        ("whiten: {lookahead_seconds: 0.0}", r"/science/whiten/lookahead_seconds.*exclusiveMin"),
+        ("classify: {backend: onnx}", r"/science/classify/backend.*'native', 'tfx_bsl'"),
+        ("sink: {loudest: true}", r"/science/sink/loudest.*got boolean, want integer"),
+    ],
+)
+def test_a_wrong_science_is_refused_before_anything_is_installed(science, said, tmp_path):
+    path = tmp_path / "values.yaml"
+    path.write_text(f"kafka: {{brokers: 'kafka:9092'}}\nscience: {{{science}}}\n")
+    for look in (charts.lint, lambda values: charts.render("--values", str(values))):
+        with pytest.raises(Problem, match=rf"(?s){said}"):
+            look(path)
+    # The code would refuse it too, but only in the pod.
+    with pytest.raises(ConfigError):
+        parse_config(yaml.safe_load(science))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -279,7 +301,7 @@ def test_flink_is_set_as_was_measured(tmp_path):
 
 
 def test_a_users_setting_of_flink_wins():
-    more = "flink.dev.configuration.heartbeat\\.timeout=20000"
+    more = "flink.configuration.heartbeat\\.timeout=20000"
     ours = settings_of(made(*LIVE, "--set-string", more))
     assert ours["heartbeat.timeout"] == "20000"
     assert ours["heartbeat.interval"] == "500"

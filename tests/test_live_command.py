@@ -176,4 +176,7 @@ def test_an_address_of_metrics_that_cannot_be_is_a_line(capsys):
     command = ["live", "--brokers", "127.0.0.1:1", "--topic", "t", "--metrics", "9400"]
     assert cli.main(command) == 2
     said = capsys.readouterr().err
-    assert said == "wavefier: metrics at 9400: must be HOST:PORT, as in 127.0.0.1:9400\n"
+    assert said == (
+        "wavefier: the address of metrics (--metrics, WAVEFIER_METRICS) must be HOST:PORT, "
+        "as in 127.0.0.1:9400, not '9400'\n"
+    )

@@ -293,14 +293,14 @@ def _packaged():
     ("change", "message"),
     [
         ({"epoch": 3}, "unknown key epoch; did you mean epochs"),
-        ({"epochs": 0}, "epochs must be positive"),
+        ({"epochs": 0}, "epochs must be at least 1, not 0"),
         ({"epochs": "many"}, "epochs must be of type int"),
         ({"threshold": 1.0}, "threshold must be at least 4"),
         ({"test": {"curves": ["x"], "stretches": 1}}, "missing keys: test.noise_stretches"),
         ({"test": {"curve": []}}, "unknown key test.curve; did you mean test.curves"),
         (
             {"test": {"curves": ["x"], "stretches": 1, "noise_stretches": 1}},
-            r"test: curves \['x'\] are not",
+            r"test\.curves \['x'\] are not",
         ),
         ({"test": 5}, "test must hold keys and values"),
     ],

@@ -405,7 +405,7 @@ def test_workers_are_told_by_their_environment(tmp_path):
     assert ObserveConfig.from_environment(config.environment()) == config
     assert config.place == ("::1", 9400)
     assert ObserveConfig.from_environment({}) == ObserveConfig()
-    with pytest.raises(ValueError, match="WAVEFIER_LOG=xml: must be"):
+    with pytest.raises(ValueError, match="WAVEFIER_LOG must be text or json, not 'xml'"):
         ObserveConfig.from_environment({"WAVEFIER_LOG": "xml"})
 
 

@@ -256,7 +256,7 @@ def test_a_value_that_is_none_is_refused_by_name(kind, value):
     [
         ({"fft_seconds": 0}, "fft_seconds must lie in 1 to 256"),
         ({"fft_seconds": -4}, "fft_seconds must lie in 1 to 256"),
-        ({"update_seconds": 1 << 70}, "at most 86400"),
+        ({"update_seconds": 1 << 70}, "lie in 1 to 86400"),
     ],
 )
 def test_numbers_that_no_whitening_has_are_refused(change, said):

@@ -1,28 +1,33 @@
-"""Settings: a YAML file to frozen dataclasses, strictly.
+"""Settings: a YAML file to frozen dataclasses, strictly, and their JSON schema.
 
 What is read is what was meant: an unknown key, a key that stands twice, a value of another type
 or a number that is not finite is refused by name. Text, numbers and words are told apart as in
-YAML 1.2: ``1e-3`` is a number, ``010`` is ten, ``yes`` and ``1:30`` are texts.
+YAML 1.2: ``1e-3`` is a number, ``010`` is ten, ``yes`` and ``1:30`` are texts. PyYAML reads the
+document, pydantic holds it to the dataclasses.
 """
 
-import math
+import json
 import re
-from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from difflib import get_close_matches
+from functools import cache, reduce
+from operator import getitem
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import yaml
 
-from transforms.texts import one_line
+from transforms.texts import cut, shown
 
 _LARGEST = 1 << 20
 """Largest file that is read [bytes]."""
 _MOST_NODES = 10_000
 """Most values of a file, each alias counted as what it stands for."""
-_LONGEST_SHOWN = 60
 _MERGE = "tag:yaml.org,2002:merge"
+_UNIT = re.compile(r" ?\[([^]]+)\]")
+"""Of a field, in its documentation."""
+_Kind = TypeVar("_Kind")
 
 
 class SettingsError(ValueError):
@@ -68,103 +73,144 @@ def parse(text: str) -> Any:
     except SettingsError:
         raise
     except (yaml.YAMLError, ValueError, OverflowError, TypeError) as error:
-        raise SettingsError(f"not YAML ({shown(' '.join(str(error).split()), 300)})") from error
+        raise SettingsError(f"not YAML ({cut(' '.join(str(error).split()), 300)})") from error
 
 
-def build(kind: Any, values: Any, prefix: str = "") -> Any:
+def build(kind: type[_Kind], values: Any) -> _Kind:
     """Return a dataclass made of a mapping; fields that are dataclasses are made likewise.
+
+    Raises:
+        SettingsError: A key is unknown or missing, or a value impossible; the line begins with
+            its path.
+    """
+    from pydantic import ValidationError
+
+    _refuse_other_keys(values, "")
+    try:
+        document = _document(cast(Any, kind)).model_validate_json(json.dumps({"value": values}))
+    except ValidationError as error:
+        raise SettingsError(_refusal(kind, values, error.errors(include_url=False))) from error
+    made: _Kind = document.value
+    return made
+
+
+def schema(kind: type) -> dict[str, Any]:
+    """Return the JSON schema of a dataclass: what `build` takes, and what each field means."""
+    tree = _document(kind, documented=True).model_json_schema()
+    described: dict[str, Any] = _described(tree["properties"]["value"], tree["$defs"])
+    return described
+
+
+@cache
+def _document(kind: Any, *, documented: bool = False) -> Any:
+    """Return a model that holds a dataclass; its strictness holds for all inside.
 
     Args:
         kind: The dataclass.
-        values: The mapping.
-        prefix: Path of keys that leads to it, with a dot at its end.
-
-    Raises:
-        SettingsError: A key is unknown or missing, or a value impossible; it is named.
+        documented: Whether the fields' documentation is looked up, in the source.
     """
-    if not isinstance(values, Mapping):
-        raise SettingsError(f"{prefix.rstrip('.') or 'the file'} must hold keys and values")
-    kinds = get_type_hints(kind)
-    known = {field.name: field for field in fields(kind)}
-    for key in values:
-        if key not in known:
-            _refuse(prefix, key, list(known))
-    needed = [
-        name
-        for name, field in known.items()
-        if field.default is MISSING and field.default_factory is MISSING
-    ]
-    missing = [f"{prefix}{name}" for name in needed if name not in values]
-    if missing:
-        raise SettingsError(f"missing keys: {', '.join(missing)}")
-    made = {key: _value(kinds[key], value, f"{prefix}{key}") for key, value in values.items()}
-    try:
-        return kind(**made)
-    except SettingsError:
-        raise
-    except ValueError as error:
-        where = f"{prefix.rstrip('.')}: " if prefix else ""
-        raise SettingsError(f"{where}{error}") from error
+    # Only who reads a file waits for pydantic: workers are sent what was read.
+    from pydantic import ConfigDict, create_model
+
+    strictly = ConfigDict(
+        strict=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        use_attribute_docstrings=documented,
+    )
+    return create_model("Document", __config__=strictly, value=(kind, ...))
 
 
-def _refuse(prefix: str, key: Any, known: list[str]) -> None:
-    near = get_close_matches(str(key), known, n=1)
-    advice = f"did you mean {prefix}{near[0]}? " if near else ""
-    name = f"{prefix}{key}" if isinstance(key, str) else f"{prefix}{shown(repr(key))}"
-    raise SettingsError(f"unknown key {shown(name, 200)}; {advice}known: {', '.join(known)}")
+def _refuse_other_keys(values: Any, prefix: str) -> None:
+    """Refuse keys that are no text: JSON would make texts of them."""
+    for key, value in values.items() if isinstance(values, dict) else ():
+        if not isinstance(key, str):
+            raise SettingsError(f"unknown key {prefix}{shown(key)}: keys are texts")
+        _refuse_other_keys(value, f"{prefix}{key}.")
 
 
-def finite(value: float, key: str) -> float:
-    """Return a number as a float.
+def _refusal(kind: Any, values: Any, errors: Sequence[Mapping[str, Any]]) -> str:
+    """Return one line of what is wrong; an unknown key may explain what else is missing."""
+    first = {error["type"]: error for error in reversed(errors)}
+    if error := first.get("unexpected_keyword_argument"):
+        *path, key = _path(error)
+        return _unknown(path, key, [field.name for field in fields(_field(kind, path))])
+    if "missing" in first:
+        missing = [".".join(_path(error)) for error in errors if error["type"] == "missing"]
+        return f"missing keys: {', '.join(missing)}"
+    path, where = _path(errors[0]), ".".join(_path(errors[0]))
+    match errors[0]["type"]:
+        case "value_error":
+            reason = str(errors[0]["ctx"]["error"])
+            # What begins with the name of a field is told by its path.
+            named = reason.partition(" ")[0].rstrip(":") in get_type_hints(_field(kind, path))
+            return f"{where}{'.' if named else ': '}{reason}" if where else reason
+        case "dataclass_type":
+            return f"{where or 'the file'} must hold keys and values"
+        case "json_invalid":
+            return f"cannot be read ({cut(errors[0]['msg'], 200)})"
+        case "finite_number":
+            wanted = "a finite number"
+        case _:
+            wanted = _called(_field(kind, path))
+    return f"{where} must be {wanted}, not {shown(reduce(getitem, path, values))}"
 
-    Raises:
-        SettingsError: It is infinite, none, or too large for one.
-    """
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise SettingsError(f"{key} must be a finite number, not {shown(value)}")
-    return number
+
+def _path(error: Mapping[str, Any]) -> list[str]:
+    """Return the keys that lead to an error; a list is named, not its item."""
+    return [name for name in error["loc"] if isinstance(name, str)][1:]
 
 
-def shown(value: Any, longest: int = _LONGEST_SHOWN) -> str:
-    """Return a value as it may stand in a line."""
-    try:
-        text = value if isinstance(value, str) else repr(value)
-    except ValueError:  # an integer of thousands of digits
-        text = "a number of thousands of digits"
-    return one_line(text if len(text) <= longest else f"{text[: longest - 3]}...")
+def _field(kind: Any, path: Sequence[str]) -> Any:
+    """Return the type of a field of a field."""
+    return reduce(lambda outer, name: get_type_hints(outer)[name], path, kind)
 
 
-def _value(kind: Any, value: Any, key: str) -> Any:
-    """Check one value against the type of its field."""
-    if is_dataclass(kind):
-        return build(kind, value, f"{key}.")
+def _called(kind: Any) -> str:
     if get_origin(kind) is tuple:
-        item = get_args(kind)[0]
-        if isinstance(value, list) and all(_fits(item, each) for each in value):
-            return tuple(_plain(item, each, key) for each in value)
-        raise SettingsError(f"{key} must be a list of {item.__name__}, not {shown(repr(value))}")
-    if not _fits(kind, value):
-        raise SettingsError(f"{key} must be of type {kind.__name__}, not {shown(repr(value))}")
-    return _plain(kind, value, key)
+        return f"a list of {get_args(kind)[0].__name__}"
+    return f"of type {kind.__name__}"
 
 
-def _fits(kind: Any, value: Any) -> bool:
-    # A boolean is an integer to Python, and to nobody else.
-    return type(value) is kind or (kind is float and type(value) is int)
+def _unknown(path: Sequence[str], key: str, known: list[str]) -> str:
+    prefix = "".join(f"{name}." for name in path)
+    near = get_close_matches(key, known, n=1)
+    advice = f"did you mean {prefix}{near[0]}? " if near else ""
+    name = cut(f"{prefix}{key}", 200)
+    return f"unknown key {name}; {advice}known: {', '.join(known)}"
 
 
-def _plain(kind: Any, value: Any, key: str) -> Any:
-    return finite(value, key) if kind is float else value
+def _described(node: Any, kinds: Mapping[str, Any]) -> Any:
+    """Return a part of a schema with each dataclass in its place, and units apart."""
+    if isinstance(node, list):
+        return [_described(each, kinds) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        own = {key: value for key, value in node.items() if key != "$ref"}
+        return _described({**kinds[node["$ref"].rpartition("/")[2]], **own}, kinds)
+    made = {key: node[key] for key in node if key not in ("title", "properties")}
+    if isinstance(text := made.get("description"), str):
+        made["description"] = " ".join(_UNIT.sub("", text).split())
+        if found := _UNIT.search(text):
+            made["unit"] = found[1]
+    if "properties" in node:
+        made["properties"] = {
+            name: _described(each, kinds) for name, each in node["properties"].items()
+        }
+    return made
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """YAML 1.2's plain values, and no key twice."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
+    # No dates, bytes or sets: JSON has none either.
+    yaml_constructors = {  # noqa: RUF012
+        tag: make
+        for tag, make in yaml.SafeLoader.yaml_constructors.items()
+        if tag is None or tag.rpartition(":")[2] in ("null", "bool", "str", "seq", "map")
+    }
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         """Make a mapping; one that names a key twice is none."""
@@ -173,7 +219,7 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
             key = self.construct_object(key_node, deep=True)
             if key_node.tag != _MERGE and (str(key_node.tag), repr(key)) in seen:
                 line = key_node.start_mark.line + 1
-                raise SettingsError(f"{shown(str(key))} stands twice (line {line}): keep one")
+                raise SettingsError(f"{cut(str(key))} stands twice (line {line}): keep one")
             seen.add((str(key_node.tag), repr(key)))
         made: dict[Any, Any] = super().construct_mapping(node, deep)
         return made
@@ -182,7 +228,7 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
 def _integer(loader: Any, node: Any) -> int:
     text = loader.construct_scalar(node)
     if len(text) > 400:
-        raise SettingsError(f"{shown(text)}: too large a number (line {node.start_mark.line + 1})")
+        raise SettingsError(f"{cut(text)}: too large a number (line {node.start_mark.line + 1})")
     return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
 
 

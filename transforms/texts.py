@@ -1,9 +1,12 @@
 """Texts that come with data: file names, channels, reasons."""
 
 import re
+from typing import Any
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """What UTF-8, HDF5 or Parquet cannot hold: lone surrogates, and the zero byte."""
+LONGEST = 60
+"""So much of a value is shown in a message [characters]."""
 
 
 def storable(text: str) -> str:
@@ -39,6 +42,19 @@ def line(error: BaseException) -> str:
     """Return what a library complained about as one short line."""
     text = " ".join(str(error).split())
     return text if len(text) <= 160 else text[:157] + "..."
+
+
+def cut(text: str, longest: int = LONGEST) -> str:
+    """Return a text as it may stand in a line of a message: printable, and not too long."""
+    return one_line(text if len(text) <= longest else f"{text[: longest - 3]}...")
+
+
+def shown(value: Any) -> str:
+    """Return a value as it may stand in a line of a message: as Python writes it, cut short."""
+    try:
+        return cut(repr(value))
+    except ValueError:  # Python writes no integer of thousands of digits
+        return "a number of thousands of digits"
 
 
 def _escaped(char: str) -> str:

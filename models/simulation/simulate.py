@@ -7,6 +7,7 @@ filter, the real peak times, the pieces into which a long signal falls.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from models.simulation import background, injections, noise, waveforms
 from models.simulation.background import Background
 from models.simulation.injections import Injection
 from models.simulation.matching import Example, Interval, Stretch, find, match
-from transforms.checks import check_values
+from transforms.checks import Limits, OneOf, check_values
 from transforms.detect.config import DetectConfig
 from transforms.gps import from_seconds
 from transforms.whiten.config import WhitenConfig
@@ -40,33 +41,35 @@ class SimulationConfig:
 
     curves: tuple[str, ...]
     """Noise curves, taken in turn."""
-    stretches: int
+    stretches: Annotated[int, Limits(ge=0)]
     """Stretches with transients."""
-    noise_stretches: int
+    noise_stretches: Annotated[int, Limits(ge=0)]
     """Stretches without: where more of the class ``noise`` come from."""
     strain_files: tuple[str, ...] = ()
     """Files of real strain, taken in turn after the curves; relative to where training is run."""
     sample_rates: tuple[int, ...] = (4096, 2048)
     """Drawn from for each stretch [Hz]."""
-    seconds: int = 256
+    seconds: Annotated[int, Limits(ge=4 * EDGE)] = 256
     """Length of a stretch [s]; real ones are as long as their files at most."""
-    low_snr: float = 5.0
-    """Range of the optimal SNR; some families have their own."""
+    low_snr: Annotated[float, Limits(ge=4)] = 5.0
+    """Lowest optimal SNR; some families have a range of their own."""
     high_snr: float = 50.0
-    snr_law: str = "log"
-    """How it is drawn: ``log``, density as 1 / SNR, or ``inverse``, as 1 / SNR^2."""
-    low_gap: float = 1.0
-    """Range of the time between one transient's end and the next one's start [s]."""
+    """Highest optimal SNR."""
+    snr_law: Annotated[str, OneOf(("log", "inverse"))] = "log"
+    """How the SNR is drawn: ``log``, density as 1 / SNR, or ``inverse``, as 1 / SNR^2."""
+    low_gap: Annotated[float, Limits(gt=0)] = 1.0
+    """Shortest time between one transient's end and the next one's start [s]."""
     high_gap: float = 2.5
+    """Longest time between one transient's end and the next one's start [s]."""
     noise_threshold: float = 4.6
     """Detector's threshold where there are no transients."""
-    unknown_share: float = 0.1
+    unknown_share: Annotated[float, Limits(ge=0, le=1)] = 0.1
     """Share of the transients that are of no family."""
     left_out: tuple[str, ...] = ()
     """Families of which there are none: measures how the model takes what it does not know."""
-    modulation: float = 0.2
+    modulation: Annotated[float, Limits(ge=0, le=0.5)] = 0.2
     """Greatest part by which the level of simulated noise drifts up and down, within minutes."""
-    most_lines: int = 3
+    most_lines: Annotated[int, Limits(ge=0)] = 3
     """At most so many lines are added to simulated noise."""
 
     def __post_init__(self) -> None:
@@ -74,16 +77,10 @@ class SimulationConfig:
         _check_names(self)
         if not all(rate in (1024, 2048, injections.SOURCE_RATE) for rate in self.sample_rates):
             raise ValueError("sample_rates must be 1024, 2048 or 4096")
-        if self.stretches + self.noise_stretches < 1 or self.seconds < 4 * EDGE:
-            raise ValueError("stretches must be at least 1, seconds at least 32")
-        if not (4 <= self.low_snr <= self.high_snr and 0 < self.low_gap <= self.high_gap):
-            raise ValueError("low_snr must be at least 4, low_gap positive, and low before high")
-        if self.snr_law not in ("log", "inverse"):
-            raise ValueError("snr_law must be log or inverse")
-        if not 0 <= self.unknown_share <= 1:
-            raise ValueError("unknown_share must lie in 0 to 1")
-        if not 0 <= self.modulation <= 0.5 or self.most_lines < 0:
-            raise ValueError("modulation must lie in 0 to 0.5, most_lines must not be negative")
+        if self.stretches + self.noise_stretches < 1:
+            raise ValueError("stretches and noise_stretches must be at least 1 together")
+        if self.low_snr > self.high_snr or self.low_gap > self.high_gap:
+            raise ValueError("low_snr must not be above high_snr, nor low_gap above high_gap")
 
     @property
     def families(self) -> tuple[str, ...]:

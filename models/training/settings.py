@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from models.simulation.simulate import SimulationConfig
 from transforms import settings
-from transforms.checks import check_values
+from transforms.checks import Limits, check_values
 
 
 @dataclass(frozen=True)
@@ -16,34 +16,28 @@ class TrainConfig:
 
     name: str
     """Name of the model on its card and in triggers."""
-    seed: int
+    seed: Annotated[int, Limits(ge=0)]
     """Settles all that is random; each set has a stream of its own."""
-    threshold: float
+    threshold: Annotated[float, Limits(ge=4)]
     """Detector's threshold where there are transients [SNR]."""
     train: SimulationConfig
     validation: SimulationConfig
     """Stops the training and calibrates the scores."""
     test: SimulationConfig
     """Measures the model; touched once."""
-    epochs: int
+    epochs: Annotated[int, Limits(ge=1)]
     """At most."""
-    patience: int
+    patience: Annotated[int, Limits(ge=1)]
     """Epochs without a better validation loss after which training stops."""
-    batch_size: int
-    learning_rate: float
+    batch_size: Annotated[int, Limits(ge=1)]
+    """Examples for each step."""
+    learning_rate: Annotated[float, Limits(gt=0)]
     """Of AdamW, at the start."""
 
     def __post_init__(self) -> None:
         check_values(self)
         if not self.name.isprintable() or not self.name or "/" in self.name:
             raise ValueError("name must be a word without '/'")
-        if self.seed < 0:
-            raise ValueError("seed must not be negative")
-        if self.threshold < 4:
-            raise ValueError("threshold must be at least 4")
-        for key in ("epochs", "patience", "batch_size", "learning_rate"):
-            if getattr(self, key) <= 0:
-                raise ValueError(f"{key} must be positive")
 
 
 def read(path: Path | None = None) -> TrainConfig:
@@ -72,5 +66,4 @@ def from_mapping(values: Any) -> TrainConfig:
     Raises:
         ValueError: A key is unknown or missing, or a value impossible; it is named.
     """
-    config: TrainConfig = settings.build(TrainConfig, values)
-    return config
+    return settings.build(TrainConfig, values)

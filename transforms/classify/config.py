@@ -1,8 +1,9 @@
 """What classification is told."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from transforms.checks import check_values
+from transforms.checks import OneOf, check_values
 
 NATIVE = "native"
 TFX_BSL = "tfx_bsl"
@@ -15,10 +16,8 @@ class ClassifyConfig:
 
     model: str = ""
     """Folder of the model and its card; empty: the one that comes with the package."""
-    backend: str = NATIVE
+    backend: Annotated[str, OneOf(BACKENDS)] = NATIVE
     """``native``: TensorFlow's library alone; ``tfx_bsl``: tfx-bsl's RunInference, same answers."""
 
     def __post_init__(self) -> None:
         check_values(self)
-        if self.backend not in BACKENDS:
-            raise ValueError(f"backend must be {' or '.join(BACKENDS)}, not {self.backend!r}")

@@ -7,12 +7,26 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
+
+from transforms.checks import OneOf, Rule, check_values
+from transforms.environment import read_texts
+from transforms.texts import shown
 
 ADDRESS, FOLDER, LOG = "WAVEFIER_METRICS", "WAVEFIER_METRICS_FOLDER", "WAVEFIER_LOG"
 """Environment variables: workers are started by others, and know where they run from these."""
+_VARIABLES = {"address": ADDRESS, "folder": FOLDER, "log": LOG}
+_CALLED = {**_VARIABLES, "address": f"the address of metrics (--metrics, {ADDRESS})"}
 TEXT, JSON = "text", "json"
 LARGEST_PORT = 65535
+
+
+class _Address(Rule):
+    """HOST:PORT, or nothing."""
+
+    def wanted(self, value: str) -> str:
+        """Return the form, if a text has another one."""
+        return "" if not value or is_address(value) else "be HOST:PORT, as in 127.0.0.1:9400"
 
 
 @dataclass(frozen=True)
@@ -23,23 +37,18 @@ class ObserveConfig:
         ValueError: The address or the kind of log cannot be; one line.
     """
 
-    address: str = ""
+    address: Annotated[str, _Address()] = ""
     """HOST:PORT of the endpoint, shared by all processes of a machine or pod; empty: none."""
     folder: str = ""
     """Folder where these processes keep their counts; empty: one for each user and port, among
     the temporary files, which nobody else may read."""
-    log: str = TEXT
+    log: Annotated[str, OneOf((TEXT, JSON))] = TEXT
     """How lines of the log are written: ``text`` or ``json``."""
 
     def __post_init__(self) -> None:
-        if self.log not in (TEXT, JSON):
-            raise ValueError(f"{LOG}={self.log}: must be {TEXT} or {JSON}")
-        if not self.address:
-            return
-        if not is_address(self.address):
-            raise ValueError(f"metrics at {self.address}: must be HOST:PORT, as in 127.0.0.1:9400")
+        check_values(self, _CALLED.__getitem__)
         if "\0" in self.folder:
-            raise ValueError(f"{FOLDER}={self.folder!r}: cannot be the name of a folder")
+            raise ValueError(f"{FOLDER} must be the name of a folder, not {shown(self.folder)}")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -49,11 +58,12 @@ class ObserveConfig:
             ValueError: A value cannot be.
         """
         given = os.environ if environment is None else environment
-        return cls(given.get(ADDRESS, ""), given.get(FOLDER, ""), given.get(LOG) or TEXT)
+        texts = {field: given.get(name, "") for field, name in _VARIABLES.items()}
+        return read_texts(cls, texts, _CALLED.__getitem__)
 
     def environment(self) -> dict[str, str]:
         """Return the variables that say the same to a process."""
-        return {ADDRESS: self.address, FOLDER: self.folder, LOG: self.log}
+        return {name: str(getattr(self, field)) for field, name in _VARIABLES.items()}
 
     @property
     def place(self) -> tuple[str, int]:

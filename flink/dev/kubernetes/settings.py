@@ -1,11 +1,11 @@
 """Where the Kubernetes cluster of this machine lives, and its addresses."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from flink.settings import ROOT, Settings
+from transforms.checks import Limits
 
 # In a network of its own, which nothing outside can reach: every cluster may have the same.
 NODE = "10.250.0.1"
@@ -38,11 +38,9 @@ class KubernetesSettings(Settings):
     PREFIX: ClassVar[str] = "K8S_"
 
     folder: Path = ROOT / ".flink" / "kubernetes" / "cluster"
-    timeout_s: float = 180.0
+    timeout_s: Annotated[float, Limits(ge=1, le=86_400)] = 180.0
     binaries: Path = ROOT / ".flink" / "kubernetes" / "bin"
-    volumes: int = 6
-
-    MOST: ClassVar[Mapping[str, int]] = {"volumes": 1000}
+    volumes: Annotated[int, Limits(ge=1, le=1000)] = 6
 
     @property
     def conf(self) -> Path:

@@ -1,12 +1,47 @@
 """From a plan to a block: read the pieces, across files, and see that they are sound."""
 
+import os
+
 import numpy as np
 
 from transforms import gps
 from transforms.elements import Block, BlockPlan
 from transforms.ingest import resample
+from transforms.ingest.config import IngestConfig
 from transforms.ingest.files import formats
+from transforms.ingest.files.plan import plan
+from transforms.ingest.reach import Reach
 from transforms.ingest.series import DataError
+
+_ALONE = Reach(past_ns=0, future_ns=0, warm_up_ns=0)
+_UNCUT_NS = 1 << 62
+
+
+def read_file(
+    path: str | os.PathLike[str], config: IngestConfig | None = None, minimum_seconds: int = 16
+) -> list[Block]:
+    """Read all good strain of a file, for scripts and notebooks.
+
+    Args:
+        path: A file of any format that is read.
+        config: Which channels and data-quality bits; the defaults without one.
+        minimum_seconds: Shortest contiguous good data that are returned [s].
+
+    Returns:
+        A block for each segment, by channel and time, which answers for all of it.
+
+    Raises:
+        DataError: The file, or a part of it, cannot be used.
+    """
+    spans = formats.inspect(os.fspath(path), config or IngestConfig())
+    minimum_ns = minimum_seconds * gps.NANOSECONDS
+    return [
+        read_block(wanted)
+        for channel in sorted({span.channel for span in spans})
+        for wanted in plan(
+            [span for span in spans if span.channel == channel], _ALONE, minimum_ns, _UNCUT_NS
+        ).blocks
+    ]
 
 
 def read_block(plan: BlockPlan) -> Block:

@@ -6,9 +6,9 @@ such as channels.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Annotated, Generic, Protocol, TypeVar
 
-from transforms.checks import check_values
+from transforms.checks import Limits, check_values
 from transforms.elements import DeadLetter
 
 T = TypeVar("T")
@@ -18,17 +18,15 @@ T = TypeVar("T")
 class IdleConfig:
     """When silence has a meaning, and how far behind the offsets are committed."""
 
-    quiet_seconds: float = 5.0
+    quiet_seconds: Annotated[float, Limits(gt=0)] = 5.0
     """What has had nothing for so long says so, such as a channel without a frame [s]."""
-    idle_seconds: float = 10.0
+    idle_seconds: Annotated[float, Limits(gt=0)] = 10.0
     """With no message at all for so long, the watermark goes on with wall time [s]."""
-    commit_seconds: float = 5.0
+    commit_seconds: Annotated[float, Limits(gt=0)] = 5.0
     """What was handed over so long ago is committed to the consumer group [s]."""
 
     def __post_init__(self) -> None:
         check_values(self)
-        if min(self.quiet_seconds, self.idle_seconds, self.commit_seconds) <= 0:
-            raise ValueError("quiet_seconds, idle_seconds and commit_seconds must be more than 0")
 
     @property
     def tick_seconds(self) -> float:
