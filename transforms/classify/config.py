@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 from transforms.checks import check_values
 
-NATIVE = "native"
+ONNX = "onnx"
 TFX_BSL = "tfx_bsl"
-BACKENDS = (NATIVE, TFX_BSL)
+BACKENDS = (ONNX, TFX_BSL)
+RENAMED = {"native": ONNX}
+"""Names of before 0.2, which are taken for one version more."""
 LOW_SCORE = 0.5
 """A label with less is less likely than all others together."""
 
@@ -17,10 +19,11 @@ class ClassifyConfig:
 
     model: str = ""
     """Folder of the model and its card; empty: the one that comes with the package."""
-    backend: str = NATIVE
-    """``native``: TensorFlow's library alone; ``tfx_bsl``: tfx-bsl's RunInference, same answers."""
+    backend: str = ONNX
+    """``onnx``: ONNX Runtime; ``tfx_bsl``: TensorFlow by tfx-bsl, same answers to 1e-5."""
 
     def __post_init__(self) -> None:
         check_values(self)
+        object.__setattr__(self, "backend", RENAMED.get(self.backend, self.backend))
         if self.backend not in BACKENDS:
             raise ValueError(f"backend must be {' or '.join(BACKENDS)}, not {self.backend!r}")
