@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from flink import parts
+from flink.docker import runtime
 from flink.processes import TAIL_LINES, Problem
 from flink.settings import ROOT, Settings, shown
 
@@ -48,6 +49,7 @@ FORMS = {
     "registry": (re.compile(r"[\w.-]+(:\d+)?(/[a-z0-9._-]+)*"), "HOST[:PORT][/FOLDER...]"),
     "tag": (re.compile(r"\w[\w.-]{0,127}", re.ASCII), "letters, digits, dots, dashes"),
     "base": (re.compile(r"[\w.:/-]+(@sha256:[0-9a-f]{64})?", re.ASCII), "NAME[:TAG][@sha256:...]"),
+    "extra": (re.compile(r"none|tfx"), "none, or tfx for classify.backend: tfx_bsl"),
     "snapshot": (re.compile(r"none|\d{8}T\d{6}Z", re.ASCII), "none, or a time as 20261101T000000Z"),
 }
 """What texts must be, as they become part of names and of command lines."""
@@ -68,6 +70,7 @@ class ImageSettings(Settings):
         base: A Debian, by name, best with its digest; empty: debootstrap makes one.
         snapshot: Debian's packages are those of this time, as snapshot.debian.org names it;
             "none": the newest.
+        extra: Of pyproject.toml, for the worker: "tfx" for classify.backend: tfx_bsl; or "none".
     """
 
     PREFIX: ClassVar[str] = "IMAGES_"
@@ -77,6 +80,7 @@ class ImageSettings(Settings):
     tag: str = ""
     base: str = ""
     snapshot: str = NEWEST
+    extra: str = runtime.NONE
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -103,7 +107,9 @@ def version() -> str:
     return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
 
 
-def arguments(name: str, base: str, digest: str, snapshot: str = NEWEST) -> dict[str, str]:
+def arguments(
+    name: str, base: str, digest: str, snapshot: str = NEWEST, extra: str = runtime.NONE
+) -> dict[str, str]:
     """Return the build arguments of an image: versions, each from the one place that names it.
 
     Args:
@@ -111,10 +117,11 @@ def arguments(name: str, base: str, digest: str, snapshot: str = NEWEST) -> dict
         base: The image that it is built on.
         digest: Of the base.
         snapshot: Whose time Debian's packages are of.
+        extra: What else the worker holds.
     """
     known = parts.versions()
     of = {
-        "worker": {"PYTHON": PYTHON, "VERSION": version()},
+        "worker": {"PYTHON": PYTHON, "VERSION": version(), "EXTRA": extra},
         "flink": {
             "JAVA": known["java.release"],
             "FLINK": known["flink.version"],
@@ -220,7 +227,8 @@ class Images:
 
     def _bud(self, name: str, base: str) -> None:
         digest = self._buildah("inspect", "--type=image", "--format={{.FromImageDigest}}", base)
-        given = arguments(name, base, digest.strip() or "unknown", self.settings.snapshot)
+        chosen = self.settings.snapshot, self.settings.extra
+        given = arguments(name, base, digest.strip() or "unknown", *chosen)
         command = ["bud", "--layers", "--tag", self.settings.reference(name)]
         command += [f"--build-arg={key}={value}" for key, value in given.items()]
         if name == "worker":

@@ -21,7 +21,6 @@ Model = Callable[[FloatArray, FloatArray], FloatArray]
 """From images and parameters to probabilities, as `transforms.classify.onnx.OnnxModel`."""
 
 TENSORFLOW = "tensorflow"
-NATIVE = "native"
 LITERT = "litert"
 LITERT_FILE = "model.tflite"
 
@@ -106,12 +105,6 @@ def _tensorflow(folder: Path) -> Model:
     return ask
 
 
-def _native(folder: Path) -> Model:
-    from transforms.classify.native import ServedModel
-
-    return ServedModel(folder)
-
-
 def _litert(folder: Path) -> Model:
     from ai_edge_litert.interpreter import Interpreter
 
@@ -145,5 +138,4 @@ LOADERS: dict[str, Callable[[Path], Model]] = {
     "onnx by Beam": _onnx_by_beam,
     LITERT: _litert,
     TENSORFLOW: _tensorflow,
-    NATIVE: _native,
 }
