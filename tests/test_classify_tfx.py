@@ -150,7 +150,7 @@ def test_the_card_tells_the_endpoints_that_are_there(arrays_only):
 
 def test_without_tfx_bsl_one_line_says_so(monkeypatch):
     monkeypatch.setattr("transforms.classify.tfx.find_spec", lambda name: None)
-    with pytest.raises(ArtefactError, match=r"classify\.backend: native"):
+    with pytest.raises(ArtefactError, match=r"wavefier\[tfx\].*classify\.backend: onnx"):
         TfxModel(FOLDER)
 
 

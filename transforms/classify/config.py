@@ -8,7 +8,7 @@ ONNX = "onnx"
 TFX_BSL = "tfx_bsl"
 BACKENDS = (ONNX, TFX_BSL)
 RENAMED = {"native": ONNX}
-"""Names of before 0.2, which are taken for one version more."""
+"""Former names, which are taken for one version more."""
 LOW_SCORE = 0.5
 """A label with less is less likely than all others together."""
 
