@@ -97,15 +97,15 @@ def test_inputs_of_another_shape_are_refused_and_the_next_are_served(model):
 
 def test_a_model_without_its_onnx_form_is_told_how_to_get_it(tmp_path):
     shutil.copytree(FOLDER, tmp_path, dirs_exist_ok=True)
-    (tmp_path / artefact.ONNX).unlink()
+    (tmp_path / artefact.ONNX_FILE).unlink()
     with pytest.raises(ArtefactError, match=r"python -m models\.training\.convert"):
         OnnxModel(tmp_path)
 
 
 @pytest.mark.parametrize("left", [0.0, 0.5, 0.999])
 def test_a_damaged_model_is_refused(tmp_path, left):
-    whole = (FOLDER / artefact.ONNX).read_bytes()
-    (tmp_path / artefact.ONNX).write_bytes(whole[: int(left * len(whole))])
+    whole = (FOLDER / artefact.ONNX_FILE).read_bytes()
+    (tmp_path / artefact.ONNX_FILE).write_bytes(whole[: int(left * len(whole))])
     with pytest.raises(ArtefactError, match="cannot be loaded") as refused:
         OnnxModel(tmp_path)
     assert "\n" not in str(refused.value)
@@ -118,7 +118,7 @@ def test_a_model_of_other_inputs_is_refused(tmp_path):
     signature = [tf.TensorSpec((None, 5), tf.float32, name="other")]
     function = tf.function(lambda other: {"probabilities": 2 * other}, input_signature=signature)
     made, _ = tf2onnx.convert.from_function(function, signature, opset=17)
-    (tmp_path / artefact.ONNX).write_bytes(made.SerializeToString())
+    (tmp_path / artefact.ONNX_FILE).write_bytes(made.SerializeToString())
     with pytest.raises(ArtefactError, match="is not probabilities of image and parameters"):
         OnnxModel(tmp_path)
 

@@ -20,7 +20,7 @@ from transforms.classify.stage import Classify
 def old(untrained, tmp_path):
     """Return a model as it was written before there was ONNX."""
     shutil.copytree(untrained.folder, tmp_path, dirs_exist_ok=True)
-    (tmp_path / artefact.ONNX).unlink()
+    (tmp_path / artefact.ONNX_FILE).unlink()
     contents = {key: value for key, value in untrained.contents.items() if key != "converted"}
     (tmp_path / artefact.CARD).write_text(json.dumps(contents))
     return artefact.load_card(tmp_path)
@@ -58,7 +58,7 @@ def test_a_conversion_that_answers_otherwise_is_not_written(old, monkeypatch, ca
     said = capsys.readouterr().err
     assert "differs from its SavedModel" in said
     assert said.count("\n") == 1
-    assert not (old.folder / artefact.ONNX).exists()
+    assert not (old.folder / artefact.ONNX_FILE).exists()
     assert artefact.load_card(old.folder).converted == {}
 
 
@@ -69,7 +69,7 @@ def test_a_folder_without_a_model_is_one_line(tmp_path, capsys):
 
 def test_an_onnx_form_of_another_model_is_not_served(untrained, tmp_path):
     shutil.copytree(untrained.folder, tmp_path, dirs_exist_ok=True)
-    shutil.copy(artefact.default_artefact() / artefact.ONNX, tmp_path)
+    shutil.copy(artefact.default_artefact() / artefact.ONNX_FILE, tmp_path)
     with pytest.raises(ArtefactError, match="differs from its card"):
         ClassifierHandler(str(tmp_path), untrained.id, ONNX).load_model()
     with pytest.raises(ArtefactError, match="differs from its card"):

@@ -48,7 +48,7 @@ def test_both_endpoints_and_the_onnx_form_give_the_same_probabilities(untrained,
 
 def test_the_card_names_all(untrained):
     assert untrained.endpoints == (artefact.SERVE, artefact.SERVE_EXAMPLES)
-    assert set(untrained.converted) == {artefact.ONNX}
+    assert set(untrained.converted) == {artefact.ONNX_FILE}
     artefact.verify(untrained)
 
 

@@ -83,7 +83,7 @@ def _onnx_by_beam(folder: Path) -> Model:
         return answers
 
     handler = OnnxModelHandlerNumpy(
-        str(folder / artefact.ONNX), options, ["CPUExecutionProvider"], inference_fn=infer
+        str(folder / artefact.ONNX_FILE), options, ["CPUExecutionProvider"], inference_fn=infer
     )
     session = handler.load_model()
 

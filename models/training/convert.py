@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     versions = {**card.contents.get("versions", {}), **environment.converters()}
     written = artefact.rewrite_card(card, {"versions": versions})
-    sys.stdout.write(f"{written.label}: {folder / artefact.ONNX}\n")
+    sys.stdout.write(f"{written.label}: {folder / artefact.ONNX_FILE}\n")
     return 0
 
 
@@ -63,10 +63,10 @@ def convert(folder: Path) -> None:
     )
     made, _ = tf2onnx.convert.from_function(named, signature(), opset=OPSET)
     with tempfile.TemporaryDirectory() as place:
-        draft = Path(place) / artefact.ONNX
+        draft = Path(place) / artefact.ONNX_FILE
         draft.write_bytes(made.SerializeToString())
         _compare(saved, draft.parent, folder)
-        with whole_file(folder / artefact.ONNX) as temporary:
+        with whole_file(folder / artefact.ONNX_FILE) as temporary:
             shutil.copyfile(draft, temporary)
 
 

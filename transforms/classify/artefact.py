@@ -18,7 +18,7 @@ from transforms.whiten.config import WhitenConfig
 CARD = "card.json"
 PLOTS = "plots"
 """Folder of the card's figures."""
-ONNX = "model.onnx"
+ONNX_FILE = "model.onnx"
 """The SavedModel as ONNX Runtime serves it."""
 CONVERT = "run python -m models.training.convert FOLDER, or copy the whole model folder"
 """What to do about a model without it."""
@@ -210,13 +210,13 @@ def verify_converted(card: Card) -> None:
         raise ArtefactError(f"model {card.label} has no ONNX form: {CONVERT}")
     if _converted(card.folder) != card.converted:
         raise ArtefactError(
-            f"{ONNX} of model {card.label} differs from its card: copy the folder again"
+            f"{ONNX_FILE} of model {card.label} differs from its card: copy the folder again"
         )
 
 
 def _converted(folder: Path) -> dict[str, str]:
-    path = folder / ONNX
-    return {ONNX: hashlib.sha256(path.read_bytes()).hexdigest()} if path.is_file() else {}
+    path = folder / ONNX_FILE
+    return {ONNX_FILE: hashlib.sha256(path.read_bytes()).hexdigest()} if path.is_file() else {}
 
 
 def write_card(folder: Path, name: str, classes: tuple[str, ...], about: Mapping[str, Any]) -> Card:

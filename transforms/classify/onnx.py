@@ -37,7 +37,7 @@ class OnnxModel:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if [one.name for one in (*inputs, *outputs)] != ["image", "parameters", OUTPUT]:
             raise ArtefactError(
-                f"{folder / artefact.ONNX} is not {OUTPUT} of image and parameters: "
+                f"{folder / artefact.ONNX_FILE} is not {OUTPUT} of image and parameters: "
                 f"{artefact.CONVERT}"
             )
 
@@ -71,9 +71,9 @@ def _load(folder: Path) -> Any:
     """
     if find_spec("onnxruntime") is None:
         raise ArtefactError("ONNX Runtime is missing: install onnxruntime")
-    path = folder / artefact.ONNX
+    path = folder / artefact.ONNX_FILE
     if not path.is_file():
-        raise ArtefactError(f"{folder} holds no {artefact.ONNX}: {artefact.CONVERT}")
+        raise ArtefactError(f"{folder} holds no {artefact.ONNX_FILE}: {artefact.CONVERT}")
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as raised
 
