@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-LIBRARIES = ("apache-beam", "numpy", "scipy", "tensorflow")
+LIBRARIES = ("apache-beam", "numpy", "onnxruntime", "scipy", "tensorflow")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

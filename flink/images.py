@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 from flink import parts
+from flink.docker import runtime
 from flink.processes import TAIL_LINES, Problem
 from flink.settings import ROOT, Settings
 from transforms.checks import Form
@@ -48,6 +49,7 @@ REGISTRY = Form(r"([\w.-]+(:\d+)?(/[a-z0-9._-]+)*)?", "HOST[:PORT][/FOLDER...]")
 TAG = Form(r"(\w[\w.-]{0,127})?", "letters, digits, dots, dashes")
 # Texts that become part of names and of command lines.
 _BASE = Form(r"([\w.:/-]+(@sha256:[0-9a-f]{64})?)?", "NAME[:TAG][@sha256:...]")
+_EXTRA = Form(r"(none|tfx)?", "none, or tfx for classify.backend: tfx_bsl")
 _SNAPSHOT = Form(r"(none|\d{8}T\d{6}Z)?", "none, or a time as 20261101T000000Z")
 PACKAGES = {"buildah": "buildah", "debootstrap": "debootstrap", "unshare": "util-linux"}
 TRUST = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -66,6 +68,7 @@ class ImageSettings(Settings):
         base: A Debian, by name, best with its digest; empty: debootstrap makes one.
         snapshot: Debian's packages are those of this time, as snapshot.debian.org names it;
             "none": the newest.
+        extra: Of pyproject.toml, for the worker: "tfx" for classify.backend: tfx_bsl; or "none".
     """
 
     PREFIX: ClassVar[str] = "IMAGES_"
@@ -75,6 +78,7 @@ class ImageSettings(Settings):
     tag: Annotated[str, TAG] = ""
     base: Annotated[str, _BASE] = ""
     snapshot: Annotated[str, _SNAPSHOT] = NEWEST
+    extra: Annotated[str, _EXTRA] = runtime.NONE
 
     def reference(self, name: str) -> str:
         """Return an image's full name."""
@@ -94,7 +98,9 @@ def version() -> str:
     return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
 
 
-def arguments(name: str, base: str, digest: str, snapshot: str = NEWEST) -> dict[str, str]:
+def arguments(
+    name: str, base: str, digest: str, snapshot: str = NEWEST, extra: str = runtime.NONE
+) -> dict[str, str]:
     """Return the build arguments of an image: versions, each from the one place that names it.
 
     Args:
@@ -102,10 +108,11 @@ def arguments(name: str, base: str, digest: str, snapshot: str = NEWEST) -> dict
         base: The image that it is built on.
         digest: Of the base.
         snapshot: Whose time Debian's packages are of.
+        extra: What else the worker holds.
     """
     known = parts.versions()
     of = {
-        "worker": {"PYTHON": PYTHON, "VERSION": version()},
+        "worker": {"PYTHON": PYTHON, "VERSION": version(), "EXTRA": extra},
         "flink": {
             "JAVA": known["java.release"],
             "FLINK": known["flink.version"],
@@ -211,7 +218,8 @@ class Images:
 
     def _bud(self, name: str, base: str) -> None:
         digest = self._buildah("inspect", "--type=image", "--format={{.FromImageDigest}}", base)
-        given = arguments(name, base, digest.strip() or "unknown", self.settings.snapshot)
+        chosen = self.settings.snapshot, self.settings.extra
+        given = arguments(name, base, digest.strip() or "unknown", *chosen)
         command = ["bud", "--layers", "--tag", self.settings.reference(name)]
         command += [f"--build-arg={key}={value}" for key, value in given.items()]
         if name == "worker":

@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from importlib.util import find_spec
@@ -14,7 +14,10 @@ from time import perf_counter
 from models import pool
 from transforms.files import whole_file
 
-_PACKAGES = ("wavefier", "keras", "lalsuite", "numpy", "scipy", "tensorflow")
+_CONVERTERS = ("onnx", "onnxruntime", "tf2onnx")
+_PACKAGES = ("wavefier", "keras", "lalsuite", "numpy", "scipy", "tensorflow", *_CONVERTERS)
+_TRAINING = ("tensorflow", "keras", "tf2onnx")
+"""Modules without which no model can be made."""
 _CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -38,13 +41,33 @@ def _cpu() -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that make and serve a model."""
-    found = {"python": ".".join(map(str, sys.version_info[:3]))}
-    for name in _PACKAGES:
+    return {"python": ".".join(map(str, sys.version_info[:3])), **_versions(_PACKAGES)}
+
+
+def converters() -> dict[str, str]:
+    """Return the versions of what turns a SavedModel into ONNX."""
+    return _versions(_CONVERTERS)
+
+
+def _versions(packages: Iterable[str]) -> dict[str, str]:
+    found = {}
+    for name in packages:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def check_training() -> None:
+    """Check that models can be made here.
+
+    Raises:
+        ValueError: A package is missing.
+    """
+    missing = [name for name in _TRAINING if find_spec(name) is None]
+    if missing:
+        raise ValueError(f"{', '.join(missing)} missing: pip install 'wavefier[train]'")
 
 
 def has_tensorboard() -> bool:

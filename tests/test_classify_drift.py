@@ -12,7 +12,7 @@ from tests.samples import TRIGGER
 from transforms.classify import artefact
 from transforms.classify.config import BACKENDS, ClassifyConfig
 from transforms.classify.features import model_input
-from transforms.classify.handler import SavedModelHandler
+from transforms.classify.handler import ClassifierHandler
 from transforms.classify.stage import Classify, _Label
 from transforms.elements import FINAL, LOW_SCORE, STATUSES, Trigger
 
@@ -44,7 +44,7 @@ def noisy(number, status=FINAL):
 def test_a_run_counts_each_label_and_its_scores(backend, untrained):
     folder = str(untrained.folder)
     triggers = [noisy(number) for number in range(40)]
-    handler = SavedModelHandler(folder, untrained.id)
+    handler = ClassifierHandler(folder, untrained.id)
     model = handler.load_model()
     expected, doubtful = defaultdict(list), 0
     for one in triggers:

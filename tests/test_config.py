@@ -43,7 +43,7 @@ def test_an_empty_file_is_the_default(tmp_path):
         ({"ingest": {"channels": "H1:X"}}, "ingest.channels must be a list of str"),
         ({"ingest": []}, "ingest must hold keys and values"),
         ([], "the file must hold keys and values"),
-        ({"classify": {"backend": "onnx"}}, r"classify\.backend must be native or tfx_bsl"),
+        ({"classify": {"backend": "torch"}}, r"classify\.backend must be onnx, tfx_bsl or native"),
         ({"detect": {"low_frequency": 10}}, "detect.low_frequency 10.0 must lie above"),
     ],
 )
@@ -51,6 +51,10 @@ def test_what_cannot_be_meant_is_refused_by_name(tree, said):
     with pytest.raises(ConfigError, match=said) as refused:
         parse_config(tree)
     assert "\n" not in str(refused.value)
+
+
+def test_the_former_name_of_a_back_end_is_taken():
+    assert parse_config({"classify": {"backend": "native"}}) == PipelineConfig()
 
 
 def test_a_file_that_is_not_yaml_is_said(tmp_path):

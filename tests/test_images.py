@@ -22,19 +22,27 @@ def dockerfile(name):
     return (DOCKER / f"{name}.Dockerfile").read_text()
 
 
-def packages():
-    return {block.partition("==")[0] for block in runtime.needed(LOCK, PROJECT)}
+def packages(extra=runtime.NONE):
+    return {block.partition("==")[0] for block in runtime.needed(LOCK, PROJECT, extra)}
 
 
 def test_a_worker_has_what_our_code_imports_and_no_developers_tools():
     found = packages()
-    assert {"apache-beam", "tensorflow", "confluent-kafka", "pyarrow", "grpcio"} <= found
-    developers = {"pytest", "mypy", "ruff", "hypothesis", "uv"}
-    assert not found & (developers | {"lalsuite", "scikit-learn", "tensorboard"})
+    assert {"apache-beam", "onnxruntime", "confluent-kafka", "pyarrow", "grpcio"} <= found
+    tools = {"pytest", "mypy", "ruff", "hypothesis", "uv", "lalsuite", "tensorboard", "tf2onnx"}
+    tools.add("scikit-learn")
+    assert not found & {*tools, "tensorflow", "keras", "tfx-bsl", "onnx"}
 
 
-def test_a_worker_lacks_nothing_that_one_of_its_packages_asks_for():
-    found = packages()
+def test_a_worker_for_the_other_back_end_has_what_it_imports():
+    found = packages("tfx")
+    assert {"tensorflow", "keras", "tfx-bsl", "onnxruntime"} <= found
+    assert not found & {"pytest", "lalsuite", "tensorboard", "tf2onnx"}
+
+
+@pytest.mark.parametrize("extra", ["none", "tfx"])
+def test_a_worker_lacks_nothing_that_one_of_its_packages_asks_for(extra):
+    found = packages(extra)
     for name in found:
         try:
             asked = distribution(name).requires or []
@@ -156,6 +164,7 @@ def test_debians_packages_are_those_of_a_time(tmp_path):
         ({"IMAGES_TAG": "../x"}, "IMAGES_TAG must be letters"),
         ({"IMAGES_BASE": "debian@sha256:1"}, "IMAGES_BASE must be NAME"),
         ({"IMAGES_SNAPSHOT": "2026-11-01"}, "IMAGES_SNAPSHOT must be none, or a time"),
+        ({"IMAGES_EXTRA": "train"}, "IMAGES_EXTRA must be none, or tfx"),
     ],
 )
 def test_a_name_that_no_image_can_have_is_one_line(given, said):

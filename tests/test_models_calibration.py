@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from models.training import calibrated, calibration, network, novelty
 from models.training.export import export
 from transforms.classify import features
-from transforms.classify.native import ServedModel
+from transforms.classify.onnx import OnnxModel
 
 
 def _drawn(rng, temperature, count=20_000):
@@ -61,4 +61,4 @@ def test_the_written_model_divides_by_the_temperature(tmp_path):
     logits = np.asarray(model.predict_on_batch(list(inputs)))
     scaled = logits / calibration.temperatures(log_snr, (0.3, -0.5))[:, None]
     expected = np.exp(scaled) / np.exp(scaled).sum(axis=1, keepdims=True)
-    assert ServedModel(tmp_path)(*inputs) == pytest.approx(expected, abs=1e-5)
+    assert OnnxModel(tmp_path)(*inputs) == pytest.approx(expected, abs=1e-5)

@@ -1,4 +1,4 @@
-"""The written model: two endpoints, one answer."""
+"""The written model: two endpoints and an ONNX form, one answer."""
 
 import math
 
@@ -9,7 +9,7 @@ from models.training.calibrated import CalibratedModel
 from models.training.export import export
 from models.training.novelty import Novelty, unit
 from transforms.classify import artefact, tensorflow
-from transforms.classify.native import ServedModel
+from transforms.classify.onnx import OnnxModel
 
 
 def inputs(count):
@@ -35,19 +35,20 @@ def loaded(untrained):
     return tensorflow.tensorflow().saved_model.load(str(untrained.folder))
 
 
-def test_both_endpoints_give_the_same_probabilities(untrained, loaded):
+def test_both_endpoints_and_the_onnx_form_give_the_same_probabilities(untrained, loaded):
     image, parameters = inputs(50)
     examples = [example(image=i, parameters=p) for i, p in zip(image, parameters, strict=True)]
     answers = loaded.serving_default(tensorflow.tensorflow().constant(examples)).numpy()
     assert answers.dtype == np.float32
     assert answers.sum(axis=1) == pytest.approx(np.ones(50), abs=1e-6)
     assert np.allclose(answers, loaded.serve(image, parameters).numpy(), rtol=0, atol=1e-6)
-    native = ServedModel(untrained.folder)(image, parameters)
-    assert np.allclose(answers, native, rtol=0, atol=1e-6)
+    onnx = OnnxModel(untrained.folder)(image, parameters)
+    assert np.allclose(answers, onnx, rtol=0, atol=1e-5)
 
 
-def test_the_card_names_both(untrained):
+def test_the_card_names_all(untrained):
     assert untrained.endpoints == (artefact.SERVE, artefact.SERVE_EXAMPLES)
+    assert set(untrained.converted) == {artefact.ONNX_FILE}
     artefact.verify(untrained)
 
 
@@ -80,6 +81,6 @@ def test_the_temperature_softens(untrained, tmp_path):
     for temperature in (2.0, 1.0):
         folder = tmp_path / str(temperature)
         export(CalibratedModel(Logits(), (math.log(temperature), 0.0), known, 2), folder)
-        answers.append(ServedModel(folder)(image, parameters))
+        answers.append(OnnxModel(folder)(image, parameters))
     soft, hard = (a[:, 0] / a[:, 1] for a in answers)
     assert hard == pytest.approx(soft**2, rel=1e-5)

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from models.training import calibrated, network, novelty
 from models.training.export import export
 from transforms.classify import features, tensorflow
-from transforms.classify.native import ServedModel
+from transforms.classify.onnx import OnnxModel
 
 SNR = features.PARAMETERS.index("snr")
 IMAGE = len(features.FREQUENCIES), features.COLUMNS, len(features.SPANS)
@@ -81,7 +81,7 @@ def test_the_written_model_turns_the_distance_into_the_unknown(tmp_path):
     assert strange[:3] == pytest.approx(np.zeros(3), abs=1e-6)
     assert strange[3:].min() < 0.5 < strange[3:].max()
     expected = given * (1 - strange)[:, None] + strange[:, None] * [0, 0, 1]
-    assert ServedModel(tmp_path)(*inputs) == pytest.approx(expected, abs=1e-4)
+    assert OnnxModel(tmp_path)(*inputs) == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
@@ -104,6 +104,6 @@ def test_a_network_that_is_sure_of_a_stranger_calls_it_unknown(tmp_path):
         calibrated.CalibratedModel(Sure(), (0.0, 0.0), novelty.Novelty(known, limit), 2), tmp_path
     )
     image = np.zeros((50, *IMAGE), np.float32)
-    model = ServedModel(tmp_path)
+    model = OnnxModel(tmp_path)
     assert np.all(model(image, own.astype(np.float32)).argmax(axis=1) == 0)
     assert np.all(model(image, strangers.astype(np.float32)).argmax(axis=1) == 2)

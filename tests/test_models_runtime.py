@@ -30,9 +30,9 @@ def test_what_was_said_before_a_failure_follows_it(capfd):
 
 DIES = """
 import os
-from models import runtime
+from transforms.classify import tensorflow
 
-with runtime.without_notices():
+with tensorflow.without_notices():
     os.write(2, b"the processor lacks an instruction")
     os.abort()
 """

@@ -10,9 +10,7 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 
 PACKAGES = (
     "apache-beam",
-    "tensorflow",
-    "keras",
-    "tfx-bsl",
+    "onnxruntime",
     "gwpy",
     "gwframe",
     "h5py",
@@ -23,6 +21,12 @@ PACKAGES = (
     "confluent-kafka",
     "prometheus-client",
 )
+FOR_SOME = {
+    "tensorflow": "only training and classify.backend: tfx_bsl need it",
+    "keras": "only training needs it",
+    "tf2onnx": "only training needs it",
+    "tfx-bsl": "only classify.backend: tfx_bsl needs it",
+}
 OWN = ("beam_pipeline", "transforms", "models")
 
 
@@ -46,6 +50,11 @@ def examine() -> Iterator[Finding]:
             yield Finding(package, version(package), True)
         except PackageNotFoundError:
             yield Finding(package, "not installed: run make env", False)
+    for package, whose in FOR_SOME.items():
+        try:
+            yield Finding(package, version(package), True, False)
+        except PackageNotFoundError:
+            yield Finding(package, f"not installed: {whose}", False, False)
     yield from _own_names()
     yield _model()
     yield _temporary_folder()

@@ -24,7 +24,7 @@ from models.simulation import background, injections, noise
 from models.simulation.injections import Drawn
 from models.simulation.matching import Example, Stretch, find, match
 from transforms.classify import artefact
-from transforms.classify.native import ServedModel
+from transforms.classify.onnx import OnnxModel
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Label and print."""
     options = _parser().parse_args(arguments)
     card = artefact.load_card(options.model or artefact.default_artefact())
-    model, pipeline = ServedModel(card.folder), pipeline_of(card)
+    model, pipeline = OnnxModel(card.folder), pipeline_of(card)
     snr: list[float] = []
     labels: list[str] = []
     with np.load(options.blips) as file:

@@ -31,7 +31,7 @@ from models.simulation.matching import REACH, Example, Stretch, find, match
 from models.simulation.simulate import SimulationConfig, stretch
 from models.training.settings import read
 from transforms.classify import artefact
-from transforms.classify.native import ServedModel
+from transforms.classify.onnx import OnnxModel
 from transforms.detect.config import DetectConfig
 from transforms.gps import to_index
 from transforms.whiten.config import WhitenConfig
@@ -87,7 +87,7 @@ def simulated(
     card: artefact.Card, pipeline: tuple[WhitenConfig, DetectConfig], seed: int
 ) -> Iterator[Seen]:
     """Make triggers without end."""
-    model, settings = ServedModel(card.folder), config()
+    model, settings = OnnxModel(card.folder), config()
     own = [card.classes.index(label) for label in FAMILIES]
     number = 0
     while True:

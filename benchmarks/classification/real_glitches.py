@@ -21,7 +21,7 @@ from models.evaluation import snippets
 from models.evaluation.evaluate import asked, pipeline_of
 from models.evaluation.strain_files import Strain
 from transforms.classify import artefact
-from transforms.classify.native import ServedModel
+from transforms.classify.onnx import OnnxModel
 from transforms.elements import Trigger, Whitened
 from transforms.gps import NANOSECONDS
 
@@ -63,7 +63,7 @@ def labelled(path: Path, card: artefact.Card) -> list[Labelled]:
     power = np.concatenate([snippets.spectra(each) for each in all_])
     made = snippets.common_filter(power, RATE, whitening)
     bank = snippets.bank_of(RATE, whitening, detection)
-    model = ServedModel(card.folder)
+    model = OnnxModel(card.folder)
     found = []
     for each, snr in zip(all_, omicron, strict=True):
         white = snippets.whiten_short(each, *made, bank.margin_seconds)

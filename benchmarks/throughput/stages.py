@@ -13,7 +13,7 @@ from beam_pipeline.graph import margin_ns, reach
 from benchmarks.simulated import Archive
 from transforms.classify import artefact
 from transforms.classify.features import model_input
-from transforms.classify.handler import SavedModelHandler
+from transforms.classify.handler import ClassifierHandler
 from transforms.detect.bank import Bank, bank_for
 from transforms.detect.cluster import cluster
 from transforms.detect.search import search
@@ -54,7 +54,7 @@ class Chain:
     def __post_init__(self) -> None:
         self.config_id = self.config.id
         card = artefact.load_card(artefact.default_artefact())
-        self.handler = SavedModelHandler("", card.id)
+        self.handler = ClassifierHandler("", card.id)
         self.model: Any = self.handler.load_model()
         self.bank: Bank = bank_for(
             self.sample_rate, self.config.detect, self.config.whiten.low_frequency

@@ -1,7 +1,8 @@
 """Prints the part of requirements.lock that a worker needs: what pyproject.toml depends on.
 
 Runs in the build of the image, before anything is installed. The lock says of each package
-through which others it came; developers' tools and what only training needs stay out.
+through which others it came; developers' tools and what only training needs stay out. An extra
+of pyproject.toml can be named: ``tfx`` for ``classify.backend: tfx_bsl``.
 """
 
 import re
@@ -13,6 +14,7 @@ BUILD = "setuptools"
 """Installs our own code."""
 UNUSED = frozenset({"libclang", "tensorboard", "tensorboard-data-server"})
 """TensorFlow names them, and imports none of them to run a model."""
+NONE = "none"
 
 
 def blocks(lock: str) -> dict[str, str]:
@@ -27,18 +29,22 @@ def through(block: str) -> set[str]:
     return set(re.findall(r"^(?:\s*#)?\s+([A-Za-z0-9._-]+)(?: \(.*\))?$", after, re.MULTILINE))
 
 
-def needed(lock: str, project: str) -> list[str]:
+def needed(lock: str, project: str, extra: str = NONE) -> list[str]:
     """Return the blocks of a lock that a project needs, in their order.
 
     Args:
         lock: Text of requirements.lock.
         project: Text of pyproject.toml.
+        extra: One of its extras, or none.
 
     Raises:
-        KeyError: The project depends on what is not locked.
+        KeyError: The project depends on what is not locked, or has no such extra.
     """
     known = blocks(lock)
-    asked = tomllib.loads(project)["project"]["dependencies"]
+    about = tomllib.loads(project)["project"]
+    asked = about["dependencies"]
+    if extra != NONE:
+        asked += about["optional-dependencies"][extra]
     names = {re.split(r"[^A-Za-z0-9._-]", one)[0].lower() for one in asked} | {BUILD}
     if missing := names - set(known):
         raise KeyError(f"not in requirements.lock: {', '.join(sorted(missing))}")
@@ -53,4 +59,4 @@ def needed(lock: str, project: str) -> list[str]:
 if __name__ == "__main__":
     folder = Path(__file__).parent
     texts = [(folder / name).read_text() for name in ("requirements.lock", "pyproject.toml")]
-    sys.stdout.write("".join(needed(*texts)))
+    sys.stdout.write("".join(needed(*texts, *sys.argv[1:])))

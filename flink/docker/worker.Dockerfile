@@ -15,11 +15,12 @@ RUN command -v python${PYTHON} > /dev/null || { apt-get update -q \
 
 FROM python AS installed
 ARG PYTHON
+ARG EXTRA
 RUN python${PYTHON} -c "import ensurepip" 2> /dev/null || { apt-get update -q \
     && apt-get install -qy --no-install-recommends python3-venv; }
 WORKDIR /build
 COPY requirements.lock pyproject.toml flink/docker/runtime.py ./
-RUN python${PYTHON} -m venv /opt/wavefier && python${PYTHON} runtime.py > runtime.lock
+RUN python${PYTHON} -m venv /opt/wavefier && python${PYTHON} runtime.py ${EXTRA} > runtime.lock
 # Where pip downloads from, and whom it trusts, is the builder's own and stays with it.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=certificates,target=/run/secrets/certificates \
@@ -41,9 +42,10 @@ RUN cd /opt/wavefier/lib/python${PYTHON}/site-packages \
        pandas/tests pyarrow/tests \
     && find numpy scipy h5py matplotlib -depth -type d -name tests -exec rm -rf {} + \
     && rm -f /opt/wavefier/bin/pip* /opt/wavefier/bin/[Aa]ctivate*
-# A fifth of TensorFlow are names that only a debugger reads.
-RUN apt-get update -q && apt-get install -qy --no-install-recommends binutils \
-    && strip --strip-unneeded /opt/wavefier/lib/python${PYTHON}/site-packages/tensorflow/lib*.so.2
+# A fifth of TensorFlow, where it is, are names that only a debugger reads.
+RUN cd /opt/wavefier/lib/python${PYTHON}/site-packages && if test -d tensorflow; then \
+        apt-get update -q && apt-get install -qy --no-install-recommends binutils \
+        && strip --strip-unneeded tensorflow/lib*.so.2; fi
 
 FROM python
 ARG BASE

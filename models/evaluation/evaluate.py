@@ -20,7 +20,7 @@ from models.simulation.simulate import Progress
 from models.training.settings import TrainConfig
 from transforms.classify import artefact
 from transforms.classify.features import model_input
-from transforms.classify.native import ServedModel
+from transforms.classify.onnx import OnnxModel
 from transforms.detect.config import DetectConfig
 from transforms.elements import Trigger
 from transforms.files import whole_file
@@ -112,7 +112,7 @@ def _evaluated(
     card: artefact.Card, found: Iterable[tuple[int, Event]], labels: Sequence[str]
 ) -> Evaluation:
     index, _ = _truths(card, labels)
-    model = ServedModel(card.folder)
+    model = OnnxModel(card.folder)
     rows: list[tuple[int, dict[str, Any], npt.NDArray[np.float32]]] = []
     timed: list[Trigger] = []
     for number, event in found:
@@ -144,7 +144,7 @@ def _notes(card: artefact.Card, rows: Sequence[Mapping[str, Any]]) -> tuple[str,
     return tuple(note for note in (found, other) if note)
 
 
-def asked(model: ServedModel, trigger: Trigger) -> npt.NDArray[np.float32]:
+def asked(model: OnnxModel, trigger: Trigger) -> npt.NDArray[np.float32]:
     """Return the probabilities of one trigger, [class]."""
     seen = model_input(trigger)
     answer: npt.NDArray[np.float32] = model(seen.image[None], seen.parameters[None])[0]
@@ -165,7 +165,7 @@ def _row(card: artefact.Card, event: Event, answer: npt.NDArray[np.float32]) -> 
     }
 
 
-def _milliseconds(model: ServedModel, triggers: Sequence[Trigger]) -> float:
+def _milliseconds(model: OnnxModel, triggers: Sequence[Trigger]) -> float:
     """Return the CPU time of one event, all of it in this thread."""
     start = time.process_time()
     for trigger in triggers:

@@ -1,4 +1,4 @@
-"""From a network to a SavedModel: two doors to one graph.
+"""From a network to a SavedModel with two endpoints, and to its ONNX form.
 
 TensorFlow and Keras are imported where they are used.
 """
@@ -9,15 +9,16 @@ from typing import Any
 
 from models.training import calibration, novelty
 from models.training.calibrated import CalibratedModel
+from models.training.convert import convert, signature
 from transforms.classify import features, tensorflow
 
 
 def export(answer: CalibratedModel, folder: Path) -> None:
-    """Write a SavedModel that gives float32 probabilities, [example, class].
+    """Write a SavedModel that gives float32 probabilities, [example, class], and its ONNX form.
 
     It has two endpoints:
 
-    - ``serve(image, parameters)``, float32: what the pipeline calls.
+    - ``serve(image, parameters)``, float32: what becomes ONNX.
     - ``serving_default(examples)``: serialised ``tf.train.Example``, string [example], whose
       features ``image`` and ``parameters`` hold the same float32 numbers as bytes, little
       endian. This is what tfx-bsl hands on.
@@ -49,10 +50,7 @@ def export(answer: CalibratedModel, folder: Path) -> None:
     archive.add_endpoint(
         name="serve",
         fn=serve,
-        input_signature=[
-            tf.TensorSpec((None, *image_shape), tf.float32, name="image"),
-            tf.TensorSpec((None, *parameters_shape), tf.float32, name="parameters"),
-        ],
+        input_signature=signature(),
     )
     archive.add_endpoint(
         name="serving_default",
@@ -60,6 +58,7 @@ def export(answer: CalibratedModel, folder: Path) -> None:
         input_signature=[tf.TensorSpec((None,), tf.string, name="examples")],
     )
     archive.write_out(str(folder), verbose=False)
+    convert(folder)
 
 
 def _served(answer: CalibratedModel) -> Any:

@@ -18,7 +18,7 @@ from models.training.export import export
 from models.training.fit import FitPlace, Note, fit
 from models.training.settings import TrainConfig
 from transforms.classify import artefact
-from transforms.classify.native import ServedModel
+from transforms.classify.onnx import OnnxModel
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 
@@ -75,10 +75,11 @@ def train(
         transforms.classify.artefact.ArtefactError: The output folder is not empty.
         models.training.work.WorkError: The work folder is of another training.
         models.pool.PoolError: A process was killed.
-        ValueError: Nothing was found to train on, a file of strain is missing, or logs were
-            asked for that cannot be.
+        ValueError: Nothing was found to train on, a file of strain or a package is missing, or
+            logs were asked for that cannot be.
     """
     run, tell = run or Run(), tell or Tell()
+    environment.check_training()
     _check_strain(config)
     if output.exists() and any(output.iterdir()):
         raise artefact.ArtefactError(f"{output} is not empty: give a new folder")
@@ -166,7 +167,7 @@ class _Training:
             return dataset.make(plan, self.place.work, self.run.processes, self.tell.progress)
 
     def _describe(self, draft: Path, made: card.Made) -> None:
-        """Write card and figures beside a SavedModel, and say if it is large."""
+        """Write card and figures beside a model, and say if it is large."""
         about = card.about(self.config, made, self.pipeline)
         written = artefact.write_card(draft, self.config.name, waveforms.CLASSES, about)
         plots.write(written, draft / artefact.PLOTS)
@@ -180,5 +181,5 @@ class _Training:
 
 def served(folder: Path, examples: Examples) -> npt.NDArray[np.float32]:
     """Return the probabilities as the written model serves them, [example, class]."""
-    model = ServedModel(folder)
+    model = OnnxModel(folder)
     return np.concatenate([model(*inputs) for inputs in examples.batches(PREDICTED)])

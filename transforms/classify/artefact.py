@@ -1,4 +1,4 @@
-"""A trained model on disk: a SavedModel, and beside it the card that says what it is.
+"""A trained model on disk: a SavedModel, its ONNX form, and the card that says what it is.
 
 Nothing here needs TensorFlow: a pipeline checks its model before any worker loads it.
 """
@@ -18,10 +18,14 @@ from transforms.whiten.config import WhitenConfig
 CARD = "card.json"
 PLOTS = "plots"
 """Folder of the card's figures."""
-LARGEST = 10_000_000
+ONNX_FILE = "model.onnx"
+"""The SavedModel as ONNX Runtime serves it."""
+CONVERT = "run python -m models.training.convert FOLDER, or copy the whole model folder"
+"""What to do about a model without it."""
+LARGEST = 15_000_000
 """What a model should take at most, with all that lies beside it [bytes]."""
 _SAVED_MODEL = ("*.pb", "variables/*", "assets/*")
-"""Files of a SavedModel: what is served. Nothing else of a folder enters the model's id."""
+"""Files of a SavedModel: what was trained. Nothing else of a folder enters the model's id."""
 _REQUIRED = ("name", "id", "classes", "features", "settings", "data", "accuracy", "files")
 
 SERVE = "serve(image, parameters)"
@@ -57,6 +61,11 @@ class Card:
     def endpoints(self) -> tuple[str, ...]:
         """Return how the model can be asked; cards that do not tell are of models with one way."""
         return tuple(self.contents.get("endpoints", (SERVE,)))
+
+    @property
+    def converted(self) -> Mapping[str, str]:
+        """Return the SHA-256 of the ONNX form, by its file's name; cards of old have none."""
+        return dict(self.contents.get("converted", {}))
 
     @property
     def label(self) -> str:
@@ -180,7 +189,7 @@ def content_id(files: Mapping[str, str], classes: tuple[str, ...]) -> str:
 
 
 def verify(card: Card) -> None:
-    """Check the SavedModel's files against the card.
+    """Check the model's files against the card.
 
     Raises:
         ArtefactError: A file is missing, changed or new.
@@ -188,6 +197,26 @@ def verify(card: Card) -> None:
     files = checksums(card.folder)
     if files != card.contents["files"] or content_id(files, card.classes) != card.id:
         raise ArtefactError(f"the files of model {card.label} differ from its card: copy it again")
+    verify_converted(card)
+
+
+def verify_converted(card: Card) -> None:
+    """Check that the ONNX form is the one that was made of the SavedModel.
+
+    Raises:
+        ArtefactError: It is missing or changed, or the card names none.
+    """
+    if not card.converted:
+        raise ArtefactError(f"model {card.label} has no ONNX form: {CONVERT}")
+    if _converted(card.folder) != card.converted:
+        raise ArtefactError(
+            f"{ONNX_FILE} of model {card.label} differs from its card: copy the folder again"
+        )
+
+
+def _converted(folder: Path) -> dict[str, str]:
+    path = folder / ONNX_FILE
+    return {ONNX_FILE: hashlib.sha256(path.read_bytes()).hexdigest()} if path.is_file() else {}
 
 
 def write_card(folder: Path, name: str, classes: tuple[str, ...], about: Mapping[str, Any]) -> Card:
@@ -208,6 +237,22 @@ def write_card(folder: Path, name: str, classes: tuple[str, ...], about: Mapping
         **about,
         "endpoints": endpoints(folder),
         "files": files,
+        "converted": _converted(folder),
     }
+    return _write(folder, contents)
+
+
+def rewrite_card(card: Card, about: Mapping[str, Any]) -> Card:
+    """Write the card again, with the ONNX form that is there now; the model's id stays.
+
+    Args:
+        card: The model's card.
+        about: What takes the place of its contents of these names.
+    """
+    contents = {**card.contents, **about, "converted": _converted(card.folder)}
+    return _write(card.folder, contents)
+
+
+def _write(folder: Path, contents: Mapping[str, Any]) -> Card:
     (folder / CARD).write_text(json.dumps(contents, indent=1) + "\n", "utf-8")
     return load_card(folder)

@@ -5,9 +5,11 @@ from typing import Annotated
 
 from transforms.checks import OneOf, check_values
 
-NATIVE = "native"
+ONNX = "onnx"
 TFX_BSL = "tfx_bsl"
-BACKENDS = (NATIVE, TFX_BSL)
+BACKENDS = (ONNX, TFX_BSL)
+RENAMED = {"native": ONNX}
+"""Former names, which are taken for one version more."""
 
 
 @dataclass(frozen=True)
@@ -16,8 +18,9 @@ class ClassifyConfig:
 
     model: str = ""
     """Folder of the model and its card; empty: the one that comes with the package."""
-    backend: Annotated[str, OneOf(BACKENDS)] = NATIVE
-    """``native``: TensorFlow's library alone; ``tfx_bsl``: tfx-bsl's RunInference, same answers."""
+    backend: Annotated[str, OneOf((*BACKENDS, *RENAMED))] = ONNX
+    """``onnx``: ONNX Runtime; ``tfx_bsl``: TensorFlow by tfx-bsl, same answers to 1e-5."""
 
     def __post_init__(self) -> None:
         check_values(self)
+        object.__setattr__(self, "backend", RENAMED.get(self.backend, self.backend))

@@ -1,4 +1,4 @@
-"""Beam's handle on the SavedModel: load once per worker, one thread, warmed up."""
+"""Beam's handle on the model: load once per worker, one thread, warmed up."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -9,38 +9,42 @@ import numpy.typing as npt
 from apache_beam.ml.inference.base import ModelHandler
 
 from transforms.classify import artefact, features
-from transforms.classify.config import NATIVE, TFX_BSL
+from transforms.classify.config import ONNX, TFX_BSL
 from transforms.classify.features import ModelInput
-from transforms.classify.native import ServedModel
+from transforms.classify.onnx import OnnxModel
 from transforms.classify.tfx import TfxModel
 from transforms.observe.record import Spent, recorder
 
 Probabilities = npt.NDArray[np.float32]
 
-_MODELS: dict[str, Callable[[Path], Any]] = {NATIVE: ServedModel, TFX_BSL: TfxModel}
-_ENDPOINTS = {NATIVE: artefact.SERVE, TFX_BSL: artefact.SERVE_EXAMPLES}
+_MODELS: dict[str, Callable[[Path], Any]] = {ONNX: OnnxModel, TFX_BSL: TfxModel}
 
 
 def check_backend(card: artefact.Card, backend: str) -> None:
-    """Check that a model can be asked by a back end.
+    """Check that a model has the form that a back end serves.
 
     Raises:
-        ArtefactError: It lacks the endpoint.
+        ArtefactError: It lacks it.
     """
-    if _ENDPOINTS[backend] not in card.endpoints:
+    if backend == ONNX and not card.converted:
         raise artefact.ArtefactError(
-            f"model {card.label} has no endpoint {_ENDPOINTS[backend]}, which classify.backend: "
-            f"{backend} needs: set native, or train again"
+            f"model {card.label} has no ONNX form, which classify.backend: {ONNX} needs: "
+            f"run python -m models.training.convert {card.folder}"
+        )
+    if backend == TFX_BSL and artefact.SERVE_EXAMPLES not in card.endpoints:
+        raise artefact.ArtefactError(
+            f"model {card.label} has no endpoint {artefact.SERVE_EXAMPLES}, which "
+            f"classify.backend: {TFX_BSL} needs: set {ONNX}, or train again"
         )
 
 
-class SavedModelHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: ignore[misc]
-    """Serve a SavedModel by one of the back ends.
+class ClassifierHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: ignore[misc]
+    """Serve a model by one of the back ends.
 
-    TensorFlow is loaded with the model, by the worker: the graph is built without.
+    What runs it is loaded with the model, by the worker: the graph is built without.
     """
 
-    def __init__(self, folder: str, model_id: str, backend: str = NATIVE) -> None:
+    def __init__(self, folder: str, model_id: str, backend: str = ONNX) -> None:
         """Say which model to load; nothing is read yet.
 
         Args:
@@ -66,6 +70,8 @@ class SavedModelHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: 
                 f"the worker's model is {card.label}, the graph was built with {self._id}: "
                 "install the same version on both"
             )
+        if self.backend == ONNX:
+            artefact.verify_converted(card)
         model = _MODELS[self.backend](card.folder)
         self.run_inference([_silence()], model)
         if (record := recorder()) is not None:

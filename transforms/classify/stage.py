@@ -11,7 +11,7 @@ import transforms.coders  # noqa: F401  (registers how triggers travel)
 from transforms.classify import artefact
 from transforms.classify.config import ClassifyConfig
 from transforms.classify.features import ModelInput, model_input
-from transforms.classify.handler import Probabilities, SavedModelHandler, check_backend
+from transforms.classify.handler import ClassifierHandler, Probabilities, check_backend
 from transforms.detect.config import DetectConfig
 from transforms.elements import FINAL, LOW_SCORE, Trigger
 from transforms.whiten.config import WhitenConfig
@@ -44,7 +44,7 @@ class Classify(beam.PTransform):  # type: ignore[misc]
 
     def expand(self, triggers: beam.PCollection[Trigger]) -> beam.PCollection[Trigger]:
         """Make the inputs, ask the model, write its answer on the triggers."""
-        model = SavedModelHandler(self.config.model, self._card.id, self.config.backend)
+        model = ClassifierHandler(self.config.model, self._card.id, self.config.backend)
         label = beam.ParDo(_Label(self._card.classes, self._card.label))
         return (
             triggers

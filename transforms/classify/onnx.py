@@ -1,0 +1,95 @@
+"""A model served by ONNX Runtime: neither TensorFlow nor Keras in the process.
+
+ONNX Runtime is imported when a model is loaded.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from transforms.classify import artefact
+from transforms.classify.artefact import ArtefactError
+
+FloatArray = npt.NDArray[np.float32]
+
+OUTPUT = "probabilities"
+_ERRORS = 3
+"""Least severity of what it logs."""
+
+
+class OnnxModel:
+    """A model with inputs ``image`` and ``parameters``, on one thread."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load the model.
+
+        Args:
+            folder: The model's folder, which holds ``model.onnx``.
+
+        Raises:
+            ArtefactError: ONNX Runtime or the file is missing, or the model cannot be loaded
+                or has other inputs or outputs.
+        """
+        self._session = _load(folder)
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if [one.name for one in (*inputs, *outputs)] != ["image", "parameters", OUTPUT]:
+            raise ArtefactError(
+                f"{folder / artefact.ONNX_FILE} is not {OUTPUT} of image and parameters: "
+                f"{artefact.CONVERT}"
+            )
+
+    def __call__(self, image: FloatArray, parameters: FloatArray) -> FloatArray:
+        """Return the probabilities, [example, class], float32.
+
+        Args:
+            image: [example, frequency, time, span], taken as float32.
+            parameters: [example, parameter], taken as float32.
+
+        Raises:
+            ValueError: ONNX Runtime refuses the inputs.
+        """
+        from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
+
+        named = {"image": image, "parameters": parameters}
+        given = {name: np.asarray(values, np.float32) for name, values in named.items()}
+        try:
+            answers = self._session.run([OUTPUT], given)
+        except InvalidArgument as error:
+            raise ValueError(_line(error)) from None
+        values: FloatArray = answers[0]
+        return values
+
+
+def _load(folder: Path) -> Any:
+    """Return a session that computes in the thread that asks.
+
+    Raises:
+        ArtefactError: It cannot be made.
+    """
+    if find_spec("onnxruntime") is None:
+        raise ArtefactError("ONNX Runtime is missing: install onnxruntime")
+    path = folder / artefact.ONNX_FILE
+    if not path.is_file():
+        raise ArtefactError(f"{folder} holds no {artefact.ONNX_FILE}: {artefact.CONVERT}")
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as raised
+
+    options = onnxruntime.SessionOptions()
+    # The runner's workers are the parallelism, and one thread always sums in one order.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS
+    refused = (
+        *(raised.Fail, raised.InvalidGraph, raised.InvalidProtobuf, raised.InvalidArgument),
+        *(raised.NoModel, raised.NoSuchFile, raised.NotImplemented, raised.RuntimeException),
+    )
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except refused as error:
+        raise ArtefactError(f"{path} cannot be loaded: {_line(error)}") from None
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
