@@ -80,6 +80,7 @@ def test_pieces_join_without_a_seam():
     assert level == pytest.approx([1] * len(level), abs=0.1)
 
 
+@pytest.mark.slow
 def test_each_stage_has_a_cost(tmp_path):
     config = PipelineConfig(ingest=IngestConfig(block_seconds=256))
     made = simulated.make(tmp_path, Recipe("aligo_O4high", 300, 1024, 3, ("blip",)), "gwf", 256)

@@ -27,6 +27,7 @@ def runs(tmp_path_factory, data, untrained):
     return found
 
 
+@pytest.mark.slow
 def test_the_same_triggers_are_found(runs):
     (first, segments), (second, segments_again) = runs
     assert first.keys() == second.keys()
@@ -34,6 +35,7 @@ def test_the_same_triggers_are_found(runs):
     assert segments == segments_again
 
 
+@pytest.mark.slow
 def test_all_but_the_answer_is_equal(runs):
     (first, _), (second, _) = runs
     for name, row in first.items():

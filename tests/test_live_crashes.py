@@ -82,6 +82,7 @@ def reader(tmp_path):
         process.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ENDS)
 def test_a_message_that_ends_its_reader_is_given_up_after_three(reader, tmp_path, how):
     ended = []

@@ -27,6 +27,7 @@ def model():
     return ServedModel(FOLDER)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_the_answers_are_tensorflow_s_bit_for_bit(model, count):
     reference = tensorflow.tensorflow().saved_model.load(str(FOLDER))
@@ -114,6 +115,7 @@ def test_serving_imports_no_tensorflow_and_says_nothing():
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_tensorflow_can_be_imported_after_serving():
     _fresh(
         SERVE

@@ -56,6 +56,7 @@ def event(tmp_path_factory, data):
     return output
 
 
+@pytest.mark.slow
 def test_gw150914_is_the_loudest_in_both_detectors(event):
     h1, l1 = loudest(event, "H1"), loudest(event, "L1")
     assert abs(h1["time"] - PEAK_H1) < 0.020
