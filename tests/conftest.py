@@ -47,7 +47,7 @@ if EXAMPLES > 100:
     os.environ.setdefault("PYTEST_TIMEOUT", str(6 * EXAMPLES))
 
 
-MARKED_BY = {"java": "java", "helm": "go", "cluster": "cluster"}
+MARKED_BY = {"java": "java", "helm": "go", "cluster": "cluster", "trained": "slow"}
 """The marker of each test that asks for a fixture, itself or through others."""
 
 

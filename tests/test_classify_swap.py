@@ -7,6 +7,8 @@ from beam_pipeline import cli, exits
 from transforms.classify import artefact
 from transforms.sink import writers
 
+pytestmark = pytest.mark.slow
+
 ANSWER = {"label", "score", "probabilities", "model"}
 WHEN = {"emitted_at", "latency"}
 
@@ -27,7 +29,6 @@ def runs(tmp_path_factory, data, untrained):
     return found
 
 
-@pytest.mark.slow
 def test_the_same_triggers_are_found(runs):
     (first, segments), (second, segments_again) = runs
     assert first.keys() == second.keys()

@@ -41,7 +41,6 @@ def trained(tmp_path_factory):
     return card, told, notes
 
 
-@pytest.mark.slow
 def test_training_writes_a_model_that_its_card_describes(trained):
     card, told, notes = trained
     artefact.verify(card)
@@ -56,7 +55,6 @@ def test_training_writes_a_model_that_its_card_describes(trained):
     assert sum(card.contents["data"]["sets"]["test"]["examples"].values()) == table.sum()
 
 
-@pytest.mark.slow
 def test_a_card_tells_how_its_model_was_made(trained):
     contents = trained[0].contents
     assert contents["command"] == "wavefier train --output tiny"
@@ -85,7 +83,6 @@ def test_figures_lie_beside_the_card_and_are_no_part_of_the_model(trained, tmp_p
         artefact.verify(artefact.load_card(folder))
 
 
-@pytest.mark.slow
 def test_the_written_model_serves_probabilities(trained):
     card = trained[0]
     found = examples.collect(
@@ -154,7 +151,6 @@ def test_a_fit_that_was_interrupted_ends_as_one_that_was_not(tmp_path):
     assert np.array_equal(_logits(model), _logits(finished))
 
 
-@pytest.mark.slow
 def test_a_training_that_was_killed_goes_on_at_its_epoch(trained, tmp_path):
     place = shutil.copytree(trained[0].folder.with_name("tiny.work"), tmp_path / "work")
     (place / "fit" / "state.npz").unlink()
@@ -238,7 +234,6 @@ def test_without_tensorboard_one_line_says_so(tmp_path, monkeypatch):
         train._logs(train.Run(logs=tmp_path / "logs"), tmp_path, notes.append)
 
 
-@pytest.mark.slow
 def test_a_large_model_is_said_to_be_large(monkeypatch, trained, tmp_path):
     monkeypatch.setattr(artefact, "LARGEST", 1000)
     place = shutil.copytree(trained[0].folder.with_name("tiny.work"), tmp_path / "work")
