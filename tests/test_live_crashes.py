@@ -28,7 +28,7 @@ from tests_decoder import Deadly
 from transforms.ingest.kafka.crashes import Marks
 from transforms.ingest.kafka.guarded import Guarded
 
-marks = Marks("source", Path(sys.argv[1]), hung_s=0.5)
+marks = Marks("source", Path(sys.argv[1]), hung_s=2.0)
 decoder, log = Guarded(Deadly(), marks), open(sys.argv[2], "a")
 for offset in range(int(sys.argv[3]), 6):
     for item in decoder.feed(b"%d" % offset, f"t/0/{offset}", 0):
@@ -47,7 +47,8 @@ class Deadly:
     def feed(self, payload, source, arrived_ns):
         if payload == b"3":
             {how}
-        return [Frame("H1", "H1:X", 16, 0, bytes(128), source=source)]
+        whole = dict(sample_rate=16, gps_start_ns=0, data=bytes(128), source=source)
+        return [Frame(ifo="H1", channel="H1:X", **whole)]
 """
 ENDS = {
     "killed": "os.kill(os.getpid(), signal.SIGKILL)",

@@ -455,7 +455,12 @@ WORKER = """
 import sys, time
 from transforms.elements import Block
 from transforms.observe.record import recorder
-recorder().block(Block("H1", "H1:STRAIN", 4096, 0, b"12345678", 0, 1, 0, 1))
+recorder().block(
+    Block(
+        ifo="H1", channel="H1:STRAIN", sample_rate=4096, gps_start_ns=0, data=b"12345678",
+        segment_start_ns=0, segment_end_ns=1, analyse_start_ns=0, analyse_end_ns=1,
+    )
+)
 print("there", flush=True)
 time.sleep(3600)
 """
