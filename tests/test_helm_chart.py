@@ -271,7 +271,7 @@ def test_flink_is_set_as_was_measured(tmp_path):
 
 
 def test_a_users_setting_of_flink_wins():
-    more = "flink.dev.configuration.heartbeat\\.timeout=20000"
+    more = "flink.configuration.heartbeat\\.timeout=20000"
     ours = settings_of(made(*LIVE, "--set-string", more))
     assert ours["heartbeat.timeout"] == "20000"
     assert ours["heartbeat.interval"] == "500"

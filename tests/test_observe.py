@@ -547,9 +547,9 @@ def test_a_line_of_the_log_is_json_with_gps():
 def test_json_is_written_once_however_often_it_is_asked_for():
     script = (
         "import logging\n"
-        "from transforms.observe import journal\n"
+        "from transforms.observe import json_log\n"
         "{before}\n"
-        "journal.write('text'); journal.write('json'); journal.write('json')\n"
+        "json_log.write('text'); json_log.write('json'); json_log.write('json')\n"
         "logging.warning('once')\n"
     )
     for before in ("", "logging.warning('as text')"):

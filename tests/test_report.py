@@ -135,6 +135,7 @@ def test_it_nests_and_refers_to_nothing_outside_itself(full):
     assert "@import" not in full
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -205,6 +206,7 @@ def test_a_folder_without_results_is_refused(tmp_path):
         write_report(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_written_is_one_line(tmp_path):
     report(tmp_path, [trigger(1)])
     (tmp_path / "report" / "index.html").unlink()

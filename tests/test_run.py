@@ -66,6 +66,7 @@ def test_gw150914_is_the_loudest_in_both_detectors(event):
     assert len(triggers(event)) < 10
 
 
+@pytest.mark.slow
 def test_gw150914_is_denoised_from_what_is_published(event):
     row = loudest(event, "H1")
     wave = denoised(row["wdf_basis"], row["wdf_rate"], row["wdf_index"], row["wdf_value"])
@@ -90,6 +91,7 @@ def test_every_trigger_is_labelled_by_the_packaged_model(event):
         assert trigger["model"] == card.label
 
 
+@pytest.mark.slow
 def test_the_folder_holds_what_the_readme_says(event):
     assert (event / "config.yaml").read_text().startswith("# wavefier ")
     page = (event / "report" / "index.html").read_text()
@@ -102,6 +104,7 @@ def test_the_folder_holds_what_the_readme_says(event):
     assert not list(event.rglob("*.part"))
 
 
+@pytest.mark.slow
 def test_the_summary_is_a_table_of_the_loudest(event, capsys, data):
     (file,) = data.glob("H-H1_LOSC*")
     assert run(event.parent / "again", file, "--rows", 1) == cli.DONE
@@ -113,6 +116,7 @@ def test_the_summary_is_a_table_of_the_loudest(event, capsys, data):
     assert printed.err == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [1, 4])
 def test_cutting_changes_nothing(seconds, event, tmp_path, data):
     (file,) = data.glob("H-H1_LOSC*")
@@ -136,6 +140,7 @@ def test_cutting_changes_nothing(seconds, event, tmp_path, data):
     assert [t["snr"] for t in published] == [t["snr"] for t in uncut]
 
 
+@pytest.mark.slow
 def test_size_of_blocks_changes_nothing(tmp_path, data):
     (file,) = data.glob("H-H1_O3A*")
     lower = "detect: {threshold: 4.7}\n"
@@ -148,6 +153,7 @@ def test_size_of_blocks_changes_nothing(tmp_path, data):
     assert writers.read_segments(tmp_path / "long") == writers.read_segments(tmp_path / "short")
 
 
+@pytest.mark.slow
 def test_the_glitch_beside_gw170817_is_one_flagged_trigger(tmp_path, data):
     (file,) = data.glob("L-L1_GWOSC_4KHZ_R1*")
     assert run(tmp_path, file) == cli.DONE
@@ -162,6 +168,7 @@ def test_the_glitch_beside_gw170817_is_one_flagged_trigger(tmp_path, data):
     assert not [t for t in found if min(abs(t["time"] - e) for e in edges) < 2]
 
 
+@pytest.mark.slow
 def test_the_glitch_of_o3a_is_found_and_all_seconds_accounted_for(tmp_path, data):
     (file,) = data.glob("H-H1_O3A*")
     assert run(tmp_path, file) == cli.DONE
@@ -174,6 +181,7 @@ def test_the_glitch_of_o3a_is_found_and_all_seconds_accounted_for(tmp_path, data
     assert 1238205577_000_000_000 - analysed[0].end_ns <= 1_000_000_000
 
 
+@pytest.mark.slow
 def test_short_frames_are_said_to_be_short(tmp_path, data, capsys):
     frames = sorted(data.glob("*.gwf"))
     assert run(tmp_path, *frames) == cli.DATA_PROBLEM
@@ -186,6 +194,7 @@ def test_short_frames_are_said_to_be_short(tmp_path, data, capsys):
     assert said[-1] == "wavefier: nothing was analysed"
 
 
+@pytest.mark.slow
 def test_bad_files_are_one_line_each_and_the_rest_is_analysed(tmp_path, data, capsys):
     (good,) = data.glob("H-H1_LOSC*")
     whole = good.read_bytes()
@@ -207,6 +216,7 @@ def test_bad_files_are_one_line_each_and_the_rest_is_analysed(tmp_path, data, ca
     assert loudest(tmp_path / "out", "H1")["snr"] >= 10
 
 
+@pytest.mark.slow
 def test_overlapping_files_are_read_once(tmp_path, coloured, capsys):
     strain = coloured("aligo_O4high", 60, seed=77).copy()
     t = np.arange(len(strain)) / 4096 - 25.0
@@ -281,7 +291,7 @@ def test_a_file_that_may_not_be_read_is_said(tmp_path, data):
             parent.chmod(0o755)
     root = os.geteuid() == 0
     script = (
-        "import sys; from transforms.ingest import formats; "
+        "import sys; from transforms.ingest.files import formats; "
         "from transforms.ingest.config import IngestConfig; "
         + ("import os; os.seteuid(65534); " if root else "")
         + "formats.inspect(sys.argv[1], IngestConfig())"
