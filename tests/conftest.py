@@ -1,5 +1,6 @@
 """What tests share: simulated noise as blocks, the real files, Java and a Kafka broker."""
 
+import math
 import os
 import tempfile
 
@@ -15,6 +16,7 @@ import hypothesis
 import numpy as np
 import pytest
 
+from beam_pipeline import progress
 from flink import charts, parts
 from flink.dev.broker import Broker
 from flink.processes import Problem, free_ports
@@ -84,6 +86,14 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.environ.pop("TMPDIR")
     if before is not None:
         os.environ["TMPDIR"] = before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient() -> Iterator[None]:
+    """Have a run that takes longer than a while say nothing of it: the machine may be slow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(progress, "LINE_EVERY", math.inf)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """The archive job as a user runs it: real files, any cutting, faults, exit codes."""
 
+import io
 import os
 import signal
 import subprocess
@@ -393,6 +394,18 @@ def test_a_report_that_cannot_be_drawn_is_one_line(tmp_path):
     with pytest.raises(exits.UserError, match="no results in") as refused:
         actions._drawn(str(tmp_path))
     assert "\n" not in str(refused.value)
+
+
+def test_a_pipe_is_told_now_and_then_how_far_a_run_is(monkeypatch):
+    told, clock = io.StringIO(), [0.0]
+    monkeypatch.setattr(progress, "LINE_EVERY", 5.0)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    with progress.shown(told):
+        progress.note(32.0, 0.0)
+        for seconds in (1.0, 4.0, 1.0, 5.0):
+            clock[0] += seconds
+            progress.note(0.0, 8.0)
+    assert told.getvalue() == "16 of 32 s of strain\n32 of 32 s of strain\n"
 
 
 def test_direct_runner_is_the_one_in_this_process():
