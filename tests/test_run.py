@@ -234,6 +234,7 @@ def test_overlapping_files_are_read_once(tmp_path, coloured, capsys):
     assert len(triggers(tmp_path / "one")) >= 1
 
 
+@pytest.mark.slow
 def test_a_wrong_channel_is_named_with_those_there_are(tmp_path, data, capsys):
     (frame,) = data.glob("HLV*.gwf")
     assert run(tmp_path, frame, "--channel", "H1:NO-SUCH") == cli.DATA_PROBLEM
@@ -322,6 +323,7 @@ def test_the_command_says_its_version_and_what_is_installed(capsys):
     assert "MISSING" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"),
     [(signal.SIGINT, exits.INTERRUPTED), (signal.SIGTERM, exits.TERMINATED)],
@@ -344,6 +346,7 @@ def test_a_signal_is_one_line_and_leaves_whole_files(number, code, tmp_path, dat
     assert run(tmp_path / "out", files[0]) == cli.DONE
 
 
+@pytest.mark.slow
 def test_files_stand_before_and_behind_options_whatever_they_are_called(tmp_path, data, capsys):
     h1, l1 = sorted(data.glob("*_LOSC_4_V2-1126259446-32.hdf5"))
     strange = tmp_path / os.fsdecode(b"caf\xe9 #1.hdf5")
@@ -356,6 +359,7 @@ def test_files_stand_before_and_behind_options_whatever_they_are_called(tmp_path
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_another_science_has_another_folder_where_the_output_says_so(tmp_path, data, capsys):
     (file,) = data.glob("H-H1_LOSC*")
     (tmp_path / "other.yaml").write_text("detect: {threshold: 5.6}\n")
@@ -366,6 +370,7 @@ def test_another_science_has_another_folder_where_the_output_says_so(tmp_path, d
     assert {path.name for path in tmp_path.glob("live-*")} == {f"live-{one}" for one in ids}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "code"),
     [(OSError(28, "No space left on device"), cli.DATA_PROBLEM), (TypeError("a bug"), None)],
