@@ -7,10 +7,15 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUTPUT ?= demo
 FRAMES ?= 14400
+# How many tests run beside each other.
+WORKERS ?= 2
 
 # One thread for each process: Beam parallelises over blocks, not inside numpy.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
+
+# Each file in one process; those that start a Flink cluster in one process, and first.
+PYTEST := $(BIN)/python -m pytest -rs -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 JAVA_PARTS := $(BIN)/python -m flink.parts
 CHARTS := $(BIN)/python -m flink.charts
@@ -21,7 +26,7 @@ COVERAGE := coverage==7.10.7
 # Known faults that do not concern us, each with its reason: --ignore-vuln ID
 AUDIT_IGNORED :=
 
-.PHONY: help env demo test lint type check bench peers-env schemas format lock clean audit coverage
+.PHONY: help env demo quick test lint type check bench peers-env schemas format lock clean audit coverage
 .PHONY: chart-tools chart-check chart-package images-push images-sign ci-image deploy smoke rollback undeploy
 .PHONY: flink-jar flink-s3 flink-env flink-up flink-down kafka-jars kafka-up kafka-down prometheus live-demo rehearsal
 .PHONY: images k8s-binaries k8s-up k8s-test k8s-down
@@ -45,7 +50,10 @@ test: env  ## run all tests; without Java, all but those on a real cluster; with
 	$(JAVA_PARTS) --if-possible
 	$(CHARTS) tools --if-possible
 	$(BIN)/python -m flink.dev.prometheus --if-possible
-	$(BIN)/python -m pytest -rs
+	$(PYTEST)
+
+quick: env lint type  ## style, types and what a minute tests: no server, no Helm, few examples
+	WAVEFIER_EXAMPLES=20 $(PYTEST) -m "not java and not go and not slow"
 
 lint: env  ## style, and links of the documentation
 	$(BIN)/ruff check .

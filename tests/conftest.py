@@ -1,5 +1,6 @@
 """What tests share: simulated noise as blocks, the real files, Java and a Kafka broker."""
 
+import math
 import os
 import tempfile
 
@@ -15,7 +16,8 @@ import hypothesis
 import numpy as np
 import pytest
 
-from flink import parts
+from beam_pipeline import progress
+from flink import charts, parts
 from flink.dev.broker import Broker
 from flink.processes import Problem, free_ports
 from flink.settings import QUICK, BrokerSettings
@@ -33,18 +35,45 @@ START = 1_000_000_007
 
 # No deadline, and no complaint of slow examples: a slow machine is no fault.
 # The same examples each time, so that a test that passed goes on passing: WAVEFIER_EXAMPLES=10000
-# searches among others, and may take as much longer before it counts as hung.
+# searches among others, and may take as much longer before it counts as hung; 20 are a quick look.
 EXAMPLES = int(os.environ.get("WAVEFIER_EXAMPLES", "100"))
 hypothesis.settings.register_profile(
     "project",
     max_examples=EXAMPLES,
     deadline=None,
-    derandomize="WAVEFIER_EXAMPLES" not in os.environ,
+    derandomize=EXAMPLES <= 100,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("project")
 if EXAMPLES > 100:
     os.environ.setdefault("PYTEST_TIMEOUT", str(6 * EXAMPLES))
+
+
+MARKED_BY = {"java": "java", "helm": "go", "cluster": "cluster", "trained": "slow"}
+"""The marker of each test that asks for a fixture, itself or through others."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what needs servers and tools, and say what may run beside each other.
+
+    A test runs in one process with the others of its file, whose fixtures it shares; those with a
+    Flink cluster, which takes gigabytes, run one after the other. What waits longest comes first.
+    """
+    for item in items:
+        for fixture, marker in MARKED_BY.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(marker)
+        group = "cluster" if item.get_closest_marker("cluster") else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+    if not hasattr(config, "workerinput"):
+        return
+    first = ("cluster", "java", "slow")
+    ranks: dict[Path, int] = {}
+    for item in items:
+        rank = next((n for n, name in enumerate(first) if item.get_closest_marker(name)), 3)
+        ranks[item.path] = min(rank, ranks.get(item.path, 3))
+    items.sort(key=lambda item: ranks[item.path])
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -57,6 +86,14 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.environ.pop("TMPDIR")
     if before is not None:
         os.environ["TMPDIR"] = before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient() -> Iterator[None]:
+    """Have a run that takes longer than a while say nothing of it: the machine may be slow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(progress, "LINE_EVERY", math.inf)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -125,6 +162,22 @@ def java() -> None:
         parts.tools()
     except Problem as problem:
         if parts.required():
+            pytest.fail(str(problem))
+        pytest.skip(f"left out: {problem}")
+
+
+@pytest.fixture(scope="session")
+def cluster(java: None) -> None:
+    """Say that a Flink cluster is started: one at a time, however many tests run."""
+
+
+@pytest.fixture(scope="session")
+def helm() -> None:
+    """Leave out what needs Helm where it can be neither found nor built, or fail if it must be."""
+    try:
+        charts.possible()
+    except Problem as problem:
+        if charts.required():
             pytest.fail(str(problem))
         pytest.skip(f"left out: {problem}")
 

@@ -27,6 +27,7 @@ def sine_gaussian(time, frequency, q, snr, seconds):
     return (shape * snr / np.sqrt(np.sum(shape**2))).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEARCHES)
 @pytest.mark.parametrize(("time", "frequency", "q"), [(20.33, 50, 4), (41.7, 350, 12)])
 def test_a_loud_sine_gaussian_is_the_loudest_where_it_is(name, time, frequency, q, noise):
@@ -40,6 +41,7 @@ def test_a_loud_sine_gaussian_is_the_loudest_where_it_is(name, time, frequency, 
     assert 10 < loudest.snr < 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEARCHES)
 def test_a_search_is_quiet_on_other_noise_at_its_threshold(name, noise):
     search, floor = SEARCHES[name]
@@ -52,6 +54,7 @@ def test_a_search_is_quiet_on_other_noise_at_its_threshold(name, noise):
     assert sum(rank > limit.value for rank in others) <= 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEARCHES)
 def test_a_search_reports_nothing_below_the_least_and_the_loudest_whatever_it_is(name, noise):
     search, floor = SEARCHES[name]

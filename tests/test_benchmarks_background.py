@@ -122,6 +122,7 @@ def test_known_events_are_named():
     assert real_strain.event_of(trigger(1187008881.38)) == ""
 
 
+@pytest.mark.slow
 def test_the_command_prints_tables_and_writes_the_same(tmp_path, capsys, data):
     path = tmp_path / "figures.json"
     real = data / "H-H1_LOSC_4_V2-1126259446-32.hdf5"

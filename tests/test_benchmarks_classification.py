@@ -2,11 +2,14 @@
 
 import json
 
+import pytest
+
 from benchmarks import report
 from benchmarks.classification import backends, cost
 from transforms.classify.features import model_input
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_and_writes_the_same(tmp_path, capsys):
     path = tmp_path / "figures.json"
     sizes = ["--triggers", "60", "--repeats", "1", "--cores", "0", "--compared", "8"]

@@ -19,6 +19,7 @@ def _pulse(frequency):
     return pulse / np.linalg.norm(pulse)
 
 
+@pytest.mark.slow
 def test_blips_are_found_where_they_were_put(untrained):
     blips = np.stack([_pulse(frequency) for frequency in np.linspace(100, 300, 30)])
     rng = np.random.default_rng(1)
@@ -40,6 +41,7 @@ def test_blips_are_counted_by_label(untrained, tmp_path, capsys):
     assert "blips of gengli that were found" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_snippets_are_labelled_and_drawn(untrained, tmp_path, capsys):
     rng, curve = np.random.default_rng(2), noise.load("L1_O3a_measured_asd")
     strain = np.stack([noise.coloured(curve, RATE, RATE, rng) for _ in range(8)])

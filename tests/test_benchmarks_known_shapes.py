@@ -64,6 +64,7 @@ def test_the_evidence_of_a_pulse_is_the_plain_sum(core):
     assert found == pytest.approx(plain, abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", ["sine_gaussian", "scattered_light"])
 def test_the_evidence_of_a_wave_is_the_plain_sum_over_phases(label):
     point, curve = np.array(POINTS[label]), noise.load(CURVE)
@@ -80,6 +81,7 @@ def test_the_evidence_of_a_wave_is_the_plain_sum_over_phases(label):
     assert found == pytest.approx(plain, abs=0.1)
 
 
+@pytest.mark.slow
 def test_the_family_of_each_is_recovered():
     seen = [
         Seen(label, 7.0, CURVE, _data(label, 11.0, 3072, seed), HERE, 0)
@@ -146,6 +148,7 @@ def test_accuracies_are_told_by_snr_and_by_draws():
     assert table["chirp"][FAMILIES.index("whistle")] == "1"
 
 
+@pytest.mark.slow
 def test_the_command_prints_tables_and_writes_the_same(tmp_path, capsys):
     path = tmp_path / "figures.json"
     sizes = ["--triggers", "2", "--draws", "256", "--rounds", "1", "--each", "16"]

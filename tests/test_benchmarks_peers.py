@@ -122,6 +122,7 @@ class Fake:
         return 0.5, 0.5
 
 
+@pytest.mark.slow
 def test_the_command_prints_ratios_and_writes_the_same(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(comparison, "_tools", lambda _: [Fake("wavefier", 9.0), Fake("slow", 4.0)])
     path = tmp_path / "figures.json"

@@ -27,8 +27,9 @@ def test_usage_is_the_childs_and_its_childrens():
     # In a small process of its own: Linux lets a child begin with its parent's peak of memory,
     # and this one may hold TensorFlow.
     measure = (
-        "import json, sys; from dataclasses import asdict; from benchmarks import children; "
-        "print(json.dumps(asdict(children.run([sys.executable, '-c', sys.argv[1]]))))"
+        "import json, sys; from dataclasses import asdict; "
+        "from benchmarks.subprocess_usage import run; "
+        "print(json.dumps(asdict(run([sys.executable, '-c', sys.argv[1]]))))"
     )
     told = subprocess.run(
         [sys.executable, "-c", measure, outer], capture_output=True, text=True, check=True
@@ -80,6 +81,7 @@ def test_pieces_join_without_a_seam():
     assert level == pytest.approx([1] * len(level), abs=0.1)
 
 
+@pytest.mark.slow
 def test_each_stage_has_a_cost(tmp_path):
     config = PipelineConfig(ingest=IngestConfig(block_seconds=256))
     made = simulated.make(tmp_path, Recipe("aligo_O4high", 300, 1024, 3, ("blip",)), "gwf", 256)
@@ -97,12 +99,12 @@ def test_the_command_prints_a_table_and_writes_the_same(tmp_path, capsys, monkey
         return [sys.executable, "-c", BURN.format(0.05 + seconds / 200)]
 
     def run(line):
-        measured.append(children_run(line))
+        measured.append(usage_run(line))
         return measured[-1]
 
-    children_run = subprocess_usage.run
+    usage_run = subprocess_usage.run
     monkeypatch.setattr(archive, "command", command)
-    monkeypatch.setattr(archive.children, "run", run)
+    monkeypatch.setattr(archive.subprocess_usage, "run", run)
     monkeypatch.setattr(archive, "_stages", lambda *_: iter(()))
     path = tmp_path / "figures.json"
     sizes = ["--rates", "1024", "--seconds", "16", "64", "--repeats", "1", "--processes", "1"]

@@ -1,6 +1,7 @@
 """Kafka with TLS and SASL: a real broker lets in who has the password, and nobody else."""
 
 import json
+import re
 import subprocess
 import time
 from functools import partial
@@ -143,16 +144,25 @@ def test_who_knows_the_password_makes_topics(config):
 )
 def test_nobody_else_is_let_in_and_the_reason_holds_no_secret(broker, folder, change, reason):
     config = KafkaConfig(broker.address, client(folder, "refused", **change))
-    with pytest.raises(BrokerAwayError, match=f"no broker answers at .*{reason}") as refused:
-        check_topics(config, ["made"], timeout=5.0)
-    assert PASSWORD not in str(refused.value)
-    assert "guess" not in str(refused.value)
+    said = refusal(config, f"no broker answers at .*{reason}")
+    assert PASSWORD not in said
+    assert "guess" not in said
+
+
+def refusal(config, reason):
+    """Ask until the reason has come; how long that takes is the machine's affair."""
+    for patience in (2.0, 8.0, 32.0, 128.0):
+        with pytest.raises(BrokerAwayError) as refused:
+            check_topics(config, ["made"], timeout=patience)
+        said = str(refused.value)
+        if re.search(reason, said):
+            return said
+    raise AssertionError(said)
 
 
 def test_a_broker_that_another_authority_vouches_for_is_not_believed(broker, folder):
     path = client(folder, "other", ssl_ca_location=str(folder / "other.pem"))
-    with pytest.raises(BrokerAwayError, match="certificate verify failed"):
-        check_topics(KafkaConfig(broker.address, path), ["made"], timeout=5.0)
+    refusal(KafkaConfig(broker.address, path), "certificate verify failed")
 
 
 def test_the_whole_way_from_replay_to_results(config, data, tmp_path):
@@ -206,7 +216,6 @@ def test_a_changed_password_counts_from_the_next_client_on(config, folder):
     """Secrets are read where a client is made: after a rotation, what restarts is let in."""
     path = client(folder, "rotated", sasl_password="the old one")
     rotated = KafkaConfig(config.brokers, path)
-    with pytest.raises(BrokerAwayError):
-        check_topics(rotated, ["made"], timeout=5.0)
+    refusal(rotated, "Authentication failed")
     client(folder, "rotated")
     ensure_topics(rotated, {"made": Topic()})

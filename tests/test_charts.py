@@ -18,7 +18,7 @@ print("done")
 
 
 @pytest.fixture
-def helm(tmp_path, monkeypatch):
+def asked(tmp_path, monkeypatch):
     """Put something in Helm's place that records what it is asked."""
     for name in charts.TOOLS:
         (tmp_path / name).write_text(RECORDS)
@@ -35,7 +35,7 @@ def helm(tmp_path, monkeypatch):
 
 
 def test_what_is_deployed_is_what_was_pushed_and_is_taken_back_by_itself(
-    helm, tmp_path, monkeypatch
+    asked, tmp_path, monkeypatch
 ):
     values = tmp_path / "values.yaml"
     values.touch()
@@ -44,7 +44,7 @@ def test_what_is_deployed_is_what_was_pushed_and_is_taken_back_by_itself(
     monkeypatch.setenv("IMAGES_REGISTRY", "registry.example/gw")
     monkeypatch.setenv("IMAGES_TAG", "abc123")
     assert charts.main(["deploy"]) == 0
-    (line,) = helm()
+    (line,) = asked()
     assert line[:3] == ["upgrade", "wavefier", str(charts.CHART)]
     assert {"--install", "--atomic", "--create-namespace"} <= set(line)
     assert line[line.index("--values") + 1] == str(values)
@@ -53,7 +53,7 @@ def test_what_is_deployed_is_what_was_pushed_and_is_taken_back_by_itself(
     assert "--set-string=images.tag=abc123" in line
 
 
-def test_values_that_are_not_there_are_one_line(helm, monkeypatch, capsys):
+def test_values_that_are_not_there_are_one_line(asked, monkeypatch, capsys):
     monkeypatch.setenv("HELM_VALUES", "/nowhere/values.yaml")
     assert charts.main(["deploy"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
@@ -63,15 +63,15 @@ def test_values_that_are_not_there_are_one_line(helm, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("action", "verb"), [("smoke", "test"), ("rollback", "rollback"), ("undeploy", "uninstall")]
 )
-def test_a_release_is_tested_taken_back_and_uninstalled(helm, action, verb, capsys):
+def test_a_release_is_tested_taken_back_and_uninstalled(asked, action, verb, capsys):
     assert charts.main([action]) == 0
-    (line,) = helm()
+    (line,) = asked()
     assert line[:2] == [verb, "wavefier"]
     assert "--timeout" in line
     assert capsys.readouterr().out == "done\n"
 
 
-def test_what_helm_says_is_passed_on(helm, monkeypatch, capsys):
+def test_what_helm_says_is_passed_on(asked, monkeypatch, capsys):
     monkeypatch.setenv("FAILS", "rollback")
     assert charts.main(["rollback"]) == 1
     assert "Error: release: not found" in capsys.readouterr().err

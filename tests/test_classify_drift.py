@@ -40,6 +40,7 @@ def noisy(number, status=FINAL):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_run_counts_each_label_and_its_scores(backend, untrained):
     folder = str(untrained.folder)

@@ -64,6 +64,7 @@ class _Times(beam.DoFn):
         yield element.id, float(timestamp), float(window.end)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("window", [GlobalWindows(), FixedWindows(4), Sessions(3)])
 def test_times_and_windows_are_kept(window, backend):
@@ -85,6 +86,7 @@ def _unlabelled(one):
     return replace(one, label="", score=0.0, probabilities=(), model="")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_only_the_model_s_answer_is_added(backend):
     triggers = [trigger(0), trigger(1)]
@@ -165,6 +167,7 @@ def test_probabilities_are_honest_and_in_the_card_s_order():
     run([trigger(0), trigger(1)], lambda out: assert_that(out, _sane))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
     "broken",
@@ -191,6 +194,7 @@ def _probabilities(one):
     return one.id, tuple(value for _, value in one.probabilities)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 6])
 def test_a_trigger_does_not_depend_on_its_neighbours(served, count):
     handler, model = served
@@ -215,6 +219,7 @@ def _close_to(expected):
     return check
 
 
+@pytest.mark.slow
 def test_both_back_ends_label_alike():
     card = artefact.load_card(artefact.default_artefact())
     handler = ClassifierHandler("", card.id)
@@ -289,6 +294,7 @@ def test_a_model_of_other_whitening_is_told_when_the_graph_is_built():
         Classify(ClassifyConfig(), WhitenConfig(low_frequency=30.0), DetectConfig())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_building_the_graph_loads_nothing_that_runs_a_model(backend):
     code = (

@@ -7,6 +7,8 @@ from beam_pipeline import cli, exits
 from transforms.classify import artefact
 from transforms.sink import writers
 
+pytestmark = pytest.mark.slow
+
 ANSWER = {"label", "score", "probabilities", "model"}
 WHEN = {"emitted_at", "latency"}
 
@@ -34,6 +36,7 @@ def test_the_same_triggers_are_found(runs):
     assert segments == segments_again
 
 
+@pytest.mark.slow
 def test_all_but_the_answer_is_equal(runs):
     (first, _), (second, _) = runs
     for name, row in first.items():

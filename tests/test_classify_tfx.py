@@ -37,6 +37,7 @@ def models():
     return OnnxModel(FOLDER), TfxModel(FOLDER)
 
 
+@pytest.mark.slow
 def test_the_answers_are_those_of_onnx(models):
     onnx, tfx = models
     image, parameters = inputs(300)
@@ -79,6 +80,7 @@ def _example(image, parameters):
     return tf.train.Example(features=tf.train.Features(feature=held)).SerializeToString()
 
 
+@pytest.mark.slow
 def test_tfx_bsl_s_own_transform_serves_the_artefact(models):
     onnx, _ = models
     image, parameters = inputs(20)
@@ -154,6 +156,7 @@ def test_without_tfx_bsl_one_line_says_so(monkeypatch):
         TfxModel(FOLDER)
 
 
+@pytest.mark.slow
 def test_it_says_nothing_to_a_user():
     code = (
         "import logging, numpy as np\n"

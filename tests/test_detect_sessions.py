@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -180,6 +181,7 @@ def test_any_cutting_gives_the_same_triggers(seed, spells, holes, long_ones, bor
     assert {name for name, status in last.items() if status != "withdrawn"} == set(expected)
 
 
+@pytest.mark.slow
 @given(SEED, SPELLS, HOLES, LONG, BORDERS, st.integers(125, 195))
 def test_two_jobs_one_after_the_other_give_each_trigger(
     seed, spells, holes, long_ones, borders, stop
@@ -195,6 +197,7 @@ def test_two_jobs_one_after_the_other_give_each_trigger(
     assert all(finals(old)[name] == finals(new)[name] for name in both)
 
 
+@pytest.mark.slow
 @given(SEED, SPELLS, HOLES, LONG, NEAR, st.floats(0.1, 60))
 def test_the_context_of_a_range_makes_it_the_whole_s(seed, spells, holes, long_ones, low, length):
     found = made(np.random.default_rng(seed), 200, spells, holes, long_ones)
@@ -208,6 +211,7 @@ def test_the_context_of_a_range_makes_it_the_whole_s(seed, spells, holes, long_o
     assert inside(wanted(near)) == inside(wanted(found))
 
 
+@pytest.mark.slow
 def test_two_hours_of_noise_without_a_pause_take_no_more_room_than_half_a_minute_s():
     rng, seconds = np.random.default_rng(7), 7200
     found = noise(rng, seconds)

@@ -58,7 +58,7 @@ def exposed(pids):
 
 
 @pytest.fixture(scope="module")
-def flink(java, tmp_path_factory):
+def flink(cluster, tmp_path_factory):
     names = ("port", "rpc_port", "job_port", "artifact_port", "zookeeper_port")
     folder = tmp_path_factory.mktemp("flink") / "cluster"
     settings = ClusterSettings(

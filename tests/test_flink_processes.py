@@ -25,7 +25,7 @@ def processes(tmp_path):
 
 
 def wait_for(what):
-    end = time.monotonic() + 120
+    end = time.monotonic() + 240
     while not (found := what()):
         assert time.monotonic() < end
         time.sleep(0.05)

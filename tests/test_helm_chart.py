@@ -26,15 +26,7 @@ LIVE = ("--set", "kafka.brokers=kafka:9092")
 SCHEMA = json.loads(charts.SCHEMA.read_text("utf-8"))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def tools():
-    """Leave out what needs Helm where it can be neither found nor built, or fail if it must be."""
-    try:
-        charts.possible()
-    except Problem as problem:
-        if charts.required():
-            pytest.fail(str(problem))
-        pytest.skip(f"left out: {problem}")
+pytestmark = pytest.mark.usefixtures("helm")
 
 
 def parsed(rendered):

@@ -69,6 +69,7 @@ def write_gwf(path: Path, offset: int, seconds: int) -> None:
             writer.write_frame(frame)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [1, 4, 32])
 @pytest.mark.parametrize("write", [write_gwosc, write_gwpy, write_gwf])
 def test_any_cutting_into_any_format_gives_the_same_bytes(tmp_path, write, seconds):

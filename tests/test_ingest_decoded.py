@@ -169,7 +169,7 @@ def test_threads_get_what_one_alone_gets(tmp_path, keep):
 
 
 def test_threads_decompress_beside_each_other_and_one_part_counts_once():
-    kept, both = FrameCache(1000), Barrier(2, timeout=60)
+    kept, both = FrameCache(1000), Barrier(2, timeout=240)
 
     def decode() -> Part:
         both.wait()

@@ -106,6 +106,7 @@ def tiles(segments: list[Segment]) -> list[tuple[int, int, str]]:
 BORDERS = st.integers(0, SECONDS * S) | st.integers(0, SECONDS * 8).map(lambda at: at * S // 8)
 
 
+@pytest.mark.slow
 @given(border=BORDERS)
 @example(border=40 * S)
 @example(border=int(119.2 * S))
@@ -124,6 +125,7 @@ def columns(output: Path) -> list[dict]:
     return [{k: v for k, v in row.items() if k not in ("emitted_at", "latency")} for row in rows]
 
 
+@pytest.mark.slow
 def test_a_burst_at_the_border_is_in_one_of_two_runs(tmp_path):
     """As by the command, over files of one second."""
     strain = bursts(40, 1024, {20.3: 200.0})
@@ -144,6 +146,7 @@ def test_a_burst_at_the_border_is_in_one_of_two_runs(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_range_without_data_says_what_the_data_cover(tmp_path, data, capsys):
     (file,) = data.glob("H-H1_LOSC*")
     run = ["run", str(file), "--output", str(tmp_path), "--start", "1500000000"]
@@ -154,6 +157,7 @@ def test_a_range_without_data_says_what_the_data_cover(tmp_path, data, capsys):
     assert letter.kind is LetterKind.NOTE
 
 
+@pytest.mark.slow
 def test_any_path_and_odd_attributes_beside_good_files(tmp_path, data, capsys):
     """A file whose path is no UTF-8 is analysed; what cannot be read is a line of its own."""
     (file,) = data.glob("H-H1_LOSC*")
@@ -170,6 +174,7 @@ def test_any_path_and_odd_attributes_beside_good_files(tmp_path, data, capsys):
     assert len(writers.read_triggers(output)) == 1
 
 
+@pytest.mark.slow
 def test_a_slip_in_require_is_told_and_no_fault(tmp_path, data, capsys):
     (file,) = data.glob("H-H1_LOSC*")
     config = tmp_path / "c.yaml"

@@ -40,6 +40,7 @@ def test_what_wires_the_graph_is_there():
     assert set(MODULES) >= BEAM
 
 
+@pytest.mark.slow
 def test_numerics_never_import_beam_or_tensorflow():
     script = (
         "import importlib, sys\n"
@@ -53,6 +54,7 @@ def test_numerics_never_import_beam_or_tensorflow():
     assert done.returncode == 0, done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_the_command_line_does_not_wait_for_tensorflow():
     script = "import sys, beam_pipeline.commands.actions; assert 'tensorflow' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False)

@@ -102,6 +102,7 @@ def test_a_broker_that_is_away_is_waited_for(tmp_path, capsys):
     assert not (tmp_path / "job.jar").exists()
 
 
+@pytest.mark.slow
 def test_a_list_of_files_stands_for_its_lines(tmp_path, capsys):
     listed = tmp_path / "files.txt"
     listed.write_text(f"{tmp_path}/a.gwf\n{tmp_path}/b.gwf\n")

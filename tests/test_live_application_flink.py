@@ -130,7 +130,7 @@ class Pods:
 
 
 @pytest.fixture
-def pods(java, tmp_path):
+def pods(cluster, tmp_path):
     made = Pods(tmp_path)
     try:
         yield made
@@ -142,7 +142,7 @@ def published(broker, topic):
     consumer = Consumer({"bootstrap.servers": broker.address, "group.id": "look"})
     try:
         place = TopicPartition(topic, 0, 0)
-        _, end = consumer.get_watermark_offsets(place, timeout=10)
+        _, end = consumer.get_watermark_offsets(place, timeout=240)
         return end
     finally:
         consumer.close()

@@ -158,6 +158,7 @@ def test_a_mistake_is_one_line(arguments, line, capsys, monkeypatch):
     assert len(said.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_worker_without_an_order_ends():
     command = [sys.executable, "-m", "beam_pipeline.flink.worker"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)

@@ -24,7 +24,7 @@ from tests_decoder import Deadly
 from transforms.ingest.kafka.crashes import Marks
 from transforms.ingest.kafka.guarded import Guarded
 
-marks = Marks("source", Path(sys.argv[1]), hung_s=0.5)
+marks = Marks("source", Path(sys.argv[1]), hung_s=2.0)
 decoder, log = Guarded(Deadly(), marks), open(sys.argv[2], "a")
 for offset in range(int(sys.argv[3]), 6):
     for item in decoder.feed(b"%d" % offset, f"t/0/{offset}", 0):
@@ -77,6 +77,7 @@ def reader(tmp_path):
         process.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ENDS)
 def test_a_message_that_ends_its_reader_is_given_up_after_three(reader, tmp_path, how):
     ended = []

@@ -281,6 +281,7 @@ ODD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("rate", [64, 1024])
 @pytest.mark.parametrize("which", ODD)

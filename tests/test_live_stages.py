@@ -108,6 +108,7 @@ def run(sent, check):
         assert_that(told, check)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("held", [True, False], ids=["held", "made again of the state each time"])
 def test_live_final_triggers_are_the_archive_s(strain, monkeypatch, held):
     if not held:
@@ -147,6 +148,7 @@ def loud(strain):
     return {CHANNELS[0]: noisy, CHANNELS[1]: strain[CHANNELS[1]]}
 
 
+@pytest.mark.slow
 def test_a_channel_that_is_loud_for_long_gives_the_archive_s_triggers_and_harms_none(loud):
     expected = wanted(loud)
     long_ones = [t for t in expected.values() if t.duration > 10]
@@ -172,6 +174,7 @@ def test_a_channel_that_is_loud_for_long_gives_the_archive_s_triggers_and_harms_
     run(interleaved(loud), check)
 
 
+@pytest.mark.slow
 def test_a_channel_that_is_loud_for_long_gives_the_same_in_any_blocks(loud, tmp_path):
     path = tmp_path / f"H-H1_LOUD-{START}-{SECONDS}.h5"
     with h5py.File(path, "w") as file:
@@ -193,6 +196,7 @@ def test_a_channel_that_is_loud_for_long_gives_the_same_in_any_blocks(loud, tmp_
     assert sum(row["duration"] > 10 for row in tables[0]) >= 2
 
 
+@pytest.mark.slow
 def test_what_lies_before_a_gap_is_final_though_nothing_is_analysed_after_it(strain):
     low, high = 40, 45  # what follows is too short to be analysed
     assert SECONDS - high < SCIENCE.whiten.minimum_seconds
@@ -212,6 +216,7 @@ def test_what_lies_before_a_gap_is_final_though_nothing_is_analysed_after_it(str
     run(sent, check)
 
 
+@pytest.mark.slow
 def test_a_stopped_detector_holds_nobody_back(strain):
     """H1 goes on alone: what it gives does not wait for L1."""
     both = [f for f in interleaved(strain) if f[0] == CHANNELS[0] or f[1].arrived_ns <= 30]
@@ -235,6 +240,7 @@ def test_a_stopped_detector_holds_nobody_back(strain):
         assert_that(stitched.blocks, check)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("away", [0, 20])
 def test_a_channel_that_changes_its_rate_gives_the_triggers_of_both(coloured, away):
     """Before and after are two stretches, whether or not time has passed between."""

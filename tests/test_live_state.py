@@ -136,6 +136,7 @@ def quiet(rate=16):
     return Frame(ifo="H1", channel=CHANNEL, sample_rate=rate, gps_start_ns=0, data=b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", [0, 1, 7, 103])
 @pytest.mark.parametrize("length", [1 / 16, 1 / 4, 1, 2, 3, 4, 7, 16, 64, 128, 256, 400])
 def test_what_is_kept_of_a_channel_is_bounded_whatever_its_frames(keyed, length, phase):
@@ -151,6 +152,7 @@ def test_what_is_kept_of_a_channel_is_bounded_whatever_its_frames(keyed, length,
     assert frame.gps_end_ns - ends[-1] < 4 * S
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [0.25, 1, 3, 4, 7, 64, 128])
 def test_a_restart_anywhere_changes_nothing(keyed, length):
     rate, seconds = 32, 1000 if length > 1 else 500
@@ -166,6 +168,7 @@ def test_a_restart_anywhere_changes_nothing(keyed, length):
     assert broken.given == plain_.given
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [1, 2, 16, 256])
 def test_the_longest_past_there_is_can_be_made_again(keyed, rate):
     """Equal samples hold analysis back: what it then needs is still there."""
@@ -324,6 +327,7 @@ def test_a_channel_that_has_come_back_is_not_forgotten(keyed):
     assert blocks[-1].analyse_end_ns >= frames[-3].gps_start_ns
 
 
+@pytest.mark.slow
 def test_channels_that_come_and_go_leave_little(keyed):
     count, sizes = 2000, []
     for number in range(count):

@@ -123,6 +123,7 @@ def test_a_second_is_analysed_once_the_next_is_there(strain):
             assert not blocks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [RATE // 16, 3 * RATE, RATE - 7])
 def test_the_length_of_frames_changes_nothing(strain, length):
     cuts = [*range(0, len(strain), length), len(strain)]
@@ -147,6 +148,7 @@ def test_gaps_are_the_archive_s(strain, tmp_path):
     assert any("too short" in reason for reason in reasons)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [RATE // 16, RATE // 4, RATE - 7, 3 * RATE + RATE // 2])
 def test_a_stretch_that_begins_within_a_second_has_the_archive_s_first_spectrum(
     strain, tmp_path, length
@@ -292,6 +294,7 @@ def test_a_rate_may_change_again_and_again():
     assert all(a.analyse_end_ns == b.analyse_start_ns for a, b in itertools.pairwise(blocks))
 
 
+@pytest.mark.slow
 @given(st.randoms(use_true_random=False))
 @settings(deadline=None)
 def test_a_change_of_rate_is_the_same_in_any_order(random_):

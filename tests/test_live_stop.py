@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture(scope="module")
-def there(java, tmp_path_factory):
+def there(cluster, tmp_path_factory):
     folder = tmp_path_factory.mktemp("there")
     with servers(folder) as made:
         ensure_topics(KafkaConfig(made.broker.address), {GROUP: Topic()})

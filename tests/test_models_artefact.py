@@ -54,6 +54,7 @@ def test_the_documentation_tells_its_figures(card):
         assert f"{card.contents['accuracy'][part]['overall']:.3f}" in text
 
 
+@pytest.mark.slow
 def test_it_is_as_good_on_a_new_simulation(card):
     config = simulate.SimulationConfig(
         ("avirgo_O4high", "kagra_10Mpc"), stretches=4, noise_stretches=0, seconds=192

@@ -45,6 +45,7 @@ def test_temperatures_stay_in_their_limits(a, b, log_snr):
     assert low <= value <= high
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
 def test_the_written_model_divides_by_the_temperature(tmp_path):
     model = network.build(3)

@@ -40,6 +40,7 @@ def made(tmp_path_factory):
     return dataset.make(PLAN, tmp_path_factory.mktemp("work"), 1, _silent)
 
 
+@pytest.mark.slow
 def test_a_set_holds_what_is_simulated(made):
     found = list(simulate.simulate(CONFIG, PLAN.whitening, PLAN.detection, PLAN.seed))
     expected = examples.collect(found)
@@ -50,10 +51,12 @@ def test_a_set_holds_what_is_simulated(made):
     assert (made.injected_snr == 0).tolist() == [e.label == waveforms.NOISE for e in found]
 
 
+@pytest.mark.slow
 def test_processes_make_the_same_set(made, tmp_path):
     assert _same(dataset.make(PLAN, tmp_path, 2, _silent), made)
 
 
+@pytest.mark.slow
 def test_an_interrupted_set_is_gone_on_with(made, tmp_path, monkeypatch):
     def stop(_step, done, _total):
         if done == 4:

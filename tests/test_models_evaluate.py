@@ -93,6 +93,7 @@ def _silent(*_):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seconds", "least"), [(1.0, 0.75), (32.0, 0.9)])
 def test_snippets_of_every_layout_are_labelled(card, truths, tmp_path, seconds, least):
     rows = _write(tmp_path, truths, seconds)
@@ -219,6 +220,7 @@ def test_options_of_a_simulation_are_refused_with_data(tmp_path, capsys):
     assert "--config and --seed are of a simulated set" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_evaluation_on_a_simulated_set_is_written(tmp_path, monkeypatch, capsys):
     test = replace(settings.read().test, stretches=2, noise_stretches=1, seconds=96)
     monkeypatch.setattr(settings, "read", lambda _: replace(TRAINED, test=test))

@@ -61,6 +61,7 @@ def test_loud_triggers_have_one_limit():
     assert limits == pytest.approx(np.exp(-2) * np.array([2, 1, 1, 1]))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
 def test_the_written_model_turns_the_distance_into_the_unknown(tmp_path):
     rng = np.random.default_rng(5)

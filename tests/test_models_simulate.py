@@ -21,6 +21,7 @@ def _stretch(number=0, seed=1, config=CONFIG):
     return simulate.stretch(config, number, WHITEN, DETECT, (seed,))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_examples():
     first, again = (list(simulate.simulate(CONFIG, WHITEN, DETECT, (1, 0))) for _ in range(2))
     assert first == again
@@ -193,6 +194,7 @@ def real(data):
     return replace(CONFIG, curves=(), strain_files=(str(data / FILE),), seconds=500)
 
 
+@pytest.mark.slow
 def test_real_strain_keeps_its_own_transients_to_itself(real):
     made = _stretch(config=real)
     assert made.curve == FILE

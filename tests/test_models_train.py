@@ -118,6 +118,7 @@ def _logits(model):
     return calibrated.outputs(calibrated.with_hidden(model), _random(24))[0]
 
 
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same_network(tmp_path):
     config = replace(TINY, epochs=1)
     first, again = (_logits(_fitted(tmp_path / n, config)[0]) for n in "ab")
@@ -128,6 +129,7 @@ class Stopped(Exception):
     """Stands for Ctrl-C."""
 
 
+@pytest.mark.slow
 def test_a_fit_that_was_interrupted_ends_as_one_that_was_not(tmp_path):
     config = replace(TINY, epochs=4, batch_size=100)
     model, history = _fitted(tmp_path / "whole", config)

@@ -83,6 +83,7 @@ SEEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", SEEN)
 def test_a_family_is_seen_where_its_ranges_say(label):
     curve, rng = noise.load("aligo_O4high"), np.random.default_rng(5)

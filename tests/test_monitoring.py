@@ -45,12 +45,14 @@ def told(promtool, *arguments):
     return subprocess.run([promtool, *arguments], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_rules_do_what_their_cases_say(promtool):
     for what, path in (("check", ALERTS), ("test", CASES)):
         done = told(promtool, what, "rules", path)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("expression", ["vector(1)", "vector(1) > 2"])
 def test_the_cases_tell_alerts_that_fire_always_or_never(promtool, tmp_path, expression):
     tree = yaml.safe_load(ALERTS.read_text())

@@ -394,7 +394,7 @@ def lack():
 
 
 @pytest.fixture(scope="module")
-def rehearsed(java, lack, tmp_path_factory):
+def rehearsed(cluster, lack, tmp_path_factory):
     """A rehearsal of 300 s, on which Prometheus looks if it can: its figures."""
     tmp_path = tmp_path_factory.mktemp("rehearsal")
     path, folder = tmp_path / "rehearsal.json", tmp_path / "here"

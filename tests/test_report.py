@@ -122,6 +122,7 @@ def full(tmp_path_factory):
     return report(tmp_path_factory.mktemp("full"), triggers, segments(*channels), letters)
 
 
+@pytest.mark.slow
 def test_it_nests_and_refers_to_nothing_outside_itself(full):
     outline = Outline(full)
 
@@ -134,6 +135,7 @@ def test_it_nests_and_refers_to_nothing_outside_itself(full):
     assert "@import" not in full
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -160,12 +162,14 @@ def test_it_looks_closely_at_what_was_kept(full):
     assert full.count("Time-frequency image, Q = ") == 5
 
 
+@pytest.mark.slow
 def test_the_same_results_give_the_same_page(tmp_path):
     first = report(tmp_path, [trigger(1)], segments("H1:GDS-CALIB_STRAIN"))
 
     assert write_report(tmp_path).read_text(encoding="utf-8") == first
 
 
+@pytest.mark.slow
 def test_the_style_of_others_does_not_reach_it(tmp_path):
     first = report(tmp_path, [trigger(1)], segments("H1:GDS-CALIB_STRAIN"))
 
@@ -202,6 +206,7 @@ def test_a_folder_without_results_is_refused(tmp_path):
         write_report(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_written_is_one_line(tmp_path):
     report(tmp_path, [trigger(1)])
     (tmp_path / "report" / "index.html").unlink()
@@ -242,6 +247,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_whatever_senders_say_stays_text_wherever_it_stands(tmp_path, text):
     channel = f"H1:{text}"

@@ -1,5 +1,6 @@
 """The archive job as a user runs it: real files, any cutting, faults, exit codes."""
 
+import io
 import os
 import signal
 import subprocess
@@ -56,6 +57,7 @@ def event(tmp_path_factory, data):
     return output
 
 
+@pytest.mark.slow
 def test_gw150914_is_the_loudest_in_both_detectors(event):
     h1, l1 = loudest(event, "H1"), loudest(event, "L1")
     assert abs(h1["time"] - PEAK_H1) < 0.020
@@ -65,6 +67,7 @@ def test_gw150914_is_the_loudest_in_both_detectors(event):
     assert len(triggers(event)) < 10
 
 
+@pytest.mark.slow
 def test_gw150914_is_denoised_from_what_is_published(event):
     row = loudest(event, "H1")
     wave = denoised(row["wdf_basis"], row["wdf_rate"], row["wdf_index"], row["wdf_value"])
@@ -89,6 +92,7 @@ def test_every_trigger_is_labelled_by_the_packaged_model(event):
         assert trigger["model"] == card.label
 
 
+@pytest.mark.slow
 def test_the_folder_holds_what_the_readme_says(event):
     assert (event / "config.yaml").read_text().startswith("# wavefier ")
     page = (event / "report" / "index.html").read_text()
@@ -101,6 +105,7 @@ def test_the_folder_holds_what_the_readme_says(event):
     assert not list(event.rglob("*.part"))
 
 
+@pytest.mark.slow
 def test_the_summary_is_a_table_of_the_loudest(event, capsys, data):
     (file,) = data.glob("H-H1_LOSC*")
     assert run(event.parent / "again", file, "--rows", 1) == cli.DONE
@@ -112,6 +117,7 @@ def test_the_summary_is_a_table_of_the_loudest(event, capsys, data):
     assert printed.err == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [1, 4])
 def test_cutting_changes_nothing(seconds, event, tmp_path, data):
     (file,) = data.glob("H-H1_LOSC*")
@@ -135,6 +141,7 @@ def test_cutting_changes_nothing(seconds, event, tmp_path, data):
     assert [t["snr"] for t in published] == [t["snr"] for t in uncut]
 
 
+@pytest.mark.slow
 def test_size_of_blocks_changes_nothing(tmp_path, data):
     (file,) = data.glob("H-H1_O3A*")
     lower = "detect: {threshold: 4.7}\n"
@@ -147,6 +154,7 @@ def test_size_of_blocks_changes_nothing(tmp_path, data):
     assert writers.read_segments(tmp_path / "long") == writers.read_segments(tmp_path / "short")
 
 
+@pytest.mark.slow
 def test_the_glitch_beside_gw170817_is_one_flagged_trigger(tmp_path, data):
     (file,) = data.glob("L-L1_GWOSC_4KHZ_R1*")
     assert run(tmp_path, file) == cli.DONE
@@ -161,6 +169,7 @@ def test_the_glitch_beside_gw170817_is_one_flagged_trigger(tmp_path, data):
     assert not [t for t in found if min(abs(t["time"] - e) for e in edges) < 2]
 
 
+@pytest.mark.slow
 def test_the_glitch_of_o3a_is_found_and_all_seconds_accounted_for(tmp_path, data):
     (file,) = data.glob("H-H1_O3A*")
     assert run(tmp_path, file) == cli.DONE
@@ -173,6 +182,7 @@ def test_the_glitch_of_o3a_is_found_and_all_seconds_accounted_for(tmp_path, data
     assert 1238205577_000_000_000 - analysed[0].end_ns <= 1_000_000_000
 
 
+@pytest.mark.slow
 def test_short_frames_are_said_to_be_short(tmp_path, data, capsys):
     frames = sorted(data.glob("*.gwf"))
     assert run(tmp_path, *frames) == cli.DATA_PROBLEM
@@ -185,6 +195,7 @@ def test_short_frames_are_said_to_be_short(tmp_path, data, capsys):
     assert said[-1] == "wavefier: nothing was analysed"
 
 
+@pytest.mark.slow
 def test_bad_files_are_one_line_each_and_the_rest_is_analysed(tmp_path, data, capsys):
     (good,) = data.glob("H-H1_LOSC*")
     whole = good.read_bytes()
@@ -206,6 +217,7 @@ def test_bad_files_are_one_line_each_and_the_rest_is_analysed(tmp_path, data, ca
     assert loudest(tmp_path / "out", "H1")["snr"] >= 10
 
 
+@pytest.mark.slow
 def test_overlapping_files_are_read_once(tmp_path, coloured, capsys):
     strain = coloured("aligo_O4high", 60, seed=77).copy()
     t = np.arange(len(strain)) / 4096 - 25.0
@@ -222,6 +234,7 @@ def test_overlapping_files_are_read_once(tmp_path, coloured, capsys):
     assert len(triggers(tmp_path / "one")) >= 1
 
 
+@pytest.mark.slow
 def test_a_wrong_channel_is_named_with_those_there_are(tmp_path, data, capsys):
     (frame,) = data.glob("HLV*.gwf")
     assert run(tmp_path, frame, "--channel", "H1:NO-SUCH") == cli.DATA_PROBLEM
@@ -280,7 +293,7 @@ def test_a_file_that_may_not_be_read_is_said(tmp_path, data):
             parent.chmod(0o755)
     root = os.geteuid() == 0
     script = (
-        "import sys; from transforms.ingest import formats; "
+        "import sys; from transforms.ingest.files import formats; "
         "from transforms.ingest.config import IngestConfig; "
         + ("import os; os.seteuid(65534); " if root else "")
         + "formats.inspect(sys.argv[1], IngestConfig())"
@@ -310,6 +323,7 @@ def test_the_command_says_its_version_and_what_is_installed(capsys):
     assert "MISSING" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"),
     [(signal.SIGINT, exits.INTERRUPTED), (signal.SIGTERM, exits.TERMINATED)],
@@ -332,6 +346,7 @@ def test_a_signal_is_one_line_and_leaves_whole_files(number, code, tmp_path, dat
     assert run(tmp_path / "out", files[0]) == cli.DONE
 
 
+@pytest.mark.slow
 def test_files_stand_before_and_behind_options_whatever_they_are_called(tmp_path, data, capsys):
     h1, l1 = sorted(data.glob("*_LOSC_4_V2-1126259446-32.hdf5"))
     strange = tmp_path / os.fsdecode(b"caf\xe9 #1.hdf5")
@@ -344,6 +359,7 @@ def test_files_stand_before_and_behind_options_whatever_they_are_called(tmp_path
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_another_science_has_another_folder_where_the_output_says_so(tmp_path, data, capsys):
     (file,) = data.glob("H-H1_LOSC*")
     (tmp_path / "other.yaml").write_text("detect: {threshold: 5.6}\n")
@@ -354,6 +370,7 @@ def test_another_science_has_another_folder_where_the_output_says_so(tmp_path, d
     assert {path.name for path in tmp_path.glob("live-*")} == {f"live-{one}" for one in ids}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "code"),
     [(OSError(28, "No space left on device"), cli.DATA_PROBLEM), (TypeError("a bug"), None)],
@@ -382,6 +399,18 @@ def test_a_report_that_cannot_be_drawn_is_one_line(tmp_path):
     with pytest.raises(exits.UserError, match="no results in") as refused:
         actions._drawn(str(tmp_path))
     assert "\n" not in str(refused.value)
+
+
+def test_a_pipe_is_told_now_and_then_how_far_a_run_is(monkeypatch):
+    told, clock = io.StringIO(), [0.0]
+    monkeypatch.setattr(progress, "LINE_EVERY", 5.0)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    with progress.shown(told):
+        progress.note(32.0, 0.0)
+        for seconds in (1.0, 4.0, 1.0, 5.0):
+            clock[0] += seconds
+            progress.note(0.0, 8.0)
+    assert told.getvalue() == "16 of 32 s of strain\n32 of 32 s of strain\n"
 
 
 def test_direct_runner_is_the_one_in_this_process():

@@ -68,6 +68,7 @@ def finite(row):
     )
 
 
+@pytest.mark.slow
 def test_files_of_any_rate_are_searched_or_said_why_not(tmp_path):
     files = [write(tmp_path, rate) for rate in [*TWOS, *OTHERS]]
     output = tmp_path / "out"
@@ -97,6 +98,7 @@ def _keyed(each):
     return "", each
 
 
+@pytest.mark.slow
 def test_a_slow_channel_harms_no_other_live():
     rates = [*TWOS[:12], 4096]
     sent = []
@@ -147,6 +149,7 @@ def test_a_slow_channel_harms_no_other_live():
         assert_that(told | beam.GroupByKey(), check)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [2, SECONDS])
 def test_an_evaluation_takes_any_rate_that_can_be_searched(tmp_path, seconds):
     pipeline = WhitenConfig(), DetectConfig()
@@ -206,6 +209,7 @@ def sciences(draw):
     return whitening, detection
 
 
+@pytest.mark.slow
 @given(sciences(), st.sampled_from(range(8)), st.integers(1, 30))
 def test_any_configuration_is_searched_or_refused_before_anything_starts(
     as_block, science, which, block_seconds

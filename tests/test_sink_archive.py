@@ -145,6 +145,7 @@ def test_what_was_handed_over_is_read_back(tmp_path):
     assert read_dead_letters(tmp_path) == sorted(LETTERS, key=lambda each: each.source)
 
 
+@pytest.mark.slow
 def test_the_loudest_of_each_channel_keep_their_strain_and_ids_settle_ties(tmp_path):
     run(tmp_path, loudest=1)
 
@@ -170,6 +171,7 @@ def test_a_run_that_found_nothing_can_be_read(tmp_path):
     assert read_snippets(tmp_path) == {}
 
 
+@pytest.mark.slow
 def test_a_second_run_replaces_the_first(tmp_path):
     run(tmp_path)
     (tmp_path / "notes.txt").write_text("mine")
@@ -180,6 +182,7 @@ def test_a_second_run_replaces_the_first(tmp_path):
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_two_runs_differ_in_nothing_but_when_they_were_written(tmp_path):
     run(tmp_path / "first")
     run(tmp_path / "second", TRIGGERS[::-1], SEGMENTS[::-1], LETTERS[::-1])
@@ -210,6 +213,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_run(tmp_path):
         run(tmp_path / "file")
 
 
+@pytest.mark.slow
 def test_what_no_file_can_hold_is_a_dead_letter_and_the_rest_is_written(tmp_path):
     evil = "H1:x/../../../evil"
     hostile = [moved("t", 0, ifo=evil), moved("n", 0, rank=float("nan"))]
@@ -234,6 +238,7 @@ def read_segments_of(tmp_path):
     return read_segments(tmp_path / "plain")
 
 
+@pytest.mark.slow
 def test_storage_that_refuses_is_one_line_and_the_former_results_stay(tmp_path):
     run(tmp_path)
     before = {name: (tmp_path / name).read_bytes() for name in files(tmp_path)}

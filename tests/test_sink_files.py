@@ -358,6 +358,7 @@ def test_only_names_of_ours_are_read(tmp_path):
     assert writers.read_snippets(tmp_path) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

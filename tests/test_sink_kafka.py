@@ -69,9 +69,9 @@ def read(config, topic):
     consumer = Consumer({**config.client_settings(), "group.id": "test"})
     try:
         place = TopicPartition(topic, 0, 0)
-        _, end = consumer.get_watermark_offsets(place, timeout=30)
+        _, end = consumer.get_watermark_offsets(place, timeout=240)
         consumer.assign([place])
-        found, patience = [], time.monotonic() + 30
+        found, patience = [], time.monotonic() + 240
         while time.monotonic() < patience:
             found += consumer.consume(1000, timeout=0.1)
             if consumer.position([place])[0].offset >= end:
@@ -111,7 +111,7 @@ def test_missing_topics_are_made_and_others_left_alone(config):
     assert ensure_topics(config, wanted) == []
 
     admin = AdminClient(config.client_settings())
-    known = admin.list_topics(timeout=30).topics
+    known = admin.list_topics(timeout=240).topics
     assert {name: len(known[name].partitions) for name in wanted} == {
         "made.triggers": 1,
         "made.segments": 2,

@@ -199,6 +199,7 @@ def test_only_final_triggers_go_to_files(tmp_path):
     assert sorted(read_snippets(tmp_path)) == ["a"]
 
 
+@pytest.mark.slow
 def test_a_restart_goes_on_and_a_replay_changes_nothing(tmp_path):
     everything = [
         TRIGGER,
@@ -221,6 +222,7 @@ def test_a_restart_goes_on_and_a_replay_changes_nothing(tmp_path):
     assert read_dead_letters(tmp_path) == [DeadLetter(source="frames/0/1", reason="empty")]
 
 
+@pytest.mark.slow
 def test_files_are_the_same_in_whatever_order_and_bundles_things_come(tmp_path, monkeypatch):
     monkeypatch.setattr(rolling, "gps_now", lambda: 1.4e9)
     triggers = [moved(name, 13 * number) for number, name in enumerate("abcdef")]

@@ -97,7 +97,7 @@ def test_a_signal_while_libraries_are_imported_is_one_line(library, number, code
     )
     assert process.stdout.readline() == "there\n"
     process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=240)
     assert said == "wavefier: interrupted; what was written is whole\n"
     assert process.returncode == code
     assert not list(given.iterdir())

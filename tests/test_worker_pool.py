@@ -53,8 +53,11 @@ samples = np.random.default_rng(1).standard_normal((2 * margin + 1) * rate, np.f
 samples[(margin * 2 + 1) * rate // 2] += 30
 end, ones = (2 * margin + 1) * 10**9, np.ones(1025)
 block = Whitened(
-    "H1", "H1:STRAIN", rate, 0, samples.tobytes(), 0, end, margin * 10**9, (margin + 1) * 10**9,
-    ones.astype(np.float32).tobytes(), 0, end, 1.0, ones.astype(np.complex64).tobytes(),
+    ifo="H1", channel="H1:STRAIN", sample_rate=rate, gps_start_ns=0, data=samples.tobytes(),
+    valid_start_ns=0, valid_end_ns=end,
+    analyse_start_ns=margin * 10**9, analyse_end_ns=(margin + 1) * 10**9,
+    asd=ones.astype(np.float32).tobytes(), asd_start_ns=0, asd_step_ns=end, asd_resolution=1.0,
+    response=ones.astype(np.complex64).tobytes(),
 )
 found = len(search(block, config, bank))
 print(json.dumps({"found": found, "before": prepared, "after": compiled()}))
