@@ -35,7 +35,7 @@ def _data(label, snr, core, seed=1):
 
 
 def _listener(label, data, extent=HERE):
-    listener = Listener(label, (noise.load(CURVE), LOW), SNR)
+    listener = Listener(label, curve=noise.load(CURVE), low_frequency=LOW, snr=SNR)
     listener.hear(data[None], np.array([extent]))
     return listener
 
@@ -122,7 +122,7 @@ def test_a_narrow_peak_that_even_draws_miss_is_found():
         logs = np.array([heard(point) for point in drawn])
         evenly.append(np.logaddexp.reduce(logs) - np.log(len(logs)))
         rng = np.random.default_rng(seed)
-        found.append(evidence.refined(heard, drawn, logs, (5, 128), rng)[-1])
+        found.append(evidence.refined(heard, drawn, logs, rng, rounds=5, draws=128)[-1])
     assert np.abs(np.array(evenly) - true).max() > 0.5
     assert found == pytest.approx([true] * 4, abs=0.15)
 

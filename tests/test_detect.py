@@ -167,7 +167,14 @@ def test_a_closer_look_finds_what_lies_between_the_wavelets(frequency, q):
     t = (np.arange(octave.size) - octave.lead) / octave.rate - 0.5
     wave = np.exp(-((t / tau) ** 2)) * np.cos(2 * np.pi * frequency * t + 0.7)
     wave *= 10 / np.sqrt(np.sum(wave**2))
-    seen = Peak(0.5 + 0.1 * tau, float(bank.frequency[near]), float(bank.q[near]), 9.0, 9.0, 0.0)
+    seen = Peak(
+        time=0.5 + 0.1 * tau,
+        frequency=float(bank.frequency[near]),
+        q=float(bank.q[near]),
+        snr=9.0,
+        rank=9.0,
+        phase=0.0,
+    )
     found = refine(wave.astype(np.float32), octave, seen, bank.spacing(seen.q))
     # Without noise the fit has 5 less than the energy of the signal and of its noise.
     assert found.snr**2 + 5 == pytest.approx(100, rel=0.02)

@@ -1,4 +1,4 @@
-"""Boxes and sweeps: found where tiles fail, as rare in noise as they say."""
+"""Rectangles and tracks: found where tiles fail, as rare in noise as they say."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ from transforms.detect.octave import BINS
 from transforms.detect.ranking import FAR_OUT, Noise, overlap_gain
 from transforms.detect.search import search
 from transforms.detect.sessions import Sessions
-from transforms.detect.tracks import sweeps
+from transforms.detect.tracks import rising_tracks
 from transforms.gps import NANOSECONDS
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import whiten
@@ -60,7 +60,7 @@ def seconds(trigger):
     return trigger.time_ns / 1e9 - 1_000_000_007
 
 
-def test_a_chirp_that_no_tile_sees_is_one_sweep(find):
+def test_a_chirp_that_no_tile_sees_is_one_track(find):
     candidates, triggers = find([(chirp(), 12.0, 40.0)])
     near = [t for t in triggers if abs(seconds(t) - 40) < 0.5]
     assert len(near) == 1
@@ -73,7 +73,7 @@ def test_a_chirp_that_no_tile_sees_is_one_sweep(find):
     assert 0.1 < near[0].duration < 1.0
 
 
-def test_a_burst_of_noise_is_one_box(find):
+def test_a_burst_of_noise_is_one_rectangle(find):
     rng = np.random.default_rng(8)
     spectrum = np.fft.rfft(rng.standard_normal(RATE))
     spectrum[(np.arange(len(spectrum)) < 120) | (np.arange(len(spectrum)) > 250)] = 0
@@ -113,7 +113,7 @@ def test_sums_are_sums():
             assert sums[width, length][3, 25] == pytest.approx(direct, rel=1e-5)
 
 
-def test_box_hits_are_all_sums_over_their_limits():
+def test_rectangle_hits_are_all_sums_over_their_limits():
     rng = np.random.default_rng(2)
     energy = rng.exponential(size=(20, 120)).astype(np.float32)
     limits = np.full((len(WIDTHS), len(LENGTHS), 18), np.inf, np.float32)
@@ -181,11 +181,11 @@ def test_independent_tiles_gain_nothing_from_overlap():
     assert overlap_gain(doubled, (2, 1))[0] == pytest.approx(2, abs=0.1)
 
 
-def test_every_sweep_rises_and_fits_the_past():
+def test_every_track_rises_and_fits_the_past():
     bank = bank_for(4096, CONFIG, 16.0)
-    made = sweeps(bank.frequency, bank.q)
-    assert len(made) > 30
-    for sweep in made:
-        rows = [row for row, _, _ in sweep.parts]
+    tracks = rising_tracks(bank.frequency, bank.q)
+    assert len(tracks) > 30
+    for track in tracks:
+        rows = [row for row, _, _ in track.parts]
         assert np.all(np.diff(bank.frequency[rows]) >= 0)
-        assert max(lag + length for _, lag, length in sweep.parts) <= PAST_SECONDS * BINS
+        assert max(lag + length for _, lag, length in track.parts) <= PAST_SECONDS * BINS

@@ -156,10 +156,11 @@ def test_decimated_noise_has_the_same_deviation(coloured, as_block):
     rows = []
     for second in range(5, 65):
         time_ns = white.gps_start_ns + second * NANOSECONDS
-        snippet, rate, start_ns = view.snippet(time_ns)
-        first = to_index(time_ns, rate) - to_index(start_ns, rate) - rate // 4
-        rows.append(transform(np.frombuffer(snippet, "f4")[first : first + rate // 2].astype("f8")))
-    assert rate == RATE
+        snippet = view.snippet(time_ns)
+        assert snippet.rate == RATE
+        first = to_index(time_ns, RATE) - to_index(snippet.start_ns, RATE) - RATE // 4
+        samples = np.frombuffer(snippet.samples, "f4")[first : first + RATE // 2]
+        rows.append(transform(samples.astype("f8")))
     for level in range(2, levels(SIZE) + 1):  # from 32 Hz up: below, the whitening lets less pass
         place = slice(COARSEST << (level - 1), COARSEST << level)
         assert np.std([row[:, place] for row in rows]) == pytest.approx(1, abs=0.1)

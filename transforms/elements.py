@@ -36,6 +36,8 @@ FloatArray = npt.NDArray[np.float64]
 SingleArray = npt.NDArray[np.float32]
 
 
+TILE, RECTANGLE, TRACK = "morlet", "box", "sweep"
+"""Values of ``wavelet``. They are published: rectangles and tracks keep their first names there."""
 PRELIMINARY, SETTLED, FINAL, WITHDRAWN = "preliminary", "settled", "final", "withdrawn"
 STATUSES = {
     PRELIMINARY: "published at once; tiles may still join",
@@ -180,8 +182,8 @@ class Candidate:
     tiles: int
     dq: tuple[str, ...]
     """Names of the data-quality flags over the bin."""
-    wavelet: str = "morlet"
-    """What fits: ``morlet``, one tile; ``box`` or ``sweep``, the energy of many."""
+    wavelet: str = TILE
+    """What fits: ``TILE``, or ``RECTANGLE`` or ``TRACK``, the energy of many tiles."""
     snippet: bytes = b""
     """float32 whitened strain around the time, [time]; empty where not the hop's loudest."""
     snippet_rate: int = 0

@@ -102,10 +102,22 @@ class Listener:
     """Compares one family with the data of triggers that have one spectrum."""
 
     def __init__(
-        self, label: str, noise_of: tuple[noise.NoiseCurve, float], snr: tuple[float, float]
+        self,
+        label: str,
+        *,
+        curve: noise.NoiseCurve,
+        low_frequency: float,
+        snr: tuple[float, float],
     ) -> None:
-        """Say what is known: the family, the noise and its lowest frequency [Hz], range of SNR."""
-        self.label, self._noise = label, noise_of
+        """Take what is known.
+
+        Args:
+            label: The family.
+            curve: The noise.
+            low_frequency: Of whitening [Hz].
+            snr: Range of the optimal SNR.
+        """
+        self.label, self._curve, self._low_frequency = label, curve, low_frequency
         self._free = "phase" in waveforms.FAMILIES[label].ranges
         self._table = _table(self._free, snr)
         shapes = [self.template(point) for point in points(label, 64, seed=0)]
@@ -116,7 +128,7 @@ class Listener:
 
     def template(self, point: FloatArray) -> FloatArray:
         """Return the family's shape in this noise."""
-        return template(self.label, point, *self._noise)
+        return template(self.label, point, self._curve, self._low_frequency)
 
     def hear(self, data: FloatArray, extents: FloatArray) -> None:
         """Take data, [trigger, time], and where in it triggers lie, [trigger, 2] [samples]."""
@@ -233,8 +245,10 @@ def refined(
     heard: Callable[[FloatArray], float],
     drawn: FloatArray,
     logs: FloatArray,
-    rounds: tuple[int, int],
     rng: np.random.Generator,
+    *,
+    rounds: int,
+    draws: int,
 ) -> list[float]:
     """Draw where it counts; give the logarithm of the mean likelihood after each round.
 
@@ -242,19 +256,20 @@ def refined(
         heard: Gives the logarithm of the likelihood at a point.
         drawn: Points drawn evenly, [draw, parameter].
         logs: Their likelihoods' logarithms, [draw].
-        rounds: How many, and how many draws in each.
         rng: Source of randomness.
+        rounds: How many.
+        draws: In each round.
     """
     even, used, means = len(drawn), list[Kernels](), list[float]()
     density = np.full(even, float(even))
-    for _ in range(rounds[0]):
+    for _ in range(rounds):
         kernels = Kernels.around(drawn, logs - np.log(density))
-        new = kernels.draw(rounds[1], rng)
+        new = kernels.draw(draws, rng)
         new = new[np.all((new >= 0) & (new < 1), axis=1)]
-        known = sum((rounds[1] * each.density(new) for each in used), np.full(len(new), even))
+        known = sum((draws * former.density(new) for former in used), np.full(len(new), even))
         used.append(kernels)
         drawn = np.concatenate([drawn, new])
         logs = np.concatenate([logs, [heard(point) for point in new]])
-        density = np.concatenate([density, known]) + rounds[1] * kernels.density(drawn)
+        density = np.concatenate([density, known]) + draws * kernels.density(drawn)
         means.append(float(logsumexp(logs - np.log(density))))
     return means

@@ -136,7 +136,10 @@ def evidences(
     told = np.empty((len(draws.stages), len(seen), len(FAMILIES)))
     for curve in sorted({each.curve for each in seen}):
         rows = np.array([i for i, each in enumerate(seen) if each.curve == curve])
-        known = [Listener(label, (noise.load(curve), low_frequency), snr) for label in FAMILIES]
+        known = [
+            Listener(label, curve=noise.load(curve), low_frequency=low_frequency, snr=snr)
+            for label in FAMILIES
+        ]
         for listener in known:
             listener.hear(np.stack([seen[i].data for i in rows]), _extents(seen, rows))
         told[:, rows] = _averaged(known, draws, seed)
@@ -164,8 +167,14 @@ def _averaged(known: Sequence[Listener], draws: Draws, seed: int) -> FloatArray:
     start = time.monotonic()
     for row, column in np.argwhere(near):
         points, logs = shared[column]
-        rounds, heard = (draws.rounds, draws.each), known[column].of(int(row))
-        told[3:, row, column] = evidence.refined(heard, points, logs[row], rounds, rng)
+        told[3:, row, column] = evidence.refined(
+            known[column].of(int(row)),
+            points,
+            logs[row],
+            rng,
+            rounds=draws.rounds,
+            draws=draws.each,
+        )
     _tell(f"{near.sum()} of {near.size} refined", start)
     return np.asarray(told)
 

@@ -120,7 +120,7 @@ def _gaussian(options: argparse.Namespace, config: PipelineConfig) -> dict[str, 
 def _show_gaussian(figures: dict[str, Any]) -> None:
     shapes = figures["shapes"]
     print(
-        f"boxes and sweeps add {shapes['rate'] * HOUR:.1f} exp(-{shapes['slope']:.2f} "
+        f"rectangles and tracks add {shapes['rate'] * HOUR:.1f} exp(-{shapes['slope']:.2f} "
         f"(rank^2 - 25) / 2) per hour, counted in the first noise at ranks "
         f"{false_alarms.SHAPES_BETWEEN[0]} and {false_alarms.SHAPES_BETWEEN[1]}; its rate at "
         f"{false_alarms.ANCHOR} is {figures['scale']:.3f} of theory's"

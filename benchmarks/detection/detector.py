@@ -78,7 +78,12 @@ def block_of(strain: FloatArray, sample_rate: int, gps_start: int) -> Block:
 
 
 def flat(
-    white: SingleArray, sample_rate: int, start_ns: int, spans: tuple[int, int, int, int]
+    white: SingleArray,
+    sample_rate: int,
+    start_ns: int,
+    *,
+    valid_ns: tuple[int, int],
+    analyse_ns: tuple[int, int],
 ) -> Whitened:
     """Return white strain as whitening gives it of a spectrum that is flat and known.
 
@@ -86,22 +91,22 @@ def flat(
         white: [time], unit variance.
         sample_rate: [Hz].
         start_ns: Of the first sample.
-        spans: Start and end of what is valid, and of what is to be searched [ns].
+        valid_ns: Start and end of what is valid.
+        analyse_ns: Start and end of what is to be searched.
     """
     resolution = 1 / WhitenConfig().fft_seconds
     ones = np.ones(round(sample_rate / 2 / resolution) + 1, np.float32)
     asd, response = ones.tobytes(), ones.astype(np.complex64).tobytes()
-    valid_start_ns, valid_end_ns, analyse_start_ns, analyse_end_ns = spans
     return Whitened(
         ifo="H1",
         channel="H1:BENCH-STRAIN",
         sample_rate=sample_rate,
         gps_start_ns=start_ns,
         data=white.tobytes(),
-        valid_start_ns=valid_start_ns,
-        valid_end_ns=valid_end_ns,
-        analyse_start_ns=analyse_start_ns,
-        analyse_end_ns=analyse_end_ns,
+        valid_start_ns=valid_ns[0],
+        valid_end_ns=valid_ns[1],
+        analyse_start_ns=analyse_ns[0],
+        analyse_end_ns=analyse_ns[1],
         asd=asd,
         asd_start_ns=start_ns,
         asd_step_ns=to_ns(len(white), sample_rate),

@@ -13,11 +13,10 @@ from benchmarks.detection import detector
 from benchmarks.detection.injection_runs import FIRST_GPS, STRETCH
 from models.simulation import noise
 from transforms.detect.bank import Bank, bank_for
-from transforms.detect.cluster import TILE
 from transforms.detect.octave import BINS
 from transforms.detect.search import search
 from transforms.detect.sessions import Sessions
-from transforms.elements import Candidate, Whitened
+from transforms.elements import TILE, Candidate, Whitened
 from transforms.gps import NANOSECONDS
 from transforms.significance.gaussian import Shapes, TileField, merged, trigger_rate
 from transforms.whiten.whitening import valid_range, whiten
@@ -68,7 +67,7 @@ class Run:
         return int(np.count_nonzero(np.array(self.tiles) >= rank))
 
     def added(self, rank: float) -> int:
-        """Count triggers that reach a rank by a box or a sweep, and not by a tile."""
+        """Count triggers that reach a rank by a rectangle or a track, and not by a tile."""
         return self.above(rank) - self.tiles_above(rank)
 
 
@@ -119,18 +118,18 @@ def white_noise(bank: Bank, seconds: int, rng: np.random.Generator) -> Whitened:
     rate, margin = bank.sample_rate, bank.margin_seconds * NANOSECONDS
     samples = rng.standard_normal((seconds + 2 * bank.margin_seconds) * rate, np.float32)
     end = 2 * margin + seconds * NANOSECONDS
-    return detector.flat(samples, rate, 0, (0, end, margin, end - margin))
+    return detector.flat(samples, rate, 0, valid_ns=(0, end), analyse_ns=(margin, end - margin))
 
 
 def shapes_of(run: Run) -> Shapes:
-    """Measure what boxes and sweeps add, at low ranks.
+    """Measure what rectangles and tracks add, at low ranks.
 
     Raises:
         ValueError: There are too few of them.
     """
     low, high = ((rank, run.added(rank) / run.live) for rank in SHAPES_BETWEEN)
     if not low[1] > high[1] > 0:
-        raise ValueError(f"{run.live:.0f} s have too few boxes and sweeps: give more --hours")
+        raise ValueError(f"{run.live:.0f} s have too few rectangles and tracks: give more --hours")
     return Shapes.between(low, high)
 
 

@@ -118,14 +118,16 @@ def stretches(plan: Plan) -> Iterator[Simulated]:
 def simulated(plan: Plan, config: PipelineConfig, progress: Progress) -> list[Outcome]:
     """Search simulated noise of each curve."""
     outcomes = {name: Outcome(name) for name in plan.curves}
-    for number, one in enumerate(stretches(plan)):
-        outcome = outcomes[one.curve]
-        events, live = outcome.search(one.strain, one.grid, config)
-        if one.truth is None:
+    for number, stretch in enumerate(stretches(plan)):
+        outcome = outcomes[stretch.curve]
+        events, live = outcome.search(stretch.strain, stretch.grid, config)
+        if stretch.truth is None:
             outcome.add_noise(events, live)
         else:
-            outcome.add_signals(one.truth, events)
-        progress(f"{one.curve}: {'signals' if one.truth else 'noise'}, stretch {number + 1}")
+            outcome.add_signals(stretch.truth, events)
+        progress(
+            f"{stretch.curve}: {'signals' if stretch.truth else 'noise'}, stretch {number + 1}"
+        )
     return list(outcomes.values())
 
 
@@ -174,7 +176,8 @@ def real(
         stretch = stretches[number % len(stretches)]
         if long[number % len(stretches)]:
             rng = np.random.default_rng((plan.seed, _REAL, number))
-            _pass(outcome, stretch, own[number % len(stretches)], (deck, rng, config))
+            own_events = own[number % len(stretches)]
+            _pass(outcome, stretch, own_events, deck=deck, rng=rng, config=config)
             done += len(stretch.strain) / stretch.sample_rate
             progress(f"real: pass {number + 1}")
         number += 1
@@ -184,13 +187,17 @@ def real(
 def _pass(
     outcome: Outcome,
     stretch: Stretch,
-    own: Sequence[Event],
-    means: tuple[Deck, np.random.Generator, PipelineConfig],
+    own_events: Sequence[Event],
+    *,
+    deck: Deck,
+    rng: np.random.Generator,
+    config: PipelineConfig,
 ) -> None:
-    deck, rng, config = means
+    """Search a stretch with signals in it; those on what it holds itself are not counted."""
     strain, seconds = stretch.strain.copy(), len(stretch.strain) / stretch.sample_rate
     truth = injections.inject(strain, injections.schedule(deck, seconds, stretch.grid, rng))
-    clear = [one for one, loud in zip(truth, match(truth, own), strict=True) if loud is None]
+    touched = match(truth, own_events)
+    clear = [signal for signal, loud in zip(truth, touched, strict=True) if loud is None]
     outcome.add_signals(clear, outcome.search(strain, stretch.grid, config)[0])
 
 

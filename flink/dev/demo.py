@@ -54,8 +54,8 @@ def _play(broker: Broker, cluster: Cluster) -> int:
     _make_topics(broker.address, topics)
     with tempfile.TemporaryDirectory() as folder, _live(broker, cluster, run, topics, Path(folder)):
         _wait_until_it_runs(cluster, f"wavefier-live-{run}")
-        where = "--brokers", broker.address, "--topic", f"{run}.strain.{{ifo}}"
-        player = _wavefier("replay", *map(str, STRAIN), *where)
+        topic = f"--topic={run}.strain.{{ifo}}"
+        player = _wavefier("replay", *map(str, STRAIN), f"--brokers={broker.address}", topic)
         try:
             found = _print_triggers(broker.address, f"{run}.triggers", player)
         finally:
@@ -78,13 +78,17 @@ def _wavefier(*arguments: str) -> "subprocess.Popen[bytes]":
 def _live(
     broker: Broker, cluster: Cluster, run: str, topics: Sequence[str], folder: Path
 ) -> Iterator[None]:
-    named = [part for topic in topics for part in ("--topic", topic)]
     job = _wavefier(
         "live",
-        *named,
-        *("--brokers", broker.address, "--publish", run, "--group", run, "--start", "earliest"),
-        *("--config", str(SCIENCE), "--output", str(folder / "results")),
-        *("--logs", str(folder / "logs"), "--flink_master", f"localhost:{cluster.settings.port}"),
+        *(f"--topic={topic}" for topic in topics),
+        f"--brokers={broker.address}",
+        f"--publish={run}",
+        f"--group={run}",
+        "--start=earliest",
+        f"--config={SCIENCE}",
+        f"--output={folder / 'results'}",
+        f"--logs={folder / 'logs'}",
+        f"--flink_master=localhost:{cluster.settings.port}",
         f"--job_endpoint=localhost:{cluster.settings.job_port}",
     )
     try:

@@ -20,7 +20,7 @@ from transforms.detect.octave import BINS
 from transforms.detect.search import search
 from transforms.detect.sessions import Sessions
 from transforms.detect.view import View
-from transforms.elements import Block, Trigger, Whitened
+from transforms.elements import TILE, Block, Trigger, Whitened
 from transforms.gps import NANOSECONDS, to_ns
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.fir import WhiteningFilter, design, pre_emphasise
@@ -170,7 +170,7 @@ def _forced(view: View, time_ns: int) -> Trigger:
     frequency, q, snr, rank = _loudest(view, time_ns)
     half_time = round(q / (2 * np.sqrt(2) * np.pi * frequency) * NANOSECONDS)
     half_band = frequency / (np.sqrt(2) * q)
-    snippet, rate, start = view.snippet(time_ns)
+    snippet = view.snippet(time_ns)
     return Trigger(
         id="",
         ifo=view.whitened.ifo,
@@ -188,14 +188,14 @@ def _forced(view: View, time_ns: int) -> Trigger:
         rank=rank,
         amplitude=snr * view.asd(time_ns, frequency) / np.sqrt(2),
         phase=0.0,
-        wavelet="morlet",
+        wavelet=TILE,
         tiles=1,
         dq=(),
         config=CONFIG,
         data_time_ns=time_ns + half_time,
-        snippet=snippet,
-        snippet_rate=rate,
-        snippet_start_ns=start,
+        snippet=snippet.samples,
+        snippet_rate=snippet.rate,
+        snippet_start_ns=snippet.start_ns,
     )
 
 

@@ -1,5 +1,6 @@
 """The wavelet bank: complex Morlet wavelets of several Q, each octave at its own rate."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy.typing as npt
 
 from transforms.detect.config import DetectConfig
 from transforms.detect.decimate import HALF_BAND
-from transforms.detect.octave import CUT, Octave, Row
+from transforms.detect.octave import CUT, Octave, Wavelet
 from transforms.detect.searchable import top_frequency
 
 FloatArray = npt.NDArray[np.float64]
@@ -59,6 +60,16 @@ def _rate_for(frequency: float, q: float, sample_rate: int) -> int:
     return rate
 
 
+@dataclass(frozen=True, kw_only=True)
+class Spacing:
+    """How far neighbouring wavelets lie apart."""
+
+    log_f: FloatArray
+    """In ln f."""
+    log_q: float
+    """In ln q."""
+
+
 class Bank:
     """The octaves of one sample rate."""
 
@@ -81,24 +92,27 @@ class Bank:
             for q in q_ladder(config.low_q, config.high_q, config.mismatch)
             for f in f_ladder(q, config.low_frequency, top, config.mismatch)
         ]
-        by_rate: dict[int, list[Row]] = {}
-        for place, (f, q) in enumerate(ladder):
-            by_rate.setdefault(_rate_for(f, q, sample_rate), []).append((f, q, place))
+        by_rate: dict[int, list[Wavelet]] = {}
+        for row, (f, q) in enumerate(ladder):
+            wavelet = Wavelet(frequency=f, q=q, row=row)
+            by_rate.setdefault(_rate_for(f, q, sample_rate), []).append(wavelet)
         self.sample_rate = sample_rate
         self._mismatch = config.mismatch
         self.frequency, self.q = (np.array(column) for column in zip(*ladder, strict=True))
         # Equal steps fill the range: they are at most q_step.
         self._q_spacing = float(np.log(config.high_q / config.low_q) / len(np.unique(self.q)))
-        self.octaves = [Octave(r, rows, band_low) for r, rows in sorted(by_rate.items())[::-1]]
+        self.octaves = [
+            Octave(rate, by_rate[rate], band_low) for rate in sorted(by_rate, reverse=True)
+        ]
 
     def octave_of(self, frequency: float, q: float) -> Octave:
         """Return the octave that holds one of the bank's wavelets."""
         rate = _rate_for(frequency, q, self.sample_rate)
         return next(octave for octave in self.octaves if octave.rate == rate)
 
-    def spacing(self, q: npt.ArrayLike) -> tuple[FloatArray, float]:
-        """Return how far neighbours lie apart at a quality, in ln f and in ln q."""
-        return f_step(q, self._mismatch), self._q_spacing
+    def spacing(self, q: npt.ArrayLike) -> Spacing:
+        """Return how far neighbours lie apart at a quality."""
+        return Spacing(log_f=f_step(q, self._mismatch), log_q=self._q_spacing)
 
     @property
     def margin_seconds(self) -> int:

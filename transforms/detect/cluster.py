@@ -4,9 +4,8 @@ import hashlib
 from collections.abc import Iterable
 
 from transforms.detect.wdf import with_wdf
-from transforms.elements import Candidate, Trigger
+from transforms.elements import TILE, Candidate, Trigger
 
-TILE = "morlet"
 PRECISE = 0.5
 """A tile this part as loud as the loudest shape gives the parameters: it knows them better."""
 

@@ -10,7 +10,7 @@ from transforms.detect.extended import Extended
 from transforms.detect.octave import BINS, Tiles
 from transforms.detect.refine import Peak, refine
 from transforms.detect.view import NO_SNIPPET, View, flags_over
-from transforms.elements import Candidate
+from transforms.elements import TILE, Candidate
 from transforms.gps import NANOSECONDS
 
 
@@ -42,12 +42,12 @@ def tile_candidates(
         loudest = _closer(view, own, first_hop) if is_peak else _loudest(own)
         if loudest.rank >= view.config.threshold:
             bin_ns = int(bins[i]) * NANOSECONDS // grid
-            yield _describe(view, (own, loudest), (first_hop, bin_ns), bool(is_peak))
+            hop = first_hop + int(own.hop[0])
+            yield _describe(view, own, loudest, hop=hop, bin_ns=bin_ns, with_snippet=bool(is_peak))
 
 
 def _loudest(tiles: Tiles) -> Peak:
-    names = "time", "frequency", "q", "snr", "rank", "phase"
-    return Peak(*(float(getattr(tiles, name)[0]) for name in names))
+    return Peak(**{name: float(getattr(tiles, name)[0]) for name in Peak.__dataclass_fields__})
 
 
 def _closer(view: View, tiles: Tiles, first_hop: int) -> Peak:
@@ -69,18 +69,25 @@ def _peaks(
 
 
 def _describe(
-    view: View, found: tuple[Tiles, Peak], place: tuple[int, int], with_snippet: bool
+    view: View, tiles: Tiles, loudest: Peak, *, hop: int, bin_ns: int, with_snippet: bool
 ) -> Candidate:
     """Describe one bin's tiles and what is loudest there.
 
     The extent of a tile is one standard deviation of its energy either way: tau / 2 in
     time, f / (sqrt(2) q) in frequency.
+
+    Args:
+        view: Of the block.
+        tiles: Of the bin, the loudest first.
+        loudest: That one, as the closer look sees it where there was one.
+        hop: GPS second that the tiles' times count from.
+        bin_ns: Start of the bin [GPS ns].
+        with_snippet: Whether the whitened strain is kept.
     """
-    (first_hop, bin_ns), (tiles, loudest) = place, found
     whitened, grid = view.whitened, bins_per_second(view.config)
     f, q = loudest.frequency, loudest.q
     delay = view.delay(bin_ns, f, q)
-    hop_ns = (first_hop + int(tiles.hop[0])) * NANOSECONDS - round(delay * NANOSECONDS)
+    hop_ns = hop * NANOSECONDS - round(delay * NANOSECONDS)
     time_ns = hop_ns + round(loudest.time * NANOSECONDS)
     half_time = tiles.q / (2 * np.sqrt(2) * np.pi * tiles.frequency)
     half_band = tiles.frequency / (np.sqrt(2) * tiles.q)
@@ -102,10 +109,10 @@ def _describe(
         high_frequency=float(np.max(tiles.frequency + half_band)),
         tiles=len(tiles.snr),
         dq=flags_over(view.whitened.flags, bin_ns, bin_ns + NANOSECONDS // grid),
-        wavelet="morlet",
-        snippet=snippet[0],
-        snippet_rate=snippet[1],
-        snippet_start_ns=snippet[2],
+        wavelet=TILE,
+        snippet=snippet.samples,
+        snippet_rate=snippet.rate,
+        snippet_start_ns=snippet.start_ns,
     )
 
 
@@ -114,7 +121,7 @@ def extended_candidates(
 ) -> Iterator[Candidate]:
     """Describe the extended shapes that end in a stretch [GPS ns]."""
     bin_ns = NANOSECONDS // BINS
-    own = [x for x in shapes if stretch[0] <= hop_ns + x.bin * bin_ns < stretch[1]]
+    own = [s for s in shapes if stretch[0] <= hop_ns + s.bin * bin_ns < stretch[1]]
     if not own:
         return
     bins = np.array([shape.bin for shape in own])
@@ -150,17 +157,19 @@ def _describe_shape(view: View, shape: Extended, end_bin_ns: int, with_snippet: 
         tiles=0,
         dq=flags_over(view.whitened.flags, start, end),
         wavelet=shape.kind,
-        snippet=snippet[0],
-        snippet_rate=snippet[1],
-        snippet_start_ns=snippet[2],
+        snippet=snippet.samples,
+        snippet_rate=snippet.rate,
+        snippet_start_ns=snippet.start_ns,
     )
 
 
 def join(parts: list[Tiles]) -> Tiles:
     """Put lists of tiles together."""
     names = Tiles.__dataclass_fields__
-    return Tiles(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    return Tiles(
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    )
 
 
 def _pick(tiles: Tiles, index: npt.NDArray[np.integer | np.bool_]) -> Tiles:
-    return Tiles(*(getattr(tiles, name)[index] for name in Tiles.__dataclass_fields__))
+    return Tiles(**{name: getattr(tiles, name)[index] for name in Tiles.__dataclass_fields__})

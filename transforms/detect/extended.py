@@ -1,7 +1,7 @@
-"""Signals longer or wider than any wavelet: sums of energy over boxes and sweeps.
+"""Signals longer or wider than any wavelet: sums of energy over rectangles and tracks.
 
 A tile sees the part of a signal that fits its wavelet. A pulse of unknown shape, a burst of
-noise or an arch of scattered light fills a box of neighbouring tiles; a binary runs along a
+noise or an arch of scattered light fills a rectangle of neighbouring tiles; a binary runs along a
 line of rising frequency. The energy summed over such a shape follows in noise, to good
 accuracy, a gamma distribution; its probability is told as the SNR of the single tile that would
 be as rare. So one threshold and one ranking serve all shapes. A shape counts only where
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transforms.detect.bank import PAST_SECONDS
-from transforms.detect.kernels import box_sums, rectangle_hits, sweep_sums, track_hits
+from transforms.detect.kernels import rectangle_hits, rectangle_sums, track_hits, track_sums
 from transforms.detect.octave import BINS
 from transforms.detect.ranking import (
     FAR_OUT,
@@ -26,7 +26,8 @@ from transforms.detect.ranking import (
     rectangle_trials_penalty,
     track_trials_penalty,
 )
-from transforms.detect.tracks import LEAST_PARTS, Track, sweeps
+from transforms.detect.tracks import LEAST_PARTS, Track, rising_tracks
+from transforms.elements import RECTANGLE, TRACK
 
 FloatArray = npt.NDArray[np.float64]
 SingleArray = npt.NDArray[np.float32]
@@ -35,20 +36,20 @@ Sums = dict[tuple[int, int], SingleArray]
 """(rows, bins) -> [row, bin]: energy of so many rows from here up, and bins up to here."""
 
 WIDTHS = (1, 2, 4, 8)
-"""Heights of a box: wavelets of one q, neighbours in frequency."""
+"""Heights of a rectangle: wavelets of one q, neighbours in frequency."""
 LENGTHS = (1, 2, 4, 8, 16)
-"""Lengths of a box [bins]."""
-BOX_PLANES = 2
-"""Boxes are sought in so many planes of lowest q."""
+"""Lengths of a rectangle [bins]."""
+RECTANGLE_PLANES = 2
+"""Rectangles are sought in so many planes of lowest q."""
 ENDS = 0.05
-"""Part of a sweep's energy that is left out at either of its ends."""
+"""Part of a track's energy that is left out at either of its ends."""
 ROOM = 1 << 10
 """Hits for which there is room at first."""
 EVEN = 0.3
-"""Least fraction of its parts: two signals on one line are not a sweep."""
+"""Least fraction of its parts: two signals on one line are not a track."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Extended:
     """The rarest shape that ends in a bin."""
 
@@ -59,7 +60,7 @@ class Extended:
     rank: float
     """Ranking statistic, see `transforms.detect.ranking`."""
     kind: str
-    """``box`` or ``sweep``."""
+    """``RECTANGLE`` or ``TRACK``."""
     first: int
     """Where its energy starts, in bins before ``bin``."""
     last: int
@@ -72,16 +73,16 @@ class Extended:
     """Excess over noise: an estimate of the squared SNR of the whole signal."""
 
 
-def running_sums(energy: SingleArray, boxed: int) -> Sums:
+def running_sums(energy: SingleArray, rows: int) -> Sums:
     """Sum neighbouring rows and past bins by doubling.
 
     Args:
         energy: [row, bin].
-        boxed: How many rows, from the first, are summed with their neighbours.
+        rows: How many, from the first, are summed with their neighbours.
     """
     sums: Sums = {(1, 1): energy}
     for width in WIDTHS[1:]:
-        half = sums[width // 2, 1][:boxed]
+        half = sums[width // 2, 1][:rows]
         sums[width, 1] = _plus(half, half[width // 2 :], (slice(None, -(width // 2)),))
     for width in WIDTHS:
         for length in LENGTHS[1:]:
@@ -114,7 +115,7 @@ def best_in_bins(bins: IntArray, rank: FloatArray) -> IntArray:
 
 
 class ExtendedSearch:
-    """All boxes and sweeps of one bank, with the distribution of each in noise."""
+    """All rectangles and tracks of one bank, with the distribution of each in noise."""
 
     def __init__(self, frequency: FloatArray, q: FloatArray, noise: SingleArray) -> None:
         """Lay out the shapes and learn their distributions.
@@ -125,37 +126,38 @@ class ExtendedSearch:
             noise: [row, bin], energies of white noise.
         """
         self._frequency, self._q = frequency, q
-        self._boxed = int(np.sum(q <= np.unique(q)[:BOX_PLANES].max()))
-        self._tracks = sweeps(frequency, q)
+        self._rows = int(np.sum(q <= np.unique(q)[:RECTANGLE_PLANES].max()))
+        self._tracks = rising_tracks(frequency, q)
         past = PAST_SECONDS * BINS
-        self._box_noise = self._learn_boxes(noise, past)
+        self._rectangle_noise = self._learn_rectangles(noise, past)
         self._limits: dict[float, tuple[SingleArray, SingleArray]] = {}
-        parts = [s.parts_at(noise, np.arange(past, noise.shape[1])) for s in self._tracks]
-        self._sweep_noise = Noise.stack(
+        bins = np.arange(past, noise.shape[1])
+        parts = [track.parts_at(noise, bins) for track in self._tracks]
+        self._track_noise = Noise.stack(
             [Noise.learn(part.sum(axis=0), track_trials_penalty()) for part in parts]
         )
         self._parts = np.array(
             [
                 (i, row, lag, round(np.log2(length)))
-                for i, sweep in enumerate(self._tracks)
-                for row, lag, length in sweep.parts
+                for i, track in enumerate(self._tracks)
+                for row, lag, length in track.parts
             ],
             np.int64,
         ).reshape(-1, 4)
         self._first = np.cumsum([0, *map(len, parts)])
         self._means = np.array([row.mean(dtype=float) for part in parts for row in part], "f4")
 
-    def _learn_boxes(self, noise: SingleArray, past: int) -> Noise:
-        """Learn the sums over boxes in noise, [width, length, row]."""
-        sums, boxed = running_sums(noise, self._boxed), noise[: self._boxed, past:]
+    def _learn_rectangles(self, noise: SingleArray, past: int) -> Noise:
+        """Learn the sums over rectangles in noise, [width, length, row]."""
+        sums, own = running_sums(noise, self._rows), noise[: self._rows, past:]
         return Noise.stack(
             [
                 Noise.stack(
                     [
                         Noise.learn(
-                            sums[width, length][: self._boxed, past:],
+                            sums[width, length][: self._rows, past:],
                             rectangle_trials_penalty(width, length),
-                            overlap_gain(boxed, (width, length)),
+                            overlap_gain(own, (width, length)),
                         )
                         for length in LENGTHS
                     ]
@@ -177,111 +179,151 @@ class ExtendedSearch:
         """
         if threshold not in self._limits:
             self._limits[threshold] = self._limits_of(threshold)
-        boxes, lines = self._limits[threshold]
+        of_rectangles, of_tracks = self._limits[threshold]
         best: dict[int, Extended] = {}
-        for found in (
-            *self._scan_boxes(energy, boxes, threshold),
-            *self._scan_sweeps(energy, lines),
+        for shape in (
+            *self._scan_rectangles(energy, of_rectangles, threshold),
+            *self._scan_tracks(energy, of_tracks),
         ):
-            if found.bin not in best or found.rank > best[found.bin].rank:
-                best[found.bin] = found
-        return [best[at] for at in sorted(best)]
+            if shape.bin not in best or shape.rank > best[shape.bin].rank:
+                best[shape.bin] = shape
+        return [best[bin_] for bin_ in sorted(best)]
 
     def _limits_of(self, threshold: float) -> tuple[SingleArray, SingleArray]:
-        """Return the sums at a threshold: of boxes by width, length and row, and of sweeps."""
-        boxes = self._box_noise.limit(threshold).astype(np.float32)
-        boxes[0, 0] = np.inf  # a box of one row and one bin is no more than tiles are
+        """Return the sums at a threshold: of rectangles by width, length and row, and of tracks."""
+        limits = self._rectangle_noise.limit(threshold).astype(np.float32)
+        limits[0, 0] = np.inf  # a rectangle of one row and one bin is no more than tiles are
         for i, width in enumerate(WIDTHS):
-            row = np.arange(self._boxed)
-            last = np.minimum(row + width - 1, self._boxed - 1)
-            boxes[i, :, (row + width > self._boxed) | (self._q[row] != self._q[last])] = np.inf
-        return boxes, self._sweep_noise.limit(threshold).astype(np.float32)
+            row = np.arange(self._rows)
+            last = np.minimum(row + width - 1, self._rows - 1)
+            limits[i, :, (row + width > self._rows) | (self._q[row] != self._q[last])] = np.inf
+        return limits, self._track_noise.limit(threshold).astype(np.float32)
 
-    def _scan_boxes(
+    def _scan_rectangles(
         self, energy: SingleArray, limits: SingleArray, threshold: float
     ) -> Iterator[Extended]:
-        """Yield the best box that ends in each bin."""
+        """Yield the best rectangle that ends in each bin."""
         past = PAST_SECONDS * BINS
         hits = _all_hits(4, lambda out: rectangle_hits(energy, limits, past, out))
-        total = box_sums(energy, hits)
-        noise = self._box_noise.at(tuple(hits[:, :3].T))
+        total = rectangle_sums(energy, hits)
+        noise = self._rectangle_noise.at(tuple(hits[:, :3].T))
         snr = noise.snr(total)
         rank = noise.rank(snr)
         half_snr, half_rank = self._halves(energy, hits)
-        # A box that merely touches a loud signal is as rare as FAR_OUT says, as its half is.
+        # A rectangle that merely touches a loud signal is as rare as FAR_OUT says, as its half is.
         touching = (snr <= FAR_OUT) & (half_snr >= FAR_OUT)
         better = (rank > half_rank) & ~touching
         keep = np.flatnonzero((rank >= threshold) & better)
         for at in keep[best_in_bins(hits[keep, 3], rank[keep])]:
             i, j, row, bin_ = (int(value) for value in hits[at])
-            excess = float(total[at]) - WIDTHS[i] * LENGTHS[j]
-            found = float(snr[at]), float(rank[at]), excess
-            yield self._box((row, bin_ - past), (WIDTHS[i], LENGTHS[j]), found)
+            yield self._rectangle(
+                row=row,
+                bin_=bin_ - past,
+                width=WIDTHS[i],
+                length=LENGTHS[j],
+                snr=float(snr[at]),
+                rank=float(rank[at]),
+                energy=float(total[at]),
+            )
 
     def _halves(self, energy: SingleArray, hits: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Return the largest SNR and rank of the halves of boxes, in time and in frequency."""
+        """Return the largest SNR and rank of the halves of rectangles, in time and in frequency."""
         best_snr, best_rank, cuts, halves = np.zeros(len(hits)), np.zeros(len(hits)), [], []
         for axis, other in ((0, 2), (1, 3)):
             cut = np.flatnonzero(hits[:, axis] > 0)
             near = hits[cut]
             near[:, axis] -= 1
             far = near.copy()
-            # Rows count up from a box's lowest, bins back from its last.
+            # Rows count up from a rectangle's lowest, bins back from its last.
             far[:, other] += (1 if axis == 0 else -1) << near[:, axis]
             cuts += [cut, cut]
             halves += [near, far]
         half, cut = np.concatenate(halves), np.concatenate(cuts)
-        noise = self._box_noise.at(tuple(half[:, :3].T))
-        snr = noise.snr(box_sums(energy, half))
+        noise = self._rectangle_noise.at(tuple(half[:, :3].T))
+        snr = noise.snr(rectangle_sums(energy, half))
         np.maximum.at(best_snr, cut, snr)
         np.maximum.at(best_rank, cut, noise.rank(snr))
         return best_snr, best_rank
 
-    def _box(
-        self, place: tuple[int, int], size: tuple[int, int], found: tuple[float, float, float]
+    def _rectangle(
+        self,
+        *,
+        row: int,
+        bin_: int,
+        width: int,
+        length: int,
+        snr: float,
+        rank: float,
+        energy: float,
     ) -> Extended:
-        (row, bin_), (snr, rank, excess) = place, found
-        low, high = self._frequency[row], self._frequency[row + size[0] - 1]
+        low, high = self._frequency[row], self._frequency[row + width - 1]
         edge = 1 / (np.sqrt(2) * self._q[row])
-        band = float(low * (1 - edge)), float(high * (1 + edge))
-        first = size[1] - 1
-        return Extended(bin_, snr, rank, "box", first, 0, first / 2, *band, 2 * excess)
+        return Extended(
+            bin=bin_,
+            snr=snr,
+            rank=rank,
+            kind=RECTANGLE,
+            first=length - 1,
+            last=0,
+            middle=(length - 1) / 2,
+            low_frequency=float(low * (1 - edge)),
+            high_frequency=float(high * (1 + edge)),
+            energy=2 * (energy - width * length),
+        )
 
-    def _scan_sweeps(self, energy: SingleArray, limits: SingleArray) -> Iterator[Extended]:
-        """Yield the best sweep that ends in each bin."""
+    def _scan_tracks(self, energy: SingleArray, limits: SingleArray) -> Iterator[Extended]:
+        """Yield the best track that ends in each bin."""
         if not self._tracks:  # the bank is too narrow for any
             return
         past = PAST_SECONDS * BINS
         hits = _all_hits(2, lambda out: track_hits(energy, self._parts, limits, past, out))
-        shapes = self._parts, self._first, self._means
-        total, excess, squares = sweep_sums(energy, shapes, hits).T
+        sums = track_sums(energy, self._parts, self._first, self._means, hits)
+        total, excess, squares = sums.T
         spread = excess**2 / np.maximum(squares, 1e-30)
         least = np.maximum(LEAST_PARTS, EVEN * np.diff(self._first)[hits[:, 0]])
-        noise = self._sweep_noise.at((hits[:, 0],))
+        noise = self._track_noise.at((hits[:, 0],))
         snr = noise.snr(total)
         rank = noise.rank(snr)
         keep = np.flatnonzero(spread >= least)
         for at in keep[best_in_bins(hits[keep, 1], rank[keep])]:
-            which, bin_ = (int(value) for value in hits[at])
-            own = slice(self._first[which], self._first[which + 1])
-            held = self._tracks[which].parts_at(energy, hits[at : at + 1, 1])[:, 0]
-            place = self._extent(self._tracks[which], np.maximum(held - self._means[own], 0))
-            power = 2 * (float(total[at]) - float(self._means[own].sum()))
-            ranks = float(snr[at]), float(rank[at])
-            yield Extended(bin_ - past, ranks[0], ranks[1], "sweep", *place, power)
+            i, bin_ = (int(value) for value in hits[at])
+            means = self._means[self._first[i] : self._first[i + 1]]
+            held = self._tracks[i].parts_at(energy, hits[at : at + 1, 1])[:, 0]
+            yield self._track(
+                self._tracks[i],
+                np.maximum(held - means, 0),
+                bin_=bin_ - past,
+                snr=float(snr[at]),
+                rank=float(rank[at]),
+                energy=2 * (float(total[at]) - float(means.sum())),
+            )
 
-    def _extent(self, sweep: Track, energy: SingleArray) -> tuple[int, int, float, float, float]:
-        """Bound a sweep by the parts between which all but a tenth of its energy lies.
-
-        Returns:
-            First, last and middle bin before the end; lowest and highest frequency [Hz].
-        """
-        grown = np.cumsum(energy) / energy.sum()
+    def _track(
+        self,
+        track: Track,
+        excess: SingleArray,
+        *,
+        bin_: int,
+        snr: float,
+        rank: float,
+        energy: float,
+    ) -> Extended:
+        """Bound a track by the parts between which all but a tenth of its excess lies, [part]."""
+        grown = np.cumsum(excess) / excess.sum()
         low = int(np.searchsorted(grown, ENDS))
         high = min(int(np.searchsorted(grown, 1 - ENDS)), len(grown) - 1)
-        row, lag, length = np.array(sweep.parts[low : high + 1]).T
-        middle = np.average(lag + (length - 1) / 2, weights=energy[low : high + 1] + 1e-30)
+        row, lag, length = np.array(track.parts[low : high + 1]).T
+        middle = np.average(lag + (length - 1) / 2, weights=excess[low : high + 1] + 1e-30)
         half = self._frequency[row] / (np.sqrt(2) * self._q[row])
-        band = np.min(self._frequency[row] - half), np.max(self._frequency[row] + half)
-        first = int(np.max(lag + length - 1))
-        return first, int(np.min(lag)), float(middle), float(band[0]), float(band[1])
+        return Extended(
+            bin=bin_,
+            snr=snr,
+            rank=rank,
+            kind=TRACK,
+            first=int(np.max(lag + length - 1)),
+            last=int(np.min(lag)),
+            middle=float(middle),
+            low_frequency=float(np.min(self._frequency[row] - half)),
+            high_frequency=float(np.max(self._frequency[row] + half)),
+            energy=energy,
+        )

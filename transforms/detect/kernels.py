@@ -22,10 +22,10 @@ _FLOATS = {"reassoc", "nsz", "nnan"}
 
 def _compiled(function: Function) -> Function:
     try:
-        made = njit(cache=True, nogil=True, fastmath=_FLOATS)(function)
+        compiled = njit(cache=True, nogil=True, fastmath=_FLOATS)(function)
     except RuntimeError:
-        made = njit(nogil=True, fastmath=_FLOATS)(function)
-    return cast(Function, made)
+        compiled = njit(nogil=True, fastmath=_FLOATS)(function)
+    return cast(Function, compiled)
 
 
 @_compiled
@@ -83,20 +83,21 @@ def summarise(
     y: SingleArray,
     span: tuple[int, int],
     edges: IntArray,
-    means: tuple[IntArray, SingleArray],
+    rows: IntArray,
+    means: SingleArray,
     loudest: SingleArray,
 ) -> None:  # pragma: no cover - compiled
-    """Give the mean energy of every bin of time, and the largest energy.
+    """Write the mean energy of every bin of time, and the largest energy.
 
     Args:
         y: [hop, wavelet, 2 sample], real and imaginary parts.
         span: First and last of the hop's own samples.
         edges: [2, bin], first and last sample of each bin, counted from the span's start.
-        means: Rows of the wavelets, and [hop, row, bin], written: half the mean.
+        rows: [wavelet], the row of each in ``means``.
+        means: [hop, row, bin], written: half the mean.
         loudest: [hop, wavelet], written: of the span.
     """
     first, last = span
-    rows, out = means
     energy = np.empty(last - first, np.float32)
     for hop in range(y.shape[0]):
         for i in range(y.shape[1]):
@@ -112,7 +113,7 @@ def summarise(
                 # Unsigned, so that no index can count from the end: twice as fast.
                 for k in range(np.uint64(edges[0, b]), np.uint64(edges[1, b])):
                     total += energy[np.uint64(k)]
-                out[hop, rows[i], b] = total * (np.float32(0.5) / (edges[1, b] - edges[0, b]))
+                means[hop, rows[i], b] = total * (np.float32(0.5) / (edges[1, b] - edges[0, b]))
 
 
 @_compiled
@@ -154,13 +155,13 @@ def _any_over(values: SingleArray, limit: float) -> bool:  # pragma: no cover - 
 def rectangle_hits(
     energy: SingleArray, limits: SingleArray, past: int, hits: IntArray
 ) -> int:  # pragma: no cover - compiled
-    """Find the boxes whose energy lies over a limit.
+    """Find the rectangles whose energy lies over a limit.
 
     Args:
         energy: [row, bin].
-        limits: [width, length, row], of boxes of 2^i rows from a row up and 2^j bins; infinite
-            where there is none.
-        past: Bins that no box ends in.
+        limits: [width, length, row], of rectangles of 2^i rows from a row up and 2^j bins;
+            infinite where there is none.
+        past: Bins that no rectangle ends in.
         hits: [hit, 4], written as far as there is room: width, length, row, last bin.
 
     Returns:
@@ -168,7 +169,7 @@ def rectangle_hits(
     """
     count, n = 0, energy.shape[1]
     wide = energy.copy()
-    one, other = np.empty(n, np.float32), np.empty(n, np.float32)
+    buffer, other_buffer = np.empty(n, np.float32), np.empty(n, np.float32)
     for i in range(limits.shape[0]):
         for row in range(min(limits.shape[2], len(energy) + 1 - (1 << i))):
             if i > 0:
@@ -176,15 +177,15 @@ def rectangle_hits(
                 upper, own = wide[row + (1 << (i - 1))], wide[row]
                 for b in range(n):
                     own[b] += upper[b]
-            sums, spare = wide[row], one
+            sums, spare = wide[row], buffer
             for j in range(limits.shape[1]):
                 limit = limits[i, j, row]
                 if j == 0:
-                    found = _any_over(sums[past:], limit)
+                    is_over = _any_over(sums[past:], limit)
                 else:
-                    found = _double_over(sums, 1 << (j - 1), spare, past, limit)
-                    sums, spare = spare, other if j == 1 else sums
-                if not found:
+                    is_over = _double_over(sums, 1 << (j - 1), spare, past, limit)
+                    sums, spare = spare, other_buffer if j == 1 else sums
+                if not is_over:
                     continue
                 for b in range(past, n):
                     if sums[b] > limit:
@@ -199,15 +200,15 @@ def rectangle_hits(
 def track_hits(
     energy: SingleArray, parts: IntArray, limits: SingleArray, past: int, hits: IntArray
 ) -> int:  # pragma: no cover - compiled
-    """Find the sweeps whose energy lies over a limit.
+    """Find the tracks whose energy lies over a limit.
 
     Args:
         energy: [row, bin].
-        parts: [part, 4]: sweep, row, bins before the sweep's end, and logarithm to base 2 of
-            the length in bins; those of a sweep follow each other.
-        limits: [sweep].
-        past: Bins that no sweep ends in.
-        hits: [hit, 2], written as far as there is room: sweep, bin in which it ends.
+        parts: [part, 4]: track, row, bins before the track's end, and logarithm to base 2 of
+            the length in bins; those of a track follow each other.
+        limits: [track].
+        past: Bins that no track ends in.
+        hits: [hit, 2], written as far as there is room: track, bin in which it ends.
 
     Returns:
         How many there are.
@@ -220,61 +221,63 @@ def track_hits(
             _double(sums[j - 1, row], 1 << (j - 1), sums[j, row])
     count, part = 0, 0
     total = np.empty(n - past, np.float32)
-    for sweep in range(len(limits)):
+    for track in range(len(limits)):
         total[:] = 0
-        while part < len(parts) and parts[part, 0] == sweep:
+        while part < len(parts) and parts[part, 0] == track:
             piece = sums[parts[part, 3], parts[part, 1], past - parts[part, 2] :]
             for b in range(n - past):
                 total[b] += piece[b]
             part += 1
-        if not _any_over(total, limits[sweep]):
+        if not _any_over(total, limits[track]):
             continue
         for b in range(n - past):
-            if total[b] > limits[sweep]:
+            if total[b] > limits[track]:
                 if count < len(hits):
-                    hits[count, 0], hits[count, 1] = sweep, b + past
+                    hits[count, 0], hits[count, 1] = track, b + past
                 count += 1
     return count
 
 
 @_compiled
-def box_sums(energy: SingleArray, boxes: IntArray) -> SingleArray:  # pragma: no cover - compiled
-    """Sum energies over boxes.
+def rectangle_sums(
+    energy: SingleArray, rectangles: IntArray
+) -> SingleArray:  # pragma: no cover - compiled
+    """Sum energies over rectangles.
 
     Args:
         energy: [row, bin].
-        boxes: [box, 4]: logarithms to base 2 of rows and bins, lowest row, last bin.
+        rectangles: [rectangle, 4]: logarithms to base 2 of rows and bins, lowest row, last bin.
 
     Returns:
-        [box].
+        [rectangle].
     """
-    out = np.empty(len(boxes), np.float32)
-    for i in range(len(boxes)):
-        row, end = boxes[i, 2], boxes[i, 3] + 1
+    out = np.empty(len(rectangles), np.float32)
+    for i in range(len(rectangles)):
+        row, end = rectangles[i, 2], rectangles[i, 3] + 1
         total = np.float32(0)
-        for r in range(row, row + (1 << boxes[i, 0])):
-            for value in energy[r, end - (1 << boxes[i, 1]) : end]:
+        for r in range(row, row + (1 << rectangles[i, 0])):
+            for value in energy[r, end - (1 << rectangles[i, 1]) : end]:
                 total += value
         out[i] = total
     return out
 
 
 @_compiled
-def sweep_sums(
-    energy: SingleArray, shapes: tuple[IntArray, IntArray, SingleArray], hits: IntArray
+def track_sums(
+    energy: SingleArray, parts: IntArray, first: IntArray, means: SingleArray, hits: IntArray
 ) -> SingleArray:  # pragma: no cover - compiled
-    """Sum energies over sweeps, and tell how they are spread.
+    """Sum energies over tracks, and tell how they are spread.
 
     Args:
         energy: [row, bin].
-        shapes: Parts as ``track_hits`` has them; first part of each sweep, and one more, and
-            the mean of each part in noise.
-        hits: [hit, 2]: sweep, and the bin in which it ends.
+        parts: [part, 4], as ``track_hits`` has them.
+        first: [track + 1], the first part of each track, and the number of parts.
+        means: [part], the mean of each in noise.
+        hits: [hit, 2]: track, and the bin in which it ends.
 
     Returns:
         [hit, 3]: the energy, the parts' excess over their means, and its squares' sum.
     """
-    parts, first, means = shapes
     out = np.zeros((len(hits), 3), np.float32)
     for i in range(len(hits)):
         for k in range(first[hits[i, 0]], first[hits[i, 0] + 1]):

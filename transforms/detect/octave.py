@@ -37,7 +37,7 @@ REFINED = 1.22
 """Most that a peak's energy rises between two samples: they lie q / (5 f) apart."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Tiles:
     """Tiles over the threshold, as columns: [tile] each."""
 
@@ -56,7 +56,7 @@ class Tiles:
     """At ``time`` [rad]."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Group:
     """Wavelets of one octave that share a length of the inverse transform."""
 
@@ -76,17 +76,34 @@ class _Group:
     """[2, bin], as ``_bins`` gives them."""
 
 
-Row = tuple[float, float, int]
-"""A wavelet: frequency [Hz], q, and its place in the bank."""
+@dataclass(frozen=True, kw_only=True)
+class Wavelet:
+    """One wavelet of the bank."""
+
+    frequency: float
+    q: float
+    row: int
+    """Its place in the bank."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Band:
+    """A wavelet on a block's spectrum."""
+
+    wavelet: Wavelet
+    lowest: int
+    """Place of its lowest frequency."""
+    weight: FloatArray
+    """[frequency], from ``lowest`` up."""
 
 
 class Octave:
     """All wavelets that one rate carries."""
 
-    def __init__(self, rate: int, rows: list[Row], band_low: float) -> None:
+    def __init__(self, rate: int, wavelets: list[Wavelet], band_low: float) -> None:
         """Lay out wavelets over blocks of one second."""
         self.rate = rate
-        reach = max(SUPPORT * q / (np.sqrt(2) * np.pi * f) for f, q, _ in rows)
+        reach = max(SUPPORT * w.q / (np.sqrt(2) * np.pi * w.frequency) for w in wavelets)
         # Circular transforms: a wavelet in the hop may run into what lies before the block by
         # a little of its end, so that less must be waited for.
         before, after = reach + 2 / rate, 0.75 * reach + 2 / rate
@@ -101,23 +118,23 @@ class Octave:
         self.step = rate / self.size
         """Spacing of a block's spectrum [Hz]."""
         self._lowest = max(1, int(np.ceil(band_low / self.step)))
-        self._rows = rows
+        self._wavelets = wavelets
 
     @cached_property
     def groups(self) -> list[_Group]:
         """Return the wavelets as they are applied; whoever asks for sizes only makes none."""
-        return self._group(self._rows)
+        return self._group(self._wavelets)
 
     def band(self, low: float, high: float) -> tuple[int, int]:
         """Return the first and last frequency of a block's spectrum in a band [Hz]."""
         first = max(self._lowest, int(np.ceil(low / self.step)))
         return first, min(self.size // 2, int(high / self.step))
 
-    def _group(self, rows: list[Row]) -> list[_Group]:
-        by_length: dict[int, list[tuple[int, FloatArray, Row]]] = {}
+    def _group(self, wavelets: list[Wavelet]) -> list[_Group]:
+        by_length: dict[int, list[_Band]] = {}
         lengths = sorted(n for n in range(4, self.size // 2 + 1) if self.size % n == 0)
-        for row in rows:
-            f, q, _ = row
+        for wavelet in wavelets:
+            f, q = wavelet.frequency, wavelet.q
             low, high = self.band(f - CUT * f / q, f + CUT * f / q)
             k = np.arange(low, high + 1)
             weight = np.exp(-(((k * self.step - f) * q / (np.sqrt(2) * f)) ** 2))
@@ -125,20 +142,29 @@ class Octave:
             length = next(n for n in lengths if n >= max(len(k), 2 * self.size / self.rate))
             # Unit white noise in gives a mean of |y|^2 of 2 out.
             weight *= np.sqrt(2 / np.sum(weight**2) / self.size) * length
-            by_length.setdefault(length, []).append((low, weight, row))
-        return [self._stack(length, members) for length, members in by_length.items()]
+            band = _Band(wavelet=wavelet, lowest=low, weight=weight)
+            by_length.setdefault(length, []).append(band)
+        return [self._stack(length, bands) for length, bands in by_length.items()]
 
-    def _stack(self, length: int, rows: list[tuple[int, FloatArray, Row]]) -> _Group:
-        weight = np.zeros((len(rows), length), np.float32)
-        for i, (_, w, _) in enumerate(rows):
-            weight[i, : len(w)] = w
-        f, q, place = (np.array([row[i] for _, _, row in rows]) for i in range(3))
+    def _stack(self, length: int, bands: list[_Band]) -> _Group:
+        weight = np.zeros((len(bands), length), np.float32)
+        for i, band in enumerate(bands):
+            weight[i, : len(band.weight)] = band.weight
+        frequency = np.array([band.wavelet.frequency for band in bands])
         stride = self.size / length
         first, last = (int(np.ceil((self.lead + end) / stride)) for end in (0, self.rate))
         sampled = (np.arange(first, last) * stride - self.lead) / self.rate
-        lowest = np.array([r[0] for r in rows])
-        span = (tile_trials_penalty(f), (first, last), _bins(sampled))
-        return _Group(length, weight, lowest, f, q, place, *span)
+        return _Group(
+            length=length,
+            weight=weight,
+            lowest=np.array([band.lowest for band in bands]),
+            frequency=frequency,
+            q=np.array([band.wavelet.q for band in bands]),
+            row=np.array([band.wavelet.row for band in bands]),
+            trials_penalty=tile_trials_penalty(frequency),
+            span=(first, last),
+            edges=_bins(sampled),
+        )
 
     def scan(self, blocks: SingleArray, threshold: float, energy: SingleArray) -> Iterator[Tiles]:
         """Yield the tiles over a threshold, and the mean energy of every bin of time.
@@ -167,19 +193,32 @@ class Octave:
         weigh(spectrum, group.weight, group.lowest, band)
         y = scipy.fft.ifft(band.view(np.complex64), axis=2, overwrite_x=True)
         loudest = np.empty(y.shape[:2], np.float32)
-        summarise(y.view(np.float32), group.span, group.edges, (group.row, means), loudest)
+        summarise(y.view(np.float32), group.span, group.edges, group.row, means, loudest)
         limit = (threshold**2 + 2 + group.trials_penalty) / CLOSER
         hop, row = np.nonzero(loudest > limit / REFINED)
-        return self._tiles(y[hop, row], group, (hop, row, limit[row])) if len(hop) else None
+        if not len(hop):
+            return None
+        return self._tiles(y[hop, row], group, hop=hop, row=row, limit=limit[row])
 
     def _tiles(
         self,
         y: npt.NDArray[np.complex64],
         group: _Group,
-        what: tuple[IntArray, IntArray, FloatArray],
+        *,
+        hop: IntArray,
+        row: IntArray,
+        limit: FloatArray,
     ) -> Tiles | None:
-        """Return the tiles over a limit of energy in series [series, sample] of hops and rows."""
-        (hop, row, limit), (first, last) = what, group.span
+        """Return the tiles over a limit of energy in wavelets' series.
+
+        Args:
+            y: [series, sample].
+            group: Of the wavelets.
+            hop: [series], which of the blocks handed over.
+            row: [series], place of the wavelet in the group.
+            limit: [series].
+        """
+        first, last = group.span
         around = y[:, first - 1 : last + 1]
         # A Gaussian's logarithm is a parabola: its top from three samples.
         log = np.log(np.square(around.real) + np.square(around.imag) + np.float32(1e-20))
@@ -201,7 +240,16 @@ class Octave:
         sampled = (place * stride - self.lead) / self.rate
         refined = sampled + shift * stride / self.rate
         snr, rank = (np.sqrt(energy - 2 - less) for less in (0, group.trials_penalty[row]))
-        return Tiles(hop, refined, sampled, f, q, snr, rank, phase)
+        return Tiles(
+            hop=hop,
+            time=refined,
+            sample=sampled,
+            frequency=f,
+            q=q,
+            snr=snr,
+            rank=rank,
+            phase=phase,
+        )
 
 
 def _bins(sampled: FloatArray) -> IntArray:

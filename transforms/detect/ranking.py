@@ -14,11 +14,11 @@ IntArray = npt.NDArray[np.intp]
 
 REFERENCE_HZ = 100.0
 """Frequency at which a tile's rank is its SNR."""
-BOX_TRIALS = 245.0
-"""Boxes of one row and one bin, in units of the tiles of ``REFERENCE_HZ``: weighed so that
-boxes bring a tenth of the false alarms (docs/detection.md)."""
-SWEEP_TRIALS = 2.7
-"""Sweeps, in the same units."""
+RECTANGLE_TRIALS = 245.0
+"""Rectangles of one row and one bin, in units of the tiles of ``REFERENCE_HZ``: weighed so that
+rectangles bring a tenth of the false alarms (docs/detection.md)."""
+TRACK_TRIALS = 2.7
+"""Tracks, in the same units."""
 FAR_OUT = 6.5
 """SNR above which the energy bounds the rank: no noise reaches it."""
 
@@ -33,13 +33,13 @@ def tile_trials_penalty(frequency: FloatArray | float) -> FloatArray:
 
 
 def rectangle_trials_penalty(width: int, length: int) -> float:
-    """Return the same of boxes [rows, bins]: the larger they are, the fewer there are."""
-    return float(2 * np.log(BOX_TRIALS / (width * length)))
+    """Return the same of rectangles [rows, bins]: the larger they are, the fewer there are."""
+    return float(2 * np.log(RECTANGLE_TRIALS / (width * length)))
 
 
 def track_trials_penalty() -> float:
-    """Return the same of sweeps."""
-    return float(2 * np.log(SWEEP_TRIALS))
+    """Return the same of tracks."""
+    return float(2 * np.log(TRACK_TRIALS))
 
 
 @dataclass(frozen=True)
@@ -113,16 +113,16 @@ def _log_tail(form: FloatArray, x: FloatArray) -> FloatArray:
 
 
 def overlap_gain(noise: SingleArray, size: tuple[int, int]) -> FloatArray:
-    """Return the most that a signal can gain from the overlap of the tiles of a box.
+    """Return the most that a signal can gain from the overlap of the tiles of a rectangle.
 
     The largest eigenvalue of the tiles' correlations, taken apart into rows and bins.
 
     Args:
         noise: [row, bin], energies of white noise.
-        size: Rows and bins of the box.
+        size: Rows and bins of the rectangle.
 
     Returns:
-        [row], for boxes from each row up; sums of energy per unit of half the squared SNR.
+        [row], for rectangles from each row up; sums of energy per unit of half the squared SNR.
     """
     width, length = size
     centred = noise - noise.mean(axis=1, keepdims=True)
@@ -148,7 +148,7 @@ def _largest(pairs: FloatArray) -> FloatArray:
     """Return the largest eigenvalue of amplitude correlations.
 
     Args:
-        pairs: [box, i, k], correlation of energies of members i and i + k: its root is that
+        pairs: [rectangle, i, k], correlation of energies of members i and i + k: its root is that
             of amplitudes.
     """
     n = pairs.shape[1]

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
+from transforms.detect.bank import Spacing
 from transforms.detect.octave import CUT, Octave
 from transforms.detect.ranking import tile_trials_penalty
 
@@ -29,7 +30,7 @@ FITTED = 5
 the energy of the best fit, in the mean."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Peak:
     """The wavelet that fits best."""
 
@@ -44,28 +45,26 @@ class Peak:
 
 
 def around(
-    f: FloatArray | float, q: FloatArray | float, spacing: tuple[FloatArray, float]
+    f: FloatArray | float, q: FloatArray | float, spacing: Spacing
 ) -> tuple[FloatArray, FloatArray]:
     """Return the frequencies [..., 5] and qualities [..., 5, 1] looked at around tiles.
 
     Args:
         f: Of the tiles [Hz], with two last axes of length 1, or one alone.
         q: Of the tiles, likewise.
-        spacing: Of the bank there, in ln f and ln q.
+        spacing: Of the bank there.
     """
-    return f * np.exp(GRID / 2 * spacing[0]), q * np.exp(GRID[:, None] / 2 * spacing[1])
+    return f * np.exp(GRID / 2 * spacing.log_f), q * np.exp(GRID[:, None] / 2 * spacing.log_q)
 
 
-def refine(
-    block: SingleArray, octave: Octave, tile: Peak, spacing: tuple[FloatArray, float]
-) -> Peak:
+def refine(block: SingleArray, octave: Octave, tile: Peak, spacing: Spacing) -> Peak:
     """Find the wavelet near a tile that fits best.
 
     Args:
         block: [time], whitened strain at the octave's rate, ``lead`` samples before the hop.
         octave: Of the tile.
         tile: What the bank saw.
-        spacing: Of the bank there, in ln f and ln q.
+        spacing: Of the bank there.
 
     Returns:
         The best of a grid of wavelets. Its time is the mean over the grid, weighed by the
@@ -73,7 +72,7 @@ def refine(
     """
     grid_f, grid_q = np.broadcast_arrays(*around(tile.frequency, tile.q, spacing))
     f, q = grid_f.ravel(), grid_q.ravel()
-    spectrum, grid = _band(block, octave, (f, q))
+    spectrum, grid = _band(block, octave, f, q)
     tau = tile.q / (np.sqrt(2) * np.pi * tile.frequency)
     times = tile.time + tau * max(REACH / tile.snr, LEAST_REACH) * TIMES
     turns = _turns(grid, times + octave.lead / octave.rate)
@@ -81,16 +80,16 @@ def refine(
     energy = y.real**2 + y.imag**2
     likely = np.exp((energy - energy.max()) / 2)
     time = float(likely.sum(axis=0) @ times / likely.sum())
-    which, at = np.unravel_index(int(np.argmax(energy)), energy.shape)
-    turn = 2 * np.pi * f[which] * (time - times[at])
-    best, frequency = _top(energy[which], int(at)), float(f[which])
+    wavelet, at = np.unravel_index(int(np.argmax(energy)), energy.shape)
+    turn = 2 * np.pi * f[wavelet] * (time - times[at])
+    top, frequency = _top(energy[wavelet], int(at)), float(f[wavelet])
     return Peak(
-        time,
-        frequency,
-        float(q[which]),
-        float(np.sqrt(max(best - FITTED, 0))),
-        float(np.sqrt(max(best - 2 - float(tile_trials_penalty(frequency)), 0))),
-        float(np.angle(y[which, at] * np.exp(1j * turn))),
+        time=time,
+        frequency=frequency,
+        q=float(q[wavelet]),
+        snr=float(np.sqrt(max(top - FITTED, 0))),
+        rank=float(np.sqrt(max(top - 2 - float(tile_trials_penalty(frequency)), 0))),
+        phase=float(np.angle(y[wavelet, at] * np.exp(1j * turn))),
     )
 
 
@@ -105,10 +104,9 @@ def _top(energy: FloatArray, at: int) -> float:
 
 
 def _band(
-    block: SingleArray, octave: Octave, wavelets: tuple[FloatArray, FloatArray]
+    block: SingleArray, octave: Octave, f: FloatArray, q: FloatArray
 ) -> tuple[npt.NDArray[np.complex128], FloatArray]:
-    """Return the spectrum of a block where wavelets lie, and its frequencies [Hz]."""
-    f, q = wavelets
+    """Return the spectrum of a block where wavelets of f and q lie, and its frequencies [Hz]."""
     low, high = octave.band(float(np.min(f - CUT * f / q)), float(np.max(f + CUT * f / q)))
     spectrum = scipy.fft.rfft(block)[low : high + 1]
     return spectrum.astype(np.complex128), np.arange(low, high + 1, dtype=float) * octave.step

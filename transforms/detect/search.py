@@ -53,18 +53,18 @@ def search(whitened: Whitened, config: DetectConfig, bank: Bank) -> list[Candida
     start = max(whitened.analyse_start_ns, whitened.valid_start_ns)
     end = min(whitened.analyse_end_ns, whitened.valid_end_ns)
     first, last = start // NANOSECONDS, -(-end // NANOSECONDS)
-    found: list[Candidate] = []
+    candidates: list[Candidate] = []
     for hop in range(first, last, HOPS_AT_ONCE):
         tiles, energy = _scan(view, hop, min(HOPS_AT_ONCE, last - hop))
         own_start = max(start, hop * NANOSECONDS)
         if tiles:
             first_hop = hop - PAST_SECONDS
-            found.extend(tile_candidates(view, join(tiles), first_hop, (own_start, end)))
+            candidates.extend(tile_candidates(view, join(tiles), first_hop, (own_start, end)))
         for at, part in _parts(energy):
             shapes = extended_for(bank).scan(part, config.threshold)
             start_ns = (hop + at) * NANOSECONDS
-            found.extend(extended_candidates(view, shapes, start_ns, (own_start, end)))
-    return found
+            candidates.extend(extended_candidates(view, shapes, start_ns, (own_start, end)))
+    return candidates
 
 
 def _parts(energy: SingleArray) -> Iterator[tuple[int, SingleArray]]:
@@ -79,9 +79,9 @@ def _scan(view: View, hop: int, count: int) -> tuple[list[Tiles], SingleArray]:
     bank, first, hops = view.bank, hop - PAST_SECONDS, PAST_SECONDS + count
     energy = np.empty((hops, len(bank.q), BINS), np.float32)
     tiles = [
-        found
+        over
         for octave in bank.octaves
-        for found in octave.scan(view.blocks(octave, first, hops), view.config.threshold, energy)
+        for over in octave.scan(view.blocks(octave, first, hops), view.config.threshold, energy)
     ]
     return tiles, energy.transpose(1, 0, 2).reshape(len(bank.q), -1)
 

@@ -18,11 +18,11 @@ from itertools import pairwise
 import numpy as np
 
 from transforms.detect.bank import PAST_SECONDS
-from transforms.detect.cluster import TILE, loudness
+from transforms.detect.cluster import loudness
 from transforms.detect.config import DetectConfig
 from transforms.detect.search import bins_per_second
 from transforms.detect.view import MOST_DELAY
-from transforms.elements import Candidate
+from transforms.elements import TILE, Candidate
 from transforms.gps import NANOSECONDS
 
 REFINED_SECONDS = 0.05

@@ -15,17 +15,28 @@ from transforms.gps import NANOSECONDS, to_index, to_ns
 SingleArray = npt.NDArray[np.float32]
 Series = dict[int, SingleArray]
 """Rate [Hz] -> [time]."""
-Snippet = tuple[bytes, int, int]
-"""Samples, rate [Hz], start [GPS ns]."""
 
-NO_SNIPPET: Snippet = (b"", 0, 0)
 MOST_DELAY = 0.15
 """Largest delay of the whitening filter that is corrected for [s]."""
 SNIPPET_RATE = 4096
 """Highest rate at which whitened strain is kept with a candidate [Hz]."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class Snippet:
+    """Whitened strain around a candidate."""
+
+    samples: bytes = b""
+    rate: int = 0
+    """[Hz]."""
+    start_ns: int = 0
+    """GPS time of the first sample."""
+
+
+NO_SNIPPET = Snippet()
+
+
+@dataclass(frozen=True, kw_only=True)
 class View:
     """What is needed to search and to describe."""
 
@@ -44,7 +55,7 @@ class View:
         while rate > lowest:
             rate //= 2
             series[rate] = strain = halve(strain)
-        return cls(whitened, config, bank, series)
+        return cls(whitened=whitened, config=config, bank=bank, series=series)
 
     @property
     def origin(self) -> int:
@@ -99,7 +110,7 @@ class View:
         low, high = max(at, 0), min(at + count, len(strain))
         if low < high:
             out[low - at : high - at] = strain[low:high]
-        return out.tobytes(), rate, to_ns(start, rate)
+        return Snippet(samples=out.tobytes(), rate=rate, start_ns=to_ns(start, rate))
 
 
 def flags_over(flags: tuple[Interval, ...], start_ns: int, end_ns: int) -> tuple[str, ...]:

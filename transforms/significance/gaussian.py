@@ -29,8 +29,8 @@ near pi / 2, pi / 2 D (2 pi)^(-3/2) u^(1/2) exp(-u / 2).
 
 A rank r is exceeded where u > r^2 + 2 + 2 ln(f / 100 Hz). The search sees peaks between its
 wavelets with a loss, which follows from its own grids (``TileField.of``). There is nothing to
-be fitted for tiles. What boxes and sweeps add follows an exponential law, ``Shapes``, whose two
-numbers are measured (docs/benchmarks.md).
+be fitted for tiles. What rectangles and tracks add follows an exponential law, ``Shapes``, whose
+two numbers are measured (docs/benchmarks.md).
 """
 
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ CHUNK = 1 << 11
 
 @dataclass(frozen=True)
 class Shapes:
-    """What boxes and sweeps add to the tiles' triggers: ``rate exp(-slope (r^2 - 25) / 2)``.
+    """What rectangles and tracks add to the tiles' triggers: ``rate exp(-slope (r^2 - 25) / 2)``.
 
     Were their sums gamma distributed, the slope would be near 1; sums of overlapping tiles
     exceed that far out.
@@ -186,7 +186,7 @@ def trigger_rate(
         rank: At least the threshold, any shape.
         field: Of the bank that is searched with.
         config: Threshold and gap.
-        shapes: What boxes and sweeps add.
+        shapes: What rectangles and tracks add.
     """
     ranks = np.maximum(np.asarray(rank, float), config.threshold)
     threshold = np.asarray(config.threshold)

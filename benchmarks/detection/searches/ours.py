@@ -25,7 +25,7 @@ BAND_LOW = WhitenConfig().low_frequency
 
 
 def search(white: SingleArray, rate: int, least: float) -> list[Event]:
-    """Find tiles, boxes and sweeps, and merge them into triggers."""
+    """Find tiles, rectangles and tracks, and merge them into triggers."""
     config = DetectConfig(threshold=least)
     bank = bank_for(rate, config, BAND_LOW)
     return _triggers(whole_search(_whitened(white, rate, bank.margin_seconds), config, bank))
@@ -53,8 +53,9 @@ def tiles(white: SingleArray, rate: int, least: float) -> list[Event]:
 
 def _whitened(white: SingleArray, rate: int, margin: int) -> Whitened:
     """Return whitened strain as the search takes it, with zeros around it."""
-    end = len(white) // rate * NANOSECONDS
-    return flat(np.pad(white, margin * rate), rate, -margin * NANOSECONDS, (0, end, 0, end))
+    whole = 0, len(white) // rate * NANOSECONDS
+    padded = np.pad(white, margin * rate)
+    return flat(padded, rate, -margin * NANOSECONDS, valid_ns=whole, analyse_ns=whole)
 
 
 def _triggers(candidates: list[Candidate]) -> list[Event]:

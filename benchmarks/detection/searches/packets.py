@@ -58,5 +58,10 @@ def _level(energy: SingleArray, width: float, least: float) -> Iterator[FloatArr
             limits = np.array([ranking.limit(least, count, float(f)) for f in centre], np.float32)
             row, at = np.nonzero(sums > limits[:, None])
             if len(row):
-                place = (at + length / 2) * step, length * step / 2
-                yield ranking.hits(place, centre[row], sums[row, at], count)
+                yield ranking.hits(
+                    centre=(at + length / 2) * step,
+                    half=length * step / 2,
+                    frequency=centre[row],
+                    energy=sums[row, at],
+                    count=count,
+                )

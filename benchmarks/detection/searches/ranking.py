@@ -59,7 +59,9 @@ def limit(least: float, count: int, frequency: float) -> float:
 
 
 def hits(
-    place: tuple[FloatArray, FloatArray | float],
+    *,
+    centre: FloatArray,
+    half: float,
     frequency: FloatArray | float,
     energy: FloatArray,
     count: int,
@@ -67,7 +69,8 @@ def hits(
     """Write sums over a limit as rows of events.
 
     Args:
-        place: Centre of each sum, and half of its length [s].
+        centre: Of each sum [s].
+        half: Of the length of each [s].
         frequency: Centre of the band [Hz].
         energy: [sum].
         count: Coefficients in each sum.
@@ -75,9 +78,9 @@ def hits(
     Returns:
         [sum, column].
     """
-    time, half = place
     snr = np.sqrt(np.maximum(energy - count, 0))
-    columns = (time, time - half, time + half, frequency, snr, rank(energy, count, frequency))
+    ranks = rank(energy, count, frequency)
+    columns = (centre, centre - half, centre + half, frequency, snr, ranks)
     return np.stack(np.broadcast_arrays(*columns), axis=1)
 
 

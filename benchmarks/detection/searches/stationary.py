@@ -60,7 +60,7 @@ def search(
             details = _details(piece, basis, levels)
             for level, detail in enumerate(details, 1):
                 lag = delays(basis, levels)[level - 1]
-                for rows in _level(detail, level, (rate, lag), least):
+                for rows in _level(detail, level, least, rate=rate, lag=lag):
                     inside = (rows[:, 0] >= MARGIN) & (rows[:, 0] < MARGIN + PIECE)
                     rows[:, :3] += first - MARGIN
                     found.append(rows[inside])
@@ -68,10 +68,17 @@ def search(
 
 
 def _level(
-    detail: SingleArray, level: int, clock: tuple[int, float], least: float
+    detail: SingleArray, level: int, least: float, *, rate: int, lag: float
 ) -> Iterator[FloatArray]:
-    """Yield the sums of one level over the least rank, by their length."""
-    rate, lag = clock
+    """Yield the sums of one level over the least rank, by their length.
+
+    Args:
+        detail: Coefficients, [time].
+        level: Counted from 1, the finest.
+        least: Rank.
+        rate: [Hz].
+        lag: Of the coefficients behind what they see [samples].
+    """
     step = max((1 << level) // OVERSAMPLING, 1)
     apart = (1 << level) // step
     frequency = rate / 2 ** (level + 0.5)
@@ -82,6 +89,10 @@ def _level(
             sums = sums[:-far] + sums[far:]
         at = np.flatnonzero(sums > ranking.limit(least, count, frequency))
         if len(at):
-            centre = (at * step + (count - 1) * (1 << level) / 2 - lag) / rate
-            half = count * (1 << level) / 2 / rate
-            yield ranking.hits((centre, half), frequency, sums[at], count)
+            yield ranking.hits(
+                centre=(at * step + (count - 1) * (1 << level) / 2 - lag) / rate,
+                half=count * (1 << level) / 2 / rate,
+                frequency=frequency,
+                energy=sums[at],
+                count=count,
+            )

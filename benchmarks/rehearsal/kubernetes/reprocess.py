@@ -37,7 +37,7 @@ def reprocess(files: Sequence[Path], expected: Sequence[Row], folder: Path) -> C
     try:
         chosen = f"--selector=app.kubernetes.io/instance={NAME}"
         release.kubectl(
-            *("wait", "job", chosen, "--for=condition=Complete", f"--timeout={DEADLINE_S}s")
+            "wait", "job", chosen, "--for=condition=Complete", f"--timeout={DEADLINE_S}s"
         )
         results = release.folder(f"{NAME}-wavefier-results")
         return compare(expected, read_triggers(results / FOLDER).to_pylist())

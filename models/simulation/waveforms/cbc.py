@@ -5,6 +5,7 @@ al. 2020, arXiv:2002.08383) for a neutron star with one, IMRPhenomD_NRTidalv2 (D
 al. 2019, arXiv:1905.06011) for two. LALSimulation is needed only where one is drawn.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -75,10 +76,16 @@ def strain(
     count = next_fast_len(2 * len(time) + round(0.5 / step), real=True)
     low = start_frequency(mass1, mass2)
     frequency = np.fft.rfftfreq(count, step)
-    made = _model((mass1, spin1), (mass2, spin2), phase, 0.8 * low, float(frequency[1]))
+    polarisation = _model(
+        _Body(mass=mass1, spin=spin1),
+        _Body(mass=mass2, spin=spin2),
+        phase=phase,
+        low=0.8 * low,
+        step=float(frequency[1]),
+    )
     spectrum = np.zeros(len(frequency), complex)
-    used = min(len(made), len(frequency))
-    spectrum[:used] = made[:used]
+    used = min(len(polarisation), len(frequency))
+    spectrum[:used] = polarisation[:used]
     rise = np.clip((frequency - 0.8 * low) / (0.2 * low), 0, 1)
     fall = np.clip((_TOP - frequency) / (0.1 * _TOP), 0, 1)
     series = np.fft.irfft(spectrum * np.sin(np.pi / 2 * rise) ** 2 * fall, count)
@@ -87,28 +94,62 @@ def strain(
     return scaled(series * np.clip((time - time[0]) / _LEAD, 0, 1))
 
 
-def _model(
-    one: tuple[float, float], other: tuple[float, float], phase: float, low: float, step: float
-) -> Any:
-    """Return the plus polarisation of two (mass, spin) seen face on: complex, [frequency]."""
+@dataclass(frozen=True, kw_only=True, order=True)
+class _Body:
+    """A black hole or a neutron star; of two the heavier is the larger."""
+
+    mass: float
+    """[solar masses]."""
+    spin: float
+
+
+def _model(body: _Body, other: _Body, *, phase: float, low: float, step: float) -> Any:
+    """Return the plus polarisation of a binary seen face on: complex, [frequency].
+
+    Args:
+        body: One of the two.
+        other: The other one.
+        phase: Of the wave [rad].
+        low: Where the spectrum begins [Hz].
+        step: Of the spectrum [Hz].
+    """
     try:
         import lal
         import lalsimulation as simulation
     except ImportError:
         raise ValueError("binaries need LALSimulation: pip install 'wavefier[train]'") from None
-    (heavy, heavy_spin), (light, light_spin) = max(one, other), min(one, other)
+    heavy, light = max(body, other), min(body, other)
+    light_spin = light.spin
     options = lal.CreateDict()
     approximant = simulation.IMRPhenomD
-    if light < HEAVIEST_STAR <= heavy:
+    if light.mass < HEAVIEST_STAR <= heavy.mass:
         approximant, light_spin = simulation.IMRPhenomNSBH, 0.0
-        simulation.SimInspiralWaveformParamsInsertTidalLambda2(options, deformability(light))
-    elif heavy < HEAVIEST_STAR:
+        simulation.SimInspiralWaveformParamsInsertTidalLambda2(options, deformability(light.mass))
+    elif heavy.mass < HEAVIEST_STAR:
         approximant = simulation.IMRPhenomD_NRTidalv2
-        simulation.SimInspiralWaveformParamsInsertTidalLambda1(options, deformability(heavy))
-        simulation.SimInspiralWaveformParamsInsertTidalLambda2(options, deformability(light))
+        simulation.SimInspiralWaveformParamsInsertTidalLambda1(options, deformability(heavy.mass))
+        simulation.SimInspiralWaveformParamsInsertTidalLambda2(options, deformability(light.mass))
     plus, _ = simulation.SimInspiralChooseFDWaveform(
-        *(heavy * lal.MSUN_SI, light * lal.MSUN_SI, 0.0, 0.0, heavy_spin, 0.0, 0.0, light_spin),
-        *(_MPC, 0.0, phase, 0.0, 0.0, 0.0, step, low, _TOP, low, options, approximant),
+        m1=heavy.mass * lal.MSUN_SI,
+        m2=light.mass * lal.MSUN_SI,
+        S1x=0.0,
+        S1y=0.0,
+        S1z=heavy.spin,
+        S2x=0.0,
+        S2y=0.0,
+        S2z=light_spin,
+        distance=_MPC,
+        inclination=0.0,
+        phiRef=phase,
+        longAscNodes=0.0,
+        eccentricity=0.0,
+        meanPerAno=0.0,
+        deltaF=step,
+        f_min=low,
+        f_max=_TOP,
+        f_ref=low,
+        LALpars=options,
+        approximant=approximant,
     )
     return plus.data.data
 

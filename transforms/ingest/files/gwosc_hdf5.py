@@ -1,6 +1,7 @@
 """HDF5 as GWOSC publishes it: strain, data-quality mask and injection mask."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import h5py
 
@@ -11,9 +12,29 @@ from transforms.ingest.series import DataError, Stretch, index_of, rate_of
 from transforms.kinds import LetterKind
 
 _STRAIN = "strain/Strain"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Mask:
+    """Where a mask is in a file."""
+
+    role: masks.Role
+    values: str
+    names: str
+    """Of its bits."""
+
+
 _MASKS = (
-    (masks.Role.QUALITY, "quality/simple/DQmask", "quality/simple/DQShortnames"),
-    (masks.Role.INJECTIONS, "quality/injections/Injmask", "quality/injections/InjShortnames"),
+    _Mask(
+        role=masks.Role.QUALITY,
+        values="quality/simple/DQmask",
+        names="quality/simple/DQShortnames",
+    ),
+    _Mask(
+        role=masks.Role.INJECTIONS,
+        values="quality/injections/Injmask",
+        names="quality/injections/InjShortnames",
+    ),
 )
 
 
@@ -65,28 +86,28 @@ def quality(
         DataError: A mask cannot be read, or does not name its bits.
     """
     return [
-        _judged(file, path, each, extents, require)
-        for each in _MASKS
-        if isinstance(file.get(each[1]), h5py.Dataset)
+        _judged(file, path, mask, extents, require)
+        for mask in _MASKS
+        if isinstance(file.get(mask.values), h5py.Dataset)
     ]
 
 
 def _judged(
     file: h5py.File,
     path: str,
-    mask: tuple[masks.Role, str, str],
+    mask: _Mask,
     extents: Sequence[tuple[int, int]],
     require: Sequence[str],
 ) -> masks.Judged:
-    role, where, names = mask
-    values = file[where]
+    values = file[mask.values]
     spacing = _seconds(path, values, "Xspacing") if "Xspacing" in values.attrs else 1.0
-    rate = rate_of(f"{path}: {where}", spacing)
-    first = index_of(f"{path}: {where}", _start(path, values, file[_STRAIN]), rate)
+    where = f"{path}: {mask.values}"
+    rate = rate_of(where, spacing)
+    first = index_of(where, _start(path, values, file[_STRAIN]), rate)
     _check_length(path, values)
-    bits = masks.bits_known(path, role, values.name, _bits(file, names), require)
+    bits = masks.bits_known(path, mask.role, values.name, _bits(file, mask.names), require)
     part = masks.Part.of(path, values, first, rate)
-    return masks.judged(role, [part], bits, extents, require)
+    return masks.judged(mask.role, [part], bits, extents, require)
 
 
 def _bits(file: h5py.File, names: str) -> dict[int, str]:

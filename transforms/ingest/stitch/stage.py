@@ -138,7 +138,7 @@ class _Stitch(beam.DoFn):  # type: ignore[misc]
         self._gaps = Metrics.counter("ingest", "gaps")
         self._dead_letters = Metrics.counter("ingest", "dead_letters")
 
-    def process(
+    def process(  # noqa: PLR0917 - Beam hands over each state as an argument
         self,
         element: tuple[str, Frame],
         head: Any = beam.DoFn.StateParam(HEAD),
