@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from beam_pipeline.archive import ArchiveJob, output_folder, run_archive
 from beam_pipeline.config import PipelineConfig
-from beam_pipeline.graph import ArchiveJob, output_folder, run_archive
 from transforms.elements import DeadLetter, Segment
 from transforms.sink.writers import read_dead_letters, read_segments, read_triggers
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
 
-from flink.dev.kubernetes.settings import KubernetesSettings
 from flink.images import REGISTRY, TAG
+from flink.kubernetes_settings import KubernetesSettings
 from flink.processes import TAIL_LINES, Problem
 from flink.settings import ROOT
 from transforms.checks import Form, check_values

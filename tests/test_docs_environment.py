@@ -7,8 +7,8 @@ from dataclasses import fields
 import pytest
 
 from flink import charts
-from flink.dev.kubernetes.settings import KubernetesSettings
 from flink.images import ImageSettings
+from flink.kubernetes_settings import KubernetesSettings
 from flink.settings import ROOT, BrokerSettings, ClusterSettings
 from models import pool
 from transforms.observe.config import ADDRESS, FOLDER, LOG, ObserveConfig

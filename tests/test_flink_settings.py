@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flink import charts, images
-from flink.dev.kubernetes.settings import KubernetesSettings
 from flink.images import ImageSettings
+from flink.kubernetes_settings import KubernetesSettings
 from flink.processes import Problem
 from flink.settings import BrokerSettings, ClusterSettings
 

@@ -11,7 +11,7 @@ from flink import charts
 from flink.dev.kubernetes import binaries, configuration, launch, node
 from flink.dev.kubernetes.cluster import Kubernetes, remove_cgroups
 from flink.dev.kubernetes.pause_image import write_pause_image
-from flink.dev.kubernetes.settings import API_SERVICE, NODE, KubernetesSettings
+from flink.kubernetes_settings import API_SERVICE, NODE, KubernetesSettings
 from flink.processes import Problem
 
 

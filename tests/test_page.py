@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from jinja2 import UndefinedError
 
-from models.evaluation.evaluate import Evaluation, figures
+from models.evaluation.evaluate import figures
+from models.evaluation.evaluation import Evaluation
 from models.evaluation.page import render
 from tests.test_report import HOSTILE, Outline
 from transforms.classify import artefact

@@ -5,7 +5,6 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from models import environment, metrics
 from models.evaluation import events
+from models.evaluation.evaluation import Evaluation
 from models.evaluation.events import Event, EventError
 from models.simulation import waveforms
 from models.simulation.simulate import Progress
@@ -32,27 +32,6 @@ UNKNOWN = "unknown"
 TIMED = 256
 """Events on which the time is measured."""
 _COLUMNS = ("file", "time", "ifo", "label", "guessed", "score", "snr", "detected")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """What a model said of events."""
-
-    card: artefact.Card
-    rows: Sequence[Mapping[str, Any]]
-    """One for each event, with the columns of ``events.csv``."""
-    truth: npt.NDArray[np.int64]
-    """Index into the model's classes, [event]."""
-    probabilities: npt.NDArray[np.float32]
-    """[event, class]."""
-    milliseconds: float
-    """CPU time of an event: features and inference, one at a time."""
-    notes: tuple[str, ...]
-
-    @property
-    def snr(self) -> npt.NDArray[np.float64]:
-        """Return the SNR of the triggers, [event]."""
-        return np.array([row["snr"] for row in self.rows], np.float64)
 
 
 def pipeline_of(card: artefact.Card) -> tuple[WhitenConfig, DetectConfig]:

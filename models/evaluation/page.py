@@ -7,7 +7,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from models import metrics, plots
-from models.evaluation.evaluate import Evaluation
+from models.evaluation.evaluation import Evaluation
 from transforms.page import html
 from transforms.page.drawing import drawing, svg
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from beam_pipeline.flink.rest import FlinkCluster, every_task_runs
-from flink.dev.kubernetes.settings import NAMESPACE
 from flink.images import run
+from flink.kubernetes_settings import NAMESPACE
 from flink.processes import Problem
 from flink.settings import ROOT
 

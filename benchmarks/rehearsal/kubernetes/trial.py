@@ -17,8 +17,8 @@ from benchmarks.rehearsal.compare import Comparison, Row, compare, judged
 from benchmarks.rehearsal.kubernetes import release, strain
 from benchmarks.rehearsal.kubernetes.reprocess import reprocess
 from flink.dev.kubernetes.cluster import Kubernetes
-from flink.dev.kubernetes.settings import CGROUP, CGROUPS, KubernetesSettings
 from flink.images import NAMES, ImageSettings
+from flink.kubernetes_settings import CGROUP, CGROUPS, KubernetesSettings
 from flink.processes import Problem
 
 START_S = 420.0

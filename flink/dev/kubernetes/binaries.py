@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flink import charts
-from flink.dev.kubernetes.settings import KubernetesSettings
 from flink.images import require, run
+from flink.kubernetes_settings import KubernetesSettings
 from flink.processes import Problem
 
 HERE = Path(__file__).parent

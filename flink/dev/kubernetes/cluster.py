@@ -16,8 +16,8 @@ from pathlib import Path
 
 from flink.dev.kubernetes import binaries, configuration, launch, node
 from flink.dev.kubernetes.pause_image import write_pause_image
-from flink.dev.kubernetes.settings import CGROUP, CGROUPS, KubernetesSettings
 from flink.images import ImageSettings, run
+from flink.kubernetes_settings import CGROUP, CGROUPS, KubernetesSettings
 from flink.processes import Problem, Processes, alone
 
 POLL_S = 0.25

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from flink.dev.kubernetes.binaries import PLUGINS
-from flink.dev.kubernetes.settings import (
+from flink.images import run
+from flink.kubernetes_settings import (
     API_PORT,
     API_SERVICE,
     CGROUP,
@@ -18,7 +19,6 @@ from flink.dev.kubernetes.settings import (
     STORAGE_CLASS,
     KubernetesSettings,
 )
-from flink.images import run
 
 SOCKET = "/run/containerd/containerd.sock"
 PAUSE_IMAGE = "localhost/pause:1"

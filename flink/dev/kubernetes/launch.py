@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from flink.dev.kubernetes.settings import (
+from flink.kubernetes_settings import (
     API_PORT,
     NODE,
     PODS,

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from flink.dev.kubernetes.settings import CGROUP, CGROUPS, NODE
+from flink.kubernetes_settings import CGROUP, CGROUPS, NODE
 
 READY = "ready"
 # What the programs would otherwise leave all over the machine. /run goes with the node.
