@@ -77,7 +77,9 @@ def segments(draw):
     )
 
 
-LETTERS = st.builds(DeadLetter, TEXTS, TEXTS, TEXTS, st.sampled_from(LetterKind))
+LETTERS = st.builds(
+    DeadLetter, source=TEXTS, reason=TEXTS, checksum=TEXTS, kind=st.sampled_from(LetterKind)
+)
 
 
 def outside(top, folder):
