@@ -105,6 +105,7 @@ SERVE = (
 )
 
 
+@pytest.mark.slow
 def test_serving_imports_no_tensorflow_and_says_nothing():
     done = _fresh(
         SERVE

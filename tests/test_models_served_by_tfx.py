@@ -48,6 +48,7 @@ def test_the_answers_are_the_native_ones(models):
     assert np.allclose(tfx(image, parameters), native(image, parameters), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_answers_about_triggers_are_the_native_ones(models):
     native, tfx = models
     config = simulate.SimulationConfig(
