@@ -140,6 +140,8 @@ def test_a_folder_whose_name_is_not_utf8_takes_results(strain, tmp_path):
         env={**os.environ, "PYTHONIOENCODING": "utf-8:backslashreplace"},
     )
 
-    assert (done.returncode, done.stderr) == (cli.DONE, b"")
+    # A slow machine says meanwhile how far it is.
+    said = [line for line in done.stderr.splitlines() if not line.endswith(b" s of strain")]
+    assert (done.returncode, said) == (cli.DONE, [])
     assert len(writers.read_triggers(output)) > 0
     assert (output / "report" / "index.html").is_file()
