@@ -15,7 +15,7 @@ from transforms.observe.config import ADDRESS, FOLDER, LOG, ObserveConfig
 
 PAGE = ROOT / "docs" / "environment.md"
 OURS = re.compile(r"(WAVEFIER|FLINK|KAFKA|IMAGES|HELM|K8S)_[A-Z0-9_]+")
-NO_VARIABLES = {"FLINK_SERIES"}
+NO_VARIABLES = {"FLINK_SERIES", "PATH_INFO"}
 """Names like ours of what is no variable."""
 SOURCES = [
     path
