@@ -11,7 +11,7 @@ from jinja2 import UndefinedError
 from models.evaluation.evaluate import figures
 from models.evaluation.evaluation import Evaluation
 from models.evaluation.page import render
-from tests.test_report import HOSTILE, Outline
+from tests.test_sink_report import HOSTILE, Outline
 from transforms.classify import artefact
 from transforms.page import html
 
