@@ -55,11 +55,12 @@ test: env  ## run all tests; without Java, all but those on a real cluster; with
 quick: env lint type  ## style, types and what a minute tests: no server, no Helm, few examples
 	WAVEFIER_EXAMPLES=20 $(PYTEST) -m "not java and not go and not slow"
 
-lint: env  ## style, direction of imports, links of the documentation
+lint: env  ## style, direction of imports, links of the documentation; warns of what is too long
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m docs.tools.links
+	$(BIN)/python -m tests.sizes
 
 type: env  ## types
 	$(BIN)/mypy

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import sizes
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("beam_pipeline", "transforms", "models")
 BEAM = {
@@ -79,15 +81,26 @@ def test_only_what_judges_models_needs_scikit_learn():
     assert (done.returncode, done.stderr) == (2, said)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_modules_and_functions_can_be_read_at_once(path):
-    text = path.read_text()
-    assert len(text.splitlines()) <= 400
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef):
-            body = node.body[1:] if ast.get_docstring(node) else node.body
-            length = node.body[-1].end_lineno - body[0].lineno + 1 if body else 0
-            assert length <= 60, f"{node.name} has {length} lines"
+def test_what_is_too_long_to_be_read_at_once_is_a_warning():
+    long = "".join(f"    x = {n}\n" for n in range(sizes.FUNCTION_LINES))
+    most = f'def f():\n    """Say.\n\n    Much.\n    """\n{long}'
+    rest = "\n" * (sizes.MODULE_LINES - len(most.splitlines()))
+    assert list(sizes.too_long("a.py", most + rest)) == []
+    found = list(sizes.too_long("a.py", f"{most}    x = 0\n{rest}"))
+    assert found == [
+        "a.py: warning: 401 lines, more than 400",
+        "a.py:1: warning: f has 61 lines, more than 60",
+    ]
+
+
+def test_make_lint_prints_warnings_and_goes_on(monkeypatch, capsys):
+    assert "python -m tests.sizes\n" in (ROOT / "Makefile").read_text()
+    monkeypatch.setattr(sizes, "MODULE_LINES", 0)
+    assert sizes.main() == 0
+    said = capsys.readouterr().out.splitlines()
+    assert {f"{p.relative_to(ROOT)}" for p in SOURCES if p.stat().st_size} <= {
+        line.partition(":")[0] for line in said
+    }
 
 
 def test_no_package_hides_in_the_tests_or_in_flink():
