@@ -40,7 +40,7 @@ def analyse(
         transforms.files.OutputError: The folder cannot be used.
     """
     science = config or PipelineConfig()
-    job = ArchiveJob(tuple(os.fspath(path) for path in files), os.fspath(output))
+    job = ArchiveJob(files=tuple(os.fspath(path) for path in files), output=os.fspath(output))
     with output_folder(job, science) as folder:
         run_archive(job, science, [], folder)
     return Found(

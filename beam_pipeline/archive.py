@@ -22,7 +22,7 @@ from transforms.sink.staging import Run, opened
 from transforms.sink.writers import Provenance
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ArchiveJob:
     """What one archive run is asked to do."""
 
@@ -61,8 +61,8 @@ def build_archive(
         within=within,
         watched=Watched(plan=progress.note_plan, block=progress.note_block),
     )
-    provenance = Provenance(config.id, own_version())
-    files = "Write files" >> WriteArchive(folder, config.sink, provenance)
+    provenance = Provenance(config=config.id, version=own_version())
+    files = "Write files" >> WriteArchive(folder=folder, config=config.sink, provenance=provenance)
     return build(pipeline, source, [files], config, within)
 
 

@@ -128,8 +128,8 @@ def stitching(config: PipelineConfig) -> StitchConfig:
     """Return how frames are joined."""
     future = future_seconds(config.whiten, config.detect) + config.whiten.lookahead_seconds
     return StitchConfig(
-        reach(config),
-        math.ceil(future * NANOSECONDS),
-        config.whiten.minimum_seconds * NANOSECONDS,
-        from_seconds(config.ingest.wait_seconds),
+        reach=reach(config),
+        certain_ns=math.ceil(future * NANOSECONDS),
+        minimum_ns=config.whiten.minimum_seconds * NANOSECONDS,
+        wait_ns=from_seconds(config.ingest.wait_seconds),
     )

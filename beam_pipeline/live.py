@@ -18,13 +18,14 @@ from transforms.ingest.stream import ReadStream
 from transforms.results import Results
 from transforms.sink.kafka import PublishKafka
 from transforms.sink.live import WriteLive
+from transforms.sink.writers import Provenance
 
 REPEAT_NS = 120 * NANOSECONDS
 """What a job without a checkpoint analyses again: what was on its way in the old one, and the
 minute whose file was not closed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LiveJob:
     """What one live job is asked to do."""
 
@@ -60,9 +61,14 @@ def build_live(pipeline: beam.Pipeline, job: LiveJob, config: PipelineConfig) ->
         idle=IdleConfig(quiet_seconds=config.ingest.quiet_seconds),
     )
     version = own_version()
-    sinks = ["Publish" >> PublishKafka(job.kafka, job.publish, version)]
+    sinks = ["Publish" >> PublishKafka(config=job.kafka, prefix=job.publish, version=version)]
     if job.output:
-        text = config.to_yaml()
-        files = WriteLive(job.output, config.sink, text, config.id, version, job=job.group)
+        files = WriteLive(
+            output=job.output,
+            config=config.sink,
+            config_text=config.to_yaml(),
+            provenance=Provenance(config=config.id, version=version),
+            job=job.group,
+        )
         sinks.append("Write files" >> files)
     return build(pipeline, ReadStream(ReadKafka(source), stitching(config)), sinks, config)

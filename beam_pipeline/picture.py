@@ -46,9 +46,17 @@ def pipeline(mode: str) -> beam.Pipeline:
     config = PipelineConfig()
     laid = beam.Pipeline(runner="apache_beam.runners.portability.fn_api_runner.FnApiRunner")
     if mode == "archive":
-        build_archive(laid, ArchiveJob(("strain.gwf",), "results"), config, Path("results"))
+        build_archive(
+            laid, ArchiveJob(files=("strain.gwf",), output="results"), config, Path("results")
+        )
     else:
-        job = LiveJob(KafkaConfig("localhost:9092"), ("strain",), "wavefier", "latest", "wavefier")
+        job = LiveJob(
+            kafka=KafkaConfig("localhost:9092"),
+            topics=("strain",),
+            group="wavefier",
+            start="latest",
+            publish="wavefier",
+        )
         build_live(laid, job, config)
     return laid
 

@@ -194,7 +194,7 @@ def test_the_whole_way_from_replay_to_results(config, data, tmp_path):
         {
             name: pipeline | name >> beam.Create(found.get(name, [])).with_output_types(kind)
             for name, kind in kinds.items()
-        } | PublishKafka(config, "secured", "0.1.0", 60.0)
+        } | PublishKafka(config=config, prefix="secured", version="0.1.0", timeout_seconds=60.0)
     consumer = Consumer({**config.client_settings(), "group.id": "look"})
     consumer.assign([TopicPartition("secured.segments", 0, 0)])
     (message,) = consumer.consume(1, timeout=240)

@@ -36,7 +36,12 @@ from transforms.whiten.whitening import whiten
 
 S = gps.NANOSECONDS
 START = 1_000_000_000
-CONFIG = StitchConfig(Reach(20 * S, 2 * S, 4 * S), S, 4 * S, 3 * S)
+CONFIG = StitchConfig(
+    reach=Reach(past_ns=20 * S, future_ns=2 * S, warm_up_ns=4 * S),
+    certain_ns=S,
+    minimum_ns=4 * S,
+    wait_ns=3 * S,
+)
 SAFE = re.compile(r"[A-Z][0-9]:[^\s/\\\"'<>]{1,252}")
 
 

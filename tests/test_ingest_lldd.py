@@ -133,7 +133,14 @@ PART = split(payload(1), GPS, 300)[1]
         (PART.replace(b"evt_len=", b"evt_len=" + b"9" * 18), "no evt_len in its header"),
         (PART[:-1], "299 bytes where its header promises 300"),
         (PART + b"x", "301 bytes where its header promises 300"),
-        (bytes(Header(1, 0, 1, GPS, 0, 0, 0)), "part 1 of 1, bytes 0 to 0 of 0"),
+        (
+            bytes(
+                Header(
+                    part_id=1, part_num=0, part_tot=1, evt_id=GPS, evt_len=0, part_off=0, part_len=0
+                )
+            ),
+            "part 1 of 1, bytes 0 to 0 of 0",
+        ),
         (changed(PART, part_num=4), "part 5 of 4"),
         (changed(PART, part_off=900), "bytes 900 to 1200 of 1000"),
         (changed(PART, evt_len=10**12), "a frame of 1000000000000 bytes"),

@@ -20,9 +20,19 @@ from transforms.kinds import LetterKind
 
 CHANNEL = "H1:TEST-STRAIN"
 START = 1_000_000_000
-DEFAULT = StitchConfig(Reach(201 * S, 4 * S, 64 * S), S, 64 * S, 3 * S)
+DEFAULT = StitchConfig(
+    reach=Reach(past_ns=201 * S, future_ns=4 * S, warm_up_ns=64 * S),
+    certain_ns=S,
+    minimum_ns=64 * S,
+    wait_ns=3 * S,
+)
 """What the default configuration tells Stitch."""
-SHORT = StitchConfig(Reach(50 * S, 4 * S, 16 * S), S, 16 * S, 3 * S)
+SHORT = StitchConfig(
+    reach=Reach(past_ns=50 * S, future_ns=4 * S, warm_up_ns=16 * S),
+    certain_ns=S,
+    minimum_ns=16 * S,
+    wait_ns=3 * S,
+)
 
 
 class Cell:
@@ -172,7 +182,12 @@ def test_a_restart_anywhere_changes_nothing(keyed, length):
 @pytest.mark.parametrize("rate", [1, 2, 16, 256])
 def test_the_longest_past_there_is_can_be_made_again(keyed, rate):
     """Equal samples hold analysis back: what it then needs is still there."""
-    config = StitchConfig(Reach(208 * S, 4 * S, 64 * S), S, 64 * S, 3 * S)
+    config = StitchConfig(
+        reach=Reach(past_ns=208 * S, future_ns=4 * S, warm_up_ns=64 * S),
+        certain_ns=S,
+        minimum_ns=64 * S,
+        wait_ns=3 * S,
+    )
     samples = noise(rate, 700)
     run = 15 if rate < 256 else rate // 16 - 1
     for low in range(100 * rate, len(samples) - run, 19 * max(rate, run)):

@@ -30,7 +30,14 @@ CONFIG = parse_config({"whiten": {"psd_seconds": 16, "update_seconds": 16}})
 
 def job(output="", properties=""):
     kafka = KafkaConfig("kafka:9092", properties)
-    return LiveJob(kafka, ("strain",), "group", "earliest", "found", output)
+    return LiveJob(
+        kafka=kafka,
+        topics=("strain",),
+        group="group",
+        start="earliest",
+        publish="found",
+        output=output,
+    )
 
 
 def written(path, **kwargs):

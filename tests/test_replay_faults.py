@@ -35,7 +35,7 @@ def frame(place, ifo="H1", channel="X", shift=0):
         gps_start_ns=start_ns + shift,
         data=data,
     )
-    return PlayedFrame(sent, start_ns + shift + S, start_ns, place)
+    return PlayedFrame(frame=sent, due_ns=start_ns + shift + S, file_ns=start_ns, place=place)
 
 
 def stream(places, ifos=("H1", "L1")):

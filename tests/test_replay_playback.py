@@ -209,7 +209,9 @@ def test_passes_follow_with_a_hole_between(tmp_path, frame_ns, hole_ns):
         assert after.frame.data == frames[0].frame.data
         assert after.file_ns == frames[0].file_ns
         assert after.place > before.place
-    endless = Playback(gather([str(path)], (), strict), FrameCutting(frame_ns, passes=0)).frames()
+    endless = Playback(
+        gather([str(path)], (), strict), FrameCutting(frame_ns=frame_ns, passes=0)
+    ).frames()
     assert [next(endless) for _ in range(3 * count)] == frames
 
 
@@ -295,7 +297,7 @@ def test_every_sample_is_sent_once(h1, l1, frame_ns, shift):
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(formats, "read_native", ramp)
-        plan = Playback(spans, FrameCutting(frame_ns, shift * S), strict)
+        plan = Playback(spans, FrameCutting(frame_ns=frame_ns, shift_ns=shift * S), strict)
         frames = list(plan.frames())
     assert plan.frames_in_pass == len(frames)
     assert [(one.due_ns, one.frame.channel) for one in frames] == sorted(

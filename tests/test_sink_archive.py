@@ -88,7 +88,11 @@ def run(output, triggers=TRIGGERS, segments=SEGMENTS, letters=LETTERS, loudest=2
                 dead_letters=pipeline | beam.Create(letters).with_output_types(DeadLetter),
                 progress=pipeline | "Progress" >> beam.Create([]).with_output_types(Progress),
             )
-            results | WriteArchive(made.staged, SinkConfig(loudest), Provenance("c0ffee", "0.1.0"))
+            results | WriteArchive(
+                folder=made.staged,
+                config=SinkConfig(loudest),
+                provenance=Provenance(config="c0ffee", version="0.1.0"),
+            )
         made.commit(failures(pipeline.result))
     return pipeline.result
 

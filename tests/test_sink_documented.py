@@ -20,7 +20,7 @@ READING = [block for block in BLOCKS if "confluent_kafka" not in block]
 
 
 def leave(output, triggers):
-    made = writers.Provenance("c0ffee", "0.1.0")
+    made = writers.Provenance(config="c0ffee", version="0.1.0")
     with opened(str(output), "threshold: 5.5\n", *vars(made).values()) as run:
         if triggers:
             writers.write_triggers(run.staged, partition(TRIGGER), triggers, made)

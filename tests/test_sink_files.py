@@ -417,7 +417,7 @@ def test_a_disk_that_is_full_ends_no_process(tmp_path):
         "from tests.samples import TRIGGER\n"
         "from transforms.sink import writers\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
-        "made = writers.Provenance('c0ffee', '0.1.0')\n"
+        "made = writers.Provenance(config='c0ffee', version='0.1.0')\n"
         "try:\n"
         "    writers.write_snippets(Path(sys.argv[1]), [TRIGGER], made)\n"
         "except OSError as error:\n"

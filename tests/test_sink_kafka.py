@@ -94,7 +94,9 @@ def publish(config, prefix, triggers=(), segments=(), letters=(), timeout=60.0):
                 )
             }
         )
-        results | PublishKafka(config, prefix, "0.1.0", timeout)
+        results | PublishKafka(
+            config=config, prefix=prefix, version="0.1.0", timeout_seconds=timeout
+        )
     counters = pipeline.result.metrics().query()["counters"]
     return {each.key.metric.name: each.committed for each in counters}
 

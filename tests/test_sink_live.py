@@ -55,7 +55,7 @@ TRIGGER = replace(
     data_time_ns=from_seconds(MINUTE + 3),
     snippet_start_ns=from_seconds(MINUTE + 1),
 )
-MADE = Provenance("c0ffee", "0.1.0")
+MADE = Provenance(config="c0ffee", version="0.1.0")
 H1, H1_NEXT, L1 = (
     f"triggers/{ifo}/2015-09-14/{ifo}-TRIGGERS-{start}-60.parquet"
     for ifo, start in (("H1", MINUTE), ("H1", MINUTE + 60), ("L1", MINUTE))
@@ -151,7 +151,10 @@ def live(folder, *steps, config_id="c0ffee", loudest=2, version="0.1.0"):
         }
         results["triggers"] |= beam.WindowInto(Sessions(0.1))
         Results(**results) | WriteLive(
-            str(folder), SinkConfig(loudest), "threshold: 5.5\n", config_id, version
+            output=str(folder),
+            config=SinkConfig(loudest),
+            config_text="threshold: 5.5\n",
+            provenance=Provenance(config=config_id, version=version),
         )
         mixed | beam.Filter(lambda one: isinstance(one, str)) | beam.ParDo(Look(folder))
     return dict(LOOKS)

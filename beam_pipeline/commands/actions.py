@@ -45,7 +45,13 @@ def run(options: argparse.Namespace) -> int:
         raise UserError(f"--rows {options.rows}: give 0 or more")
     config = configuration(options)
     files = tuple(_files(options.files))
-    job = ArchiveJob(files, output_of(options.output, config), *_span(options))
+    start_ns, end_ns = _span(options)
+    job = ArchiveJob(
+        files=files,
+        output=output_of(options.output, config),
+        start_ns=start_ns,
+        end_ns=end_ns,
+    )
     try:
         beam_options(options.beam)
         see_runner(options.beam)
@@ -64,7 +70,8 @@ def replay(options: argparse.Namespace) -> int:
     from beam_pipeline.replay import command
 
     options.files = _files(options.files)
-    return command.replay(options, *_span(options))
+    start_ns, end_ns = _span(options)
+    return command.replay(options, start_ns, end_ns)
 
 
 def configuration(options: argparse.Namespace) -> PipelineConfig:

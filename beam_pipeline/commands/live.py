@@ -57,7 +57,12 @@ def run_live(options: argparse.Namespace, rest: Sequence[str], config: PipelineC
         kafka = KafkaConfig(options.brokers, options.kafka_config or "")
         topics = tuple(options.topic)
         job = LiveJob(
-            kafka, topics, options.group, options.start, options.publish, options.output or ""
+            kafka=kafka,
+            topics=topics,
+            group=options.group,
+            start=options.start,
+            publish=options.publish,
+            output=options.output or "",
         )
         typed_name = typed(typed_options).get("job_name")
         name = typed_name or f"wavefier-live-{options.group}"

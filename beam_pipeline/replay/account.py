@@ -16,7 +16,7 @@ from beam_pipeline.replay.sender import Receipt
 from transforms.gps import to_seconds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SentFrame:
     """A frame as it is sent."""
 

@@ -61,14 +61,20 @@ class Wire:
         played, kind = sending.played, sending.fault.kind if sending.fault else ""
         topic = self.topic_of(played.frame.ifo)
         if kind == DROP:
-            return SentFrame(sending, topic, [], 0)
+            return SentFrame(sending=sending, topic=topic, messages=[], copies=0)
         try:
             messages, how = encode([played.frame], self.kind), ""
         except ValueError as error:
             raise UserError(f"{played.frame.channel}: {error}") from error
         if kind == CORRUPT:
             messages, how = self.faults.corrupted(played, messages)
-        return SentFrame(sending, topic, messages, 2 if kind == DUPLICATE else 1, how)
+        return SentFrame(
+            sending=sending,
+            topic=topic,
+            messages=messages,
+            copies=2 if kind == DUPLICATE else 1,
+            how=how,
+        )
 
 
 def tell(text: str) -> None:
@@ -125,11 +131,11 @@ def _cut(options: argparse.Namespace, start_ns: int | None, end_ns: int | None) 
         raise UserError(f"--shift {options.shift}: shift by 10000000000 s at most")
     try:
         return FrameCutting(
-            gps.from_seconds(options.frame_seconds),
-            options.shift * NANOSECONDS,
-            start_ns,
-            end_ns,
-            options.loop,
+            frame_ns=gps.from_seconds(options.frame_seconds),
+            shift_ns=options.shift * NANOSECONDS,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            passes=options.loop,
         )
     except (ValueError, OverflowError) as error:
         raise UserError(f"--frame-seconds, --loop: {error}") from error

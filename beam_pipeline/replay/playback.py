@@ -30,7 +30,7 @@ whole, which would be done again for every frame."""
 Complain = Callable[[str], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FrameCutting:
     """How files become frames."""
 
@@ -54,7 +54,7 @@ class FrameCutting:
             raise ValueError("files are played once or more, or 0: without end")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PlayedFrame:
     """A frame, and where it is in what is played."""
 
@@ -194,7 +194,9 @@ class Playback:
                 continue
             frame = _moved(read.frame(begin, end), later_ns)
             due_ns = (cell + later + 1) * frame_ns
-            yield PlayedFrame(frame, due_ns, file_ns, cell + later - self._first)
+            yield PlayedFrame(
+                frame=frame, due_ns=due_ns, file_ns=file_ns, place=cell + later - self._first
+            )
 
 
 class _Stretch:

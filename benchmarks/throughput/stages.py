@@ -110,7 +110,7 @@ def archive_stages(archive: Archive, config: PipelineConfig, output: Path) -> di
 
 
 def _write(found: list[Trigger], output: Path) -> None:
-    provenance = Provenance("benchmark", "benchmark")
+    provenance = Provenance(config="benchmark", version="benchmark")
     output.mkdir(parents=True, exist_ok=True)
     by_file: dict[str, list[Trigger]] = {}
     for trigger in found:

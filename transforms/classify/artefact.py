@@ -43,7 +43,7 @@ class ArtefactError(ValueError):
     """A model that cannot be used; the message is one line that says what to do."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Card:
     """What a model is, as ``card.json`` tells it."""
 
@@ -99,7 +99,13 @@ def load_card(path: str | Path) -> Card:
     missing = [key for key in _REQUIRED if not isinstance(contents, dict) or key not in contents]
     if missing:
         raise ArtefactError(f"{folder / CARD} lacks {', '.join(missing)}: train again")
-    card = Card(folder, contents["name"], contents["id"], tuple(contents["classes"]), contents)
+    card = Card(
+        folder=folder,
+        name=contents["name"],
+        id=contents["id"],
+        classes=tuple(contents["classes"]),
+        contents=contents,
+    )
     if not (folder / "saved_model.pb").is_file():
         raise ArtefactError(f"{folder} holds no SavedModel: copy the whole model folder")
     return card

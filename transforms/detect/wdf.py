@@ -32,7 +32,7 @@ _MODE = pywt.Modes.periodization
 _WAVELETS = {name: pywt.Wavelet(name) for name in BASES}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Wdf:
     """What the filter sees in one window."""
 
@@ -79,7 +79,13 @@ def wdf(strain: SingleArray | FloatArray, rate: int, start_ns: int, time_ns: int
     index = np.flatnonzero(np.repeat(kept[best] > 0, BLOCK))
     value = coefficients[best][index].astype(np.float32)
     enwdf = float(np.sqrt(np.sum(value.astype(np.float64) ** 2)))
-    return Wdf(BASES[best], enwdf, rate, index.astype(np.uint16).tobytes(), value.tobytes())
+    return Wdf(
+        basis=BASES[best],
+        enwdf=enwdf,
+        rate=rate,
+        index=index.astype(np.uint16).tobytes(),
+        value=value.tobytes(),
+    )
 
 
 def with_wdf(trigger: Trigger) -> Trigger:

@@ -15,7 +15,7 @@ FORMATS = ("lldd", "gwf", "row")
 """Of live messages (docs/live.md)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class IngestConfig:
     """Which data are analysed, and in what pieces."""
 

@@ -40,7 +40,7 @@ def letter_of(path: str, error: DataError, checksum: str = "") -> DeadLetter:
     return DeadLetter(source=printable(path), reason=str(error), checksum=checksum, kind=error.kind)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stretch:
     """Contiguous samples of one channel in one file, at the rate that the file has."""
 

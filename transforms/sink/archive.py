@@ -32,7 +32,7 @@ _Outcome = tuple[str, str]
 """The name of a file that was written, or why it was not."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class WriteArchive(beam.PTransform):  # type: ignore[misc]
     """Write triggers, segments, dead letters and the loudest triggers' snippets to a folder.
 

@@ -48,7 +48,7 @@ def output_topics(prefix: str, partitions: int = 1, replication: int = -1) -> di
     }
 
 
-@dataclass
+@dataclass(kw_only=True)
 class PublishKafka(beam.PTransform):  # type: ignore[misc]
     """Publish triggers, segments and dead letters, whatever their windows.
 

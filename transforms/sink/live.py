@@ -37,7 +37,7 @@ _Keyed = tuple[str, tuple[int, bytes]]
 """A file's name; when it is to be written [GPS ns], and an element as bytes."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class WriteLive(beam.PTransform):  # type: ignore[misc]
     """Write final triggers, segments, dead letters and the loudest triggers' snippets to a folder.
 
@@ -52,8 +52,8 @@ class WriteLive(beam.PTransform):  # type: ignore[misc]
     output: str
     config: SinkConfig
     config_text: str
-    config_id: str
-    version: str
+    """The science, as it is noted in the folder."""
+    provenance: Provenance
     job: str = ""
     """What tells the job from others that have the same configuration."""
 
@@ -64,8 +64,10 @@ class WriteLive(beam.PTransform):  # type: ignore[misc]
         Raises:
             OutputError: If the folder cannot be used.
         """
-        folder = resume(self.output, self.config_text, self.config_id, self.version, self.job)
-        provenance = Provenance(self.config_id, self.version)
+        provenance = self.provenance
+        folder = resume(
+            self.output, self.config_text, provenance.config, provenance.version, self.job
+        )
         with storage(self.output):
             if not (folder / SEGMENTS).exists():
                 # No rows: it makes a job that has not analysed anything yet readable.

@@ -28,7 +28,7 @@ class DamagedError(OutputError):
     """A file among the results that is not what this software writes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Provenance:
     """What made the results: it stands in the metadata of every file."""
 
@@ -334,7 +334,9 @@ def read_provenance(output: str | Path) -> Provenance:
     path = _existing(output, folder.SCHEMA)
     with readable(path):
         metadata = parquet.read_schema(path).metadata or {}
-        return Provenance(metadata[b"config"].decode(), metadata[b"version"].decode())
+        return Provenance(
+            config=metadata[b"config"].decode(), version=metadata[b"version"].decode()
+        )
 
 
 def _existing(output: str | Path, name: str) -> Path:

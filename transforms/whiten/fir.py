@@ -50,7 +50,7 @@ PRE_EMPHASIS = np.array([-1.0, 2.0, -1.0])
 Hann window and of double precision. Symmetric, so of zero phase."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WhiteningFilter:
     """A finite filter and the spectrum that it flattens."""
 
@@ -253,7 +253,14 @@ def design(
     response = (spectrum * grid.turn * np.sqrt(broad) / (deviation * scale)).astype(np.complex64)
     asd = level * np.sqrt(smooth) / grid.emphasis
     precision = _precision(smooth, grid.lowest)
-    return WhiteningFilter(taps / deviation, sizes[0] + 1, level, precision, asd, response)
+    return WhiteningFilter(
+        taps=taps / deviation,
+        lookahead=sizes[0] + 1,
+        level=level,
+        precision=precision,
+        asd=asd,
+        response=response,
+    )
 
 
 def pre_emphasise(strain: FloatArray) -> FloatArray:

@@ -198,7 +198,11 @@ def _lay_out(reader: _Opened, stamp: Hashable, channel: str) -> Held:
             errors.append(error)
         else:
             length = round(spans[number].duration * rate)
-            frames.append(Stretch(channel, first, length, rate, str(number)))
+            frames.append(
+                Stretch(
+                    channel=channel, first=first, length=length, sample_rate=rate, key=str(number)
+                )
+            )
     if not frames:
         gone = DataError(f"{path}: no longer holds {channel}; run again with the files at rest")
         raise next(iter(errors), gone)

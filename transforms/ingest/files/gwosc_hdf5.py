@@ -70,7 +70,9 @@ def stretches(file: h5py.File, path: str, channel: str) -> tuple[list[Stretch], 
         return [], []
     first = index_of(path, _start(path, strain, None), rate)
     _check_length(path, strain)
-    return [Stretch(channel, first, len(strain), rate, _STRAIN)], []
+    return [
+        Stretch(channel=channel, first=first, length=len(strain), sample_rate=rate, key=_STRAIN)
+    ], []
 
 
 def quality(

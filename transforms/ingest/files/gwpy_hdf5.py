@@ -165,7 +165,9 @@ def _stretch(path: str, channel: str, dataset: h5py.Dataset) -> Stretch:
     else:
         start = attributes.seconds(path, dataset, name, unit)
     first = index_of(f"{path}: {dataset.name}", start, rate)
-    return Stretch(channel, first, len(dataset), rate, dataset.name)
+    return Stretch(
+        channel=channel, first=first, length=len(dataset), sample_rate=rate, key=dataset.name
+    )
 
 
 def _rate(path: str, dataset: h5py.Dataset, unit: str) -> int:

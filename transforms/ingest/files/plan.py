@@ -88,7 +88,7 @@ class Within:
 EVERYTHING = Within()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """What becomes of one channel."""
 
@@ -119,17 +119,21 @@ def plan(
     """
     kept, letters = settle(spans, within)
     if not kept:
-        return Plan((), (), letters)
+        return Plan(blocks=(), segments=(), dead_letters=letters)
     good, bad = _segments(kept, minimum_ns)
     if not any(within.touches(span.gps_start_ns, span.gps_end_ns) for span in kept):
-        return Plan((), tuple(within.clipped(bad)), (*letters, _outside(kept, within)))
+        return Plan(
+            blocks=(),
+            segments=tuple(within.clipped(bad)),
+            dead_letters=(*letters, _outside(kept, within)),
+        )
     flags = merged(item for span in kept for item in _own(span, span.flags))
     blocks = tuple(
         block
         for segment in good
         for block in _blocks(kept, flags, segment, reach, block_ns, within.searched)
     )
-    return Plan(blocks, tuple(within.clipped(bad)), letters)
+    return Plan(blocks=blocks, segments=tuple(within.clipped(bad)), dead_letters=letters)
 
 
 def settle(

@@ -65,7 +65,11 @@ def stretches(path: str, channel: str, _require: Sequence[str]) -> Held:
         head = _head(path, file)
     if head.channel != channel:
         raise DataError(f"{path}: no longer holds {channel}; run again with the files at rest")
-    return Held(stretches=(Stretch(channel, head.first, head.length, head.rate),))
+    return Held(
+        stretches=(
+            Stretch(channel=channel, first=head.first, length=head.length, sample_rate=head.rate),
+        )
+    )
 
 
 def read(path: str, channel: str, start_ns: int, end_ns: int) -> tuple[FloatArray, int]:

@@ -80,7 +80,7 @@ class Reader(Generic[T]):
                     self._given = None
                     self._errors.tell("begin", f"Kafka cannot be read yet: {error.args[0].str()}")
                     time.sleep(_WAIT_S)
-                    return Batch(start)
+                    return Batch(positions=start)
             batch = self._drain()
             self._given = batch.positions if self._given is not None else None
             return batch
@@ -139,7 +139,15 @@ class Reader(Generic[T]):
         self._listen()
         elements += self._timekeeper.own(unix_ns)
         watermark_ns = progress.advance(now, unix_ns)
-        return Batch(progress.positions, elements, letters, watermark_ns, count, size, progress.lag)
+        return Batch(
+            positions=progress.positions,
+            elements=elements,
+            dead_letters=letters,
+            watermark_ns=watermark_ns,
+            messages=count,
+            size=size,
+            lag=progress.lag,
+        )
 
     def _take(
         self,

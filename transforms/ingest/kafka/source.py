@@ -29,7 +29,7 @@ class Decoder(Protocol[T_co]):
         """Source of the oldest message that an incomplete element still needs."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Batch(Generic[T]):
     """What one look at the topics gave."""
 

@@ -28,7 +28,7 @@ _LONGEST_HEADER = 1024
 _FIELD = re.compile(rb"(\w+)=([0-9]{1,18})")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Header:
     """What a message says about its part; the names are the distribution's."""
 
@@ -67,7 +67,7 @@ class Whole:
     """The message that came first of it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Lost:
     """A message or frame that cannot be used."""
 
@@ -100,7 +100,15 @@ def split(payload: bytes, gps_start: int, part_bytes: int = PART_BYTES) -> list[
     messages = []
     for number, offset in enumerate(offsets):
         chunk = payload[offset : offset + part_bytes]
-        header = Header(part_id, number, len(offsets), gps_start, len(payload), offset, len(chunk))
+        header = Header(
+            part_id=part_id,
+            part_num=number,
+            part_tot=len(offsets),
+            evt_id=gps_start,
+            evt_len=len(payload),
+            part_off=offset,
+            part_len=len(chunk),
+        )
         messages.append(bytes(header) + chunk)
     return messages
 
@@ -169,7 +177,7 @@ class Assembler:
             header, chunk = parse(message, source)
         except DataError as error:
             checksum = hashlib.sha256(message).hexdigest()
-            return [Lost(source, str(error), checksum, error.kind)]
+            return [Lost(source=source, reason=str(error), checksum=checksum, kind=error.kind)]
         event = header.event
         if event in self._done:
             return []
@@ -219,4 +227,9 @@ def _lost(item: _Incomplete, payload: bytes, what: str) -> Lost:
         f" {header.part_tot} parts came, {len(payload)} of {header.evt_len} bytes;"
         " send the frame again"
     )
-    return Lost(item.source, reason, hashlib.sha256(payload).hexdigest(), LetterKind.INCOMPLETE)
+    return Lost(
+        source=item.source,
+        reason=reason,
+        checksum=hashlib.sha256(payload).hexdigest(),
+        kind=LetterKind.INCOMPLETE,
+    )

@@ -30,7 +30,7 @@ MOST_FLAGS = 4096
 """Flags over the strain that is kept, at most: those of 201 s that change ten times a second."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StitchConfig:
     """What stitching is told."""
 
