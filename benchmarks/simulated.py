@@ -27,7 +27,7 @@ CHANNEL = f"{IFO}:{NAME}"
 FORMATS = ("gwf", "hdf5")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """What strain is simulated."""
 
@@ -43,7 +43,7 @@ class Recipe:
     """Detector."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Archive:
     """Files of one channel, and the truth about them."""
 
@@ -78,7 +78,14 @@ def make(folder: Path, recipe: Recipe, kind: str, file_seconds: int) -> Archive:
             held, start = held[file_seconds * rate :], start + file_seconds
     if len(held):
         files.append(write(folder, held, start, recipe, kind))
-    return Archive(tuple(files), FIRST_GPS, recipe.seconds, rate, tuple(truth), recipe.ifo)
+    return Archive(
+        files=tuple(files),
+        gps_start=FIRST_GPS,
+        seconds=recipe.seconds,
+        sample_rate=rate,
+        injections=tuple(truth),
+        ifo=recipe.ifo,
+    )
 
 
 def pieces(recipe: Recipe) -> Iterator[tuple[FloatArray, tuple[Injection, ...]]]:

@@ -27,7 +27,7 @@ class Usage:
     """Largest resident memory of any one of its processes [bytes]."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Marginal:
     """The cost of more data, with the cost of starting taken away."""
 
@@ -80,8 +80,8 @@ def marginal(short: Sequence[Usage], long: Sequence[Usage], seconds: tuple[int, 
     wall = [median(usage.wall for usage in runs) for runs in (short, long)]
     each = (cpu[1] - cpu[0]) / more
     return Marginal(
-        1 / each if each > 0 else float("nan"),
-        more / (wall[1] - wall[0]) if wall[1] > wall[0] else float("nan"),
-        cpu[0] - seconds[0] * each,
-        max(usage.peak for usage in long),
+        cpu_rate=1 / each if each > 0 else float("nan"),
+        wall_rate=more / (wall[1] - wall[0]) if wall[1] > wall[0] else float("nan"),
+        start_cpu=cpu[0] - seconds[0] * each,
+        peak=max(usage.peak for usage in long),
     )

@@ -147,7 +147,12 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Card:
         known = novelty.unit(np.random.default_rng(2).random((6, network.HIDDEN)))
         network_ = calibrated.with_hidden(network.build(len(classes)))
         export(
-            calibrated.CalibratedModel(network_, (0.4, 0.0), novelty.Novelty(known, (0.0, 0.0)), 2),
+            calibrated.CalibratedModel(
+                network=network_,
+                temperature=(0.4, 0.0),
+                novelty=novelty.Novelty(known, (0.0, 0.0)),
+                unknown=2,
+            ),
             folder,
         )
     fitting = artefact.settings(WhitenConfig(), DetectConfig())

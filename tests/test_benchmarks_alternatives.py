@@ -116,7 +116,15 @@ def test_rarity_of_enwdf_bounds_that_in_white_noise():
 
 
 def test_the_data_are_those_of_efficiency():
-    plan = injection_runs.Plan(("blip", "chirp"), ("aligo_O4high",), 64, 32, 0, 1024, 4)
+    plan = injection_runs.Plan(
+        classes=("blip", "chirp"),
+        curves=("aligo_O4high",),
+        seconds=64,
+        noise_seconds=32,
+        real_seconds=0,
+        sample_rate=1024,
+        seed=4,
+    )
     made = list(alternatives.stretches(plan))
     (outcome,) = injection_runs.simulated(plan, PipelineConfig(), lambda _: None)
     assert [stretch.truth is None for stretch in made] == [True, False]

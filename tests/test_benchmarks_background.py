@@ -61,7 +61,7 @@ def test_a_run_is_compared_with_theory_in_hours():
     config = detector.eager(PipelineConfig())
     bank = bank_for(1024, config.detect, 16.0)
     tiles = false_alarms.TileField.of(bank, config.detect)
-    run = false_alarms.Run("white", [4.8, 5.1, 5.6], [4.8, 0.0, 5.6], live=7200.0)
+    run = false_alarms.Run(noise="white", ranks=[4.8, 5.1, 5.6], tiles=[4.8, 0.0, 5.6], live=7200.0)
     rows = false_alarms.compare(run, tiles, config, SHAPES, 1.1)
     assert [row["all"]["events"] for row in rows] == [3, 2, 1, 1, 0, 0]
     assert [row["tiles"]["events"] for row in rows] == [2, 1, 1, 1, 0, 0]
@@ -77,7 +77,7 @@ def test_a_run_is_compared_with_theory_in_hours():
 
 
 def test_too_little_noise_says_what_to_do():
-    run = false_alarms.Run("white", [4.8], [4.8], live=100.0)
+    run = false_alarms.Run(noise="white", ranks=[4.8], tiles=[4.8], live=100.0)
     with pytest.raises(ValueError, match="more --hours"):
         false_alarms.shapes_of(run)
 

@@ -129,7 +129,14 @@ def test_all_channels_are_played_each_with_strain_of_its_own(broker, tmp_path):
         after = time.time()
     assert child.returncode == 0
     frames = [row.decode(value, "here") for value in on_topic(broker, 10)]
-    recipe = Recipe(player.CURVE, 5 + 2 * player.APART_S, 256, 1, player.CLASSES, player.GAP_S)
+    recipe = Recipe(
+        curve=player.CURVE,
+        seconds=5 + 2 * player.APART_S,
+        sample_rate=256,
+        seed=1,
+        classes=player.CLASSES,
+        gap=player.GAP_S,
+    )
     (whole,) = [strain for strain, _ in simulated.pieces(recipe)]
     for number in range(2):
         own = [one for one in frames if one.channel == player.name(number)]

@@ -84,7 +84,14 @@ def test_the_evidence_of_a_wave_is_the_plain_sum_over_phases(label):
 @pytest.mark.slow
 def test_the_family_of_each_is_recovered():
     seen = [
-        Seen(label, 7.0, CURVE, _data(label, 11.0, 3072, seed), HERE, 0)
+        Seen(
+            label=label,
+            snr=7.0,
+            curve=CURVE,
+            data=_data(label, 11.0, 3072, seed),
+            extent=HERE,
+            answer=0,
+        )
         for seed, label in enumerate(FAMILIES)
     ]
     told = known_shapes.evidences(seen, LOW, SNR, Draws(512, 1, 16), 1)
@@ -130,7 +137,14 @@ def test_a_narrow_peak_that_even_draws_miss_is_found():
 def test_accuracies_are_told_by_snr_and_by_draws():
     rows = [("chirp", 5.5, "chirp"), ("whistle", 5.5, "chirp"), ("chirp", 7.5, "chirp")]
     seen = [
-        Seen(label, snr, CURVE, np.zeros(4), (0, 4), FAMILIES.index(answer))
+        Seen(
+            label=label,
+            snr=snr,
+            curve=CURVE,
+            data=np.zeros(4),
+            extent=(0, 4),
+            answer=FAMILIES.index(answer),
+        )
         for label, snr, answer in rows
     ]
     observer = np.array([FAMILIES.index(label) for label in ("chirp", "whistle", "whistle")])

@@ -15,13 +15,13 @@ def _examples(labels, snr=20.0):
     count = len(labels)
     shape = len(features.FREQUENCIES), features.COLUMNS, len(features.SPANS)
     return Examples(
-        np.zeros((count, *shape), np.float16),
-        np.zeros((count, len(features.PARAMETERS)), np.float32),
-        np.array([CLASSES.index(label) for label in labels]),
-        np.full(count, snr),
-        np.full(count, snr),
-        np.ones(count, bool),
-        np.arange(count),
+        image=np.zeros((count, *shape), np.float16),
+        parameters=np.zeros((count, len(features.PARAMETERS)), np.float32),
+        truth=np.array([CLASSES.index(label) for label in labels]),
+        snr=np.full(count, snr),
+        injected_snr=np.full(count, snr),
+        loudest=np.ones(count, bool),
+        stretch=np.arange(count),
     )
 
 

@@ -25,23 +25,40 @@ SCRIPT = "import sys; open(sys.argv[1], 'w').write(sys.argv[2])"
 
 
 def event(time, rank):
-    return Event(time, time - 0.01, time + 0.01, 100.0, rank, rank)
+    return Event(
+        time=time, start=time - 0.01, end=time + 0.01, frequency=100.0, snr=rank, rank=rank
+    )
 
 
 def injection(time, snr=8.0):
-    return Injection("sine_gaussian", snr, time, time - 0.05, time + 0.05, 100.0)
+    return Injection(
+        label="sine_gaussian",
+        snr=snr,
+        time=time,
+        start=time - 0.05,
+        end=time + 0.05,
+        frequency=100.0,
+    )
 
 
 @pytest.fixture
 def span(tmp_path):
     files = tuple(tmp_path / f"H-H1_BENCH-{START + 256 * i}-256.gwf" for i in range(4))
-    return Span(Archive(files, START, 1024, 4096, ()), 512, tmp_path / "out", 4.5)
+    return Span(
+        Archive(files=files, gps_start=START, seconds=1024, sample_rate=4096, injections=()),
+        512,
+        tmp_path / "out",
+        4.5,
+    )
 
 
 def test_tools_are_judged_where_all_of_them_looked():
-    noise, loud = (Archive((), START, 1000, 4096, ()) for _ in range(2))
+    noise, loud = (
+        Archive(files=(), gps_start=START, seconds=1000, sample_rate=4096, injections=())
+        for _ in range(2)
+    )
     truth = tuple(injection(START + t) for t in (10.0, 500.0, 950.0))
-    loud = Archive((), START, 1000, 4096, truth)
+    loud = Archive(files=(), gps_start=START, seconds=1000, sample_rate=4096, injections=truth)
     quiet = [event(START + 50.0, 20.0), *(event(START + 200.0 + i, 5.0 + i / 10) for i in range(9))]
     hits = [event(one.time, 8.0) for one in truth]
     found = {
@@ -136,7 +153,7 @@ def test_the_command_prints_ratios_and_writes_the_same(tmp_path, capsys, monkeyp
 
 
 def test_cost_is_measured_on_two_lengths(tmp_path):
-    recipe = Recipe("aligo_O4high", 32, 1024, 1)
+    recipe = Recipe(curve="aligo_O4high", seconds=32, sample_rate=1024, seed=1)
     costs = measurements.race([Fake("a", 9.0)], recipe, 16, 1, tmp_path, lambda _: None)
     assert costs["a"].peak > 1e6
 

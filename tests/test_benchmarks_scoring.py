@@ -9,11 +9,20 @@ from benchmarks.detection.scoring import Event, Fraction
 
 
 def event(time, rank, extent=0.01, frequency=100.0):
-    return Event(time, time - extent, time + extent, frequency, rank, rank)
+    return Event(
+        time=time, start=time - extent, end=time + extent, frequency=frequency, snr=rank, rank=rank
+    )
 
 
 def injection(time, snr=8.0, half=0.05):
-    return Injection("sine_gaussian", snr, time, time - half, time + half, 100.0)
+    return Injection(
+        label="sine_gaussian",
+        snr=snr,
+        time=time,
+        start=time - half,
+        end=time + half,
+        frequency=100.0,
+    )
 
 
 def test_an_event_matches_where_it_overlaps_the_widened_interval():
@@ -23,7 +32,9 @@ def test_an_event_matches_where_it_overlaps_the_widened_interval():
 
 
 def test_an_event_matches_where_the_times_are_close():
-    late = Injection("ring_down", 8.0, 100.0, 100.3, 100.4, 100.0)
+    late = Injection(
+        label="ring_down", snr=8.0, time=100.0, start=100.3, end=100.4, frequency=100.0
+    )
     assert scoring.match([late], [event(100.09, 6.0)])[0] is not None
     assert scoring.match([late], [event(100.12, 6.0)])[0] is None
 

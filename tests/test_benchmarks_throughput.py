@@ -54,7 +54,7 @@ def test_starting_cancels_and_one_odd_run_does_not_count():
 
 @pytest.mark.parametrize("kind", simulated.FORMATS)
 def test_files_hold_the_strain_that_was_made(kind, tmp_path):
-    recipe = Recipe("aligo_O4high", 40, 1024, 1, ("blip",))
+    recipe = Recipe(curve="aligo_O4high", seconds=40, sample_rate=1024, seed=1, classes=("blip",))
     made = simulated.make(tmp_path, recipe, kind, 16)
     (whole,) = [strain for strain, _ in simulated.pieces(recipe)]
     assert len(made.files) == 3
@@ -69,7 +69,7 @@ def test_files_hold_the_strain_that_was_made(kind, tmp_path):
 
 
 def test_pieces_join_without_a_seam():
-    recipe = Recipe("kagra_10Mpc", 2 * simulated.PIECE, 256, 2)
+    recipe = Recipe(curve="kagra_10Mpc", seconds=2 * simulated.PIECE, sample_rate=256, seed=2)
     strain = np.concatenate([piece for piece, _ in simulated.pieces(recipe)])
     level = []
     for at in range(simulated.PIECE - 384, simulated.PIECE + 385, 128):
@@ -84,7 +84,12 @@ def test_pieces_join_without_a_seam():
 @pytest.mark.slow
 def test_each_stage_has_a_cost(tmp_path):
     config = PipelineConfig(ingest=IngestConfig(block_seconds=256))
-    made = simulated.make(tmp_path, Recipe("aligo_O4high", 300, 1024, 3, ("blip",)), "gwf", 256)
+    made = simulated.make(
+        tmp_path,
+        Recipe(curve="aligo_O4high", seconds=300, sample_rate=1024, seed=3, classes=("blip",)),
+        "gwf",
+        256,
+    )
     spent = stages.archive_stages(made, config, tmp_path / "output")
     assert tuple(spent) == stages.STAGES
     assert all(each > 0 for each in spent.values())
@@ -120,7 +125,9 @@ def test_the_command_prints_a_table_and_writes_the_same(tmp_path, capsys, monkey
 
 
 def test_the_command_measured_is_the_real_one(tmp_path):
-    made = simulated.make(tmp_path, Recipe("aligo_O4high", 32, 1024, 1), "hdf5", 16)
+    made = simulated.make(
+        tmp_path, Recipe(curve="aligo_O4high", seconds=32, sample_rate=1024, seed=1), "hdf5", 16
+    )
     line = archive.command(made, 16, 2, tmp_path / "output")
     assert [str(part) for part in line[1:3]] == ["run", str(made.files[0])]
     assert str(made.files[1]) not in map(str, line)

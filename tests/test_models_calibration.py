@@ -56,7 +56,13 @@ def test_the_written_model_divides_by_the_temperature(tmp_path):
     parameters[:, features.PARAMETERS.index("snr")] = log_snr
     nowhere = novelty.Novelty(novelty.unit(np.ones((1, network.HIDDEN))), (50.0, 0.0))
     export(
-        calibrated.CalibratedModel(calibrated.with_hidden(model), (0.3, -0.5), nowhere, 2), tmp_path
+        calibrated.CalibratedModel(
+            network=calibrated.with_hidden(model),
+            temperature=(0.3, -0.5),
+            novelty=nowhere,
+            unknown=2,
+        ),
+        tmp_path,
     )
     inputs = image.astype(np.float32), parameters.astype(np.float32)
     logits = np.asarray(model.predict_on_batch(list(inputs)))

@@ -20,7 +20,13 @@ from transforms.whiten.config import WhitenConfig
 CONFIG = simulate.SimulationConfig(
     ("aligo_O4high",), stretches=4, noise_stretches=1, sample_rates=(1024,), seconds=64
 )
-PLAN = dataset.SetPlan("test", CONFIG, WhitenConfig(), DetectConfig(threshold=5), (7, 2))
+PLAN = dataset.SetPlan(
+    name="test",
+    config=CONFIG,
+    whitening=WhitenConfig(),
+    detection=DetectConfig(threshold=5),
+    seed=(7, 2),
+)
 
 
 class Stopped(Exception):

@@ -110,7 +110,12 @@ def test_short_snippets_are_whitened_to_unit_variance(truths):
     from models.evaluation.strain_files import Strain
 
     cut = [
-        Strain("V1", RATE, to_index(block.gps_start_ns, RATE) + i * RATE, part.copy())
+        Strain(
+            ifo="V1",
+            rate=RATE,
+            first=to_index(block.gps_start_ns, RATE) + i * RATE,
+            samples=part.copy(),
+        )
         for i, part in enumerate(block.samples.reshape(-1, RATE)[:100])
     ]
     power = np.concatenate([snippets.spectra(one) for one in cut])

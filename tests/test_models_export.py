@@ -80,7 +80,12 @@ def test_the_temperature_softens(untrained, tmp_path):
     answers = []
     for temperature in (2.0, 1.0):
         folder = tmp_path / str(temperature)
-        export(CalibratedModel(Logits(), (math.log(temperature), 0.0), known, 2), folder)
+        export(
+            CalibratedModel(
+                network=Logits(), temperature=(math.log(temperature), 0.0), novelty=known, unknown=2
+            ),
+            folder,
+        )
         answers.append(OnnxModel(folder)(image, parameters))
     soft, hard = (a[:, 0] / a[:, 1] for a in answers)
     assert hard == pytest.approx(soft**2, rel=1e-5)

@@ -74,7 +74,12 @@ def test_the_written_model_turns_the_distance_into_the_unknown(tmp_path):
     kept = novelty.unit(hidden[:3])
     distance = novelty.distances(hidden, kept)
     known = novelty.Novelty(kept, (float(np.log(np.median(distance[3:]))), -0.5))
-    export(calibrated.CalibratedModel(network_, (0.0, 0.0), known, 2), tmp_path)
+    export(
+        calibrated.CalibratedModel(
+            network=network_, temperature=(0.0, 0.0), novelty=known, unknown=2
+        ),
+        tmp_path,
+    )
 
     given = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     ratio = novelty.limits(log_snr, known.limit) / distance
@@ -102,7 +107,10 @@ def test_a_network_that_is_sure_of_a_stranger_calls_it_unknown(tmp_path):
     own, strangers = _around(rng, [3.0, 1, 0, 0, 0], 50), _around(rng, [3.0, 0, 2, 0, 0], 50)
     limit = novelty.fit(novelty.distances(_around(rng, [3.0, 1, 0, 0, 0]), known), np.full(400, 3))
     export(
-        calibrated.CalibratedModel(Sure(), (0.0, 0.0), novelty.Novelty(known, limit), 2), tmp_path
+        calibrated.CalibratedModel(
+            network=Sure(), temperature=(0.0, 0.0), novelty=novelty.Novelty(known, limit), unknown=2
+        ),
+        tmp_path,
     )
     image = np.zeros((50, *IMAGE), np.float32)
     model = OnnxModel(tmp_path)

@@ -98,13 +98,13 @@ def _random(count=300):
     rng = np.random.default_rng(1)
     spec = artefact.feature_spec()
     return examples.Examples(
-        rng.random((count, *spec["image"]), np.float32).astype(np.float16),
-        rng.random((count, len(spec["parameters"])), np.float32),
-        rng.integers(0, len(waveforms.CLASSES), count),
-        np.full(count, 9.0),
-        np.full(count, 9.0),
-        np.ones(count, bool),
-        np.zeros(count, int),
+        image=rng.random((count, *spec["image"]), np.float32).astype(np.float16),
+        parameters=rng.random((count, len(spec["parameters"])), np.float32),
+        truth=rng.integers(0, len(waveforms.CLASSES), count),
+        snr=np.full(count, 9.0),
+        injected_snr=np.full(count, 9.0),
+        loudest=np.ones(count, bool),
+        stretch=np.zeros(count, int),
     )
 
 
@@ -168,7 +168,7 @@ def test_a_training_that_was_killed_goes_on_at_its_epoch(trained, tmp_path):
         known = json.loads(str(file["about"]))["history"]
     assert 1 <= len(known) < config.epochs
     notes = []
-    run = train.Run(place)
+    run = train.Run(work=place)
     card = train.train(config, tmp_path / "made", run, train.Tell(note=notes.append))
     history = card.contents["training"]["history"]
     assert notes[0] == f"training goes on after epoch {len(known)}"
@@ -187,7 +187,7 @@ def test_a_training_that_was_killed_goes_on_at_its_epoch(trained, tmp_path):
     ],
 )
 def test_the_work_of_another_training_is_refused(trained, tmp_path, change, message):
-    run = train.Run(trained[0].folder.with_name("tiny.work"))
+    run = train.Run(work=trained[0].folder.with_name("tiny.work"))
     with pytest.raises(work.WorkError, match=message):
         train.train(replace(TINY, **change), tmp_path / "other", run)
 
@@ -238,7 +238,7 @@ def test_a_large_model_is_said_to_be_large(monkeypatch, trained, tmp_path):
     monkeypatch.setattr(artefact, "LARGEST", 1000)
     place = shutil.copytree(trained[0].folder.with_name("tiny.work"), tmp_path / "work")
     notes = []
-    train.train(TINY, tmp_path / "made", train.Run(place), train.Tell(note=notes.append))
+    train.train(TINY, tmp_path / "made", train.Run(work=place), train.Tell(note=notes.append))
     assert "make the network smaller" in notes[-1]
 
 

@@ -21,12 +21,12 @@ def train(options: argparse.Namespace) -> int:
     """Make a model from simulated transients."""
     steps = Steps(sys.stderr)
     run = Run(
-        options.work,
-        processes(options),
-        pool.usable_cpus(),
-        options.logs,
-        options.keep_work,
-        command(),
+        work=options.work,
+        processes=processes(options),
+        threads=pool.usable_cpus(),
+        logs=options.logs,
+        keep_work=options.keep_work,
+        command=command(),
     )
     try:
         card = train_model(configuration(options), options.output, run, Tell(steps, steps.note))

@@ -67,7 +67,8 @@ def examples(
             made.append(injection)
         block = quiet.block(strain)
         found = match(
-            find(block, whitening, detection), Stretch(block, curve, block.channel, tuple(made))
+            find(block, whitening, detection),
+            Stretch(block=block, curve=curve, key=block.channel, injections=tuple(made)),
         )
         yield from (each for each in found if each.label == "blip" and each.loudest)
 

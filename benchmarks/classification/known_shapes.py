@@ -43,7 +43,7 @@ FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.intp]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Seen:
     """A trigger, as both see it."""
 
@@ -118,7 +118,14 @@ def _seen(
     ends = (trigger.start_ns - REACH * 1e9, trigger.end_ns + REACH * 1e9)
     low, high = (before + (end - trigger.time_ns) * RATE / 1e9 for end in ends)
     extent = max(low, 0.0), min(high, float(len(data)))
-    return Seen(example.label, trigger.snr, made.curve, data, extent, answer)
+    return Seen(
+        label=example.label,
+        snr=trigger.snr,
+        curve=made.curve,
+        data=data,
+        extent=extent,
+        answer=answer,
+    )
 
 
 def evidences(

@@ -45,7 +45,7 @@ HEADS = (
 FloatArray = npt.NDArray[np.floating]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Found:
     """How one family that was left out is taken."""
 
@@ -82,13 +82,22 @@ def measure(probabilities: FloatArray, test: Examples, left_out: Sequence[str]) 
         compared = (own | known) & (test.snr >= metrics.LOUD)
         loud = own & compared
         called = float(np.sum(probabilities[loud].argmax(axis=1) == unknown))
-        areas = [
-            metrics.auc(values[compared], own[compared])
-            for values in (probabilities[:, unknown], largest)
-        ]
-        numbers = called / max(loud.sum(), 1), *(np.nan if a is None else a for a in areas)
-        found.append(Found(label, int(loud.sum()), *numbers))
+        found.append(
+            Found(
+                label=label,
+                triggers=int(loud.sum()),
+                called_unknown=called / max(loud.sum(), 1),
+                auc_unknown=_auc(probabilities[compared, unknown], own[compared]),
+                auc_largest=_auc(largest[compared], own[compared]),
+            )
+        )
     return found
+
+
+def _auc(values: FloatArray, own: npt.NDArray[np.bool_]) -> float:
+    """Return the area under the ROC curve; not a number where there is none."""
+    area = metrics.auc(values, own)
+    return np.nan if area is None else area
 
 
 def fitted(
@@ -158,9 +167,13 @@ def _mean(found: Sequence[Found]) -> Found:
     def mean(name: str) -> float:
         return float(np.mean([getattr(each, name) for each in found]))
 
-    areas = mean("auc_unknown"), mean("auc_largest")
-    total = sum(each.triggers for each in found)
-    return Found("mean", total, mean("called_unknown"), *areas)
+    return Found(
+        label="mean",
+        triggers=sum(each.triggers for each in found),
+        called_unknown=mean("called_unknown"),
+        auc_unknown=mean("auc_unknown"),
+        auc_largest=mean("auc_largest"),
+    )
 
 
 def _cells(found: Found) -> list[str]:

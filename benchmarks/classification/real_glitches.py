@@ -42,7 +42,7 @@ SHOWN = (0.2, 0.8)
 """Drawn of each second [s]: the rest is faded."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Labelled:
     """One snippet and what is said of it."""
 
@@ -59,7 +59,10 @@ def labelled(path: Path, card: artefact.Card) -> list[Labelled]:
     with h5py.File(path) as file:
         strain, omicron = file["strain"][:], file["omicron_snr"][:]
     whitening, detection = pipeline_of(card)
-    all_ = [Strain("L1", RATE, START * RATE, np.asarray(row, np.float64)) for row in strain]
+    all_ = [
+        Strain(ifo="L1", rate=RATE, first=START * RATE, samples=np.asarray(row, np.float64))
+        for row in strain
+    ]
     power = np.concatenate([snippets.spectra(each) for each in all_])
     made = snippets.common_filter(power, RATE, whitening)
     bank = snippets.bank_of(RATE, whitening, detection)
@@ -71,7 +74,15 @@ def labelled(path: Path, card: artefact.Card) -> list[Labelled]:
         answer = asked(model, at.trigger)
         order = np.argsort(-answer)
         ranking = tuple((card.classes[i], float(answer[i])) for i in order[:3])
-        found.append(Labelled(float(snr), white, at.trigger, at.detected, ranking))
+        found.append(
+            Labelled(
+                omicron_snr=float(snr),
+                whitened=white,
+                trigger=at.trigger,
+                detected=at.detected,
+                ranking=ranking,
+            )
+        )
     return found
 
 

@@ -61,13 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     used = affinity.pin(options.cores)
     plan = Plan(
-        tuple(options.classes),
-        (options.curve,),
-        options.seconds,
-        options.noise_seconds,
-        0,
-        options.rate,
-        options.seed,
+        classes=tuple(options.classes),
+        curves=(options.curve,),
+        seconds=options.seconds,
+        noise_seconds=options.noise_seconds,
+        real_seconds=0,
+        sample_rate=options.rate,
+        seed=options.seed,
     )
     figures = {**report.provenance(used), "seed": plan.seed}
     figures |= measure(plan, options.searches, options.far)

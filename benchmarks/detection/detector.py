@@ -45,19 +45,25 @@ def eager(config: PipelineConfig, threshold: float = SEARCH_THRESHOLD) -> Pipeli
 def as_event(trigger: Trigger) -> Event:
     """Return what the measurements need of a trigger."""
     return Event(
-        trigger.time_ns / NANOSECONDS,
-        trigger.start_ns / NANOSECONDS,
-        trigger.end_ns / NANOSECONDS,
-        trigger.frequency,
-        trigger.snr,
-        float(getattr(trigger, RANKING)),
+        time=trigger.time_ns / NANOSECONDS,
+        start=trigger.start_ns / NANOSECONDS,
+        end=trigger.end_ns / NANOSECONDS,
+        frequency=trigger.frequency,
+        snr=trigger.snr,
+        rank=float(getattr(trigger, RANKING)),
     )
 
 
 def row_as_event(row: Mapping[str, Any]) -> Event:
     """Return what the measurements need of a row of published triggers."""
-    names = ("time", "start_time", "end_time", "frequency", "snr", RANKING)
-    return Event(*(float(row[name]) for name in names))
+    return Event(
+        time=float(row["time"]),
+        start=float(row["start_time"]),
+        end=float(row["end_time"]),
+        frequency=float(row["frequency"]),
+        snr=float(row["snr"]),
+        rank=float(row[RANKING]),
+    )
 
 
 def block_of(strain: FloatArray, sample_rate: int, gps_start: int) -> Block:

@@ -39,13 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     used = affinity.pin(options.cores)
     config = detector.eager(detector.config_of(options), options.threshold)
     plan = Plan(
-        tuple(options.classes),
-        tuple(options.curves),
-        options.seconds,
-        options.noise_seconds,
-        options.real_seconds if options.real else 0,
-        options.rate,
-        options.seed,
+        classes=tuple(options.classes),
+        curves=tuple(options.curves),
+        seconds=options.seconds,
+        noise_seconds=options.noise_seconds,
+        real_seconds=options.real_seconds if options.real else 0,
+        sample_rate=options.rate,
+        seed=options.seed,
     )
     outcomes = injection_runs.simulated(plan, config, report.progress)
     limits = thresholds(outcomes)

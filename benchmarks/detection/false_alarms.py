@@ -37,7 +37,7 @@ _COLOURED, _WHITE = 3, 4
 HOUR = 3600.0
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Run:
     """What a search of noise alone gave."""
 
@@ -75,7 +75,7 @@ def coloured(
     curve: str, seconds: float, rate: int, seed: int, config: PipelineConfig, progress: Progress
 ) -> Run:
     """Search simulated strain through estimated spectra and whitening, in stretches."""
-    run, bank = Run(curve), bank_for(rate, config.detect, config.whiten.low_frequency)
+    run, bank = Run(noise=curve), bank_for(rate, config.detect, config.whiten.low_frequency)
     margin = bank.margin_seconds * NANOSECONDS
     for number in range(_count(seconds)):
         rng = np.random.default_rng((seed, _COLOURED, number))
@@ -92,7 +92,7 @@ def coloured(
 
 def white(seconds: float, rate: int, seed: int, config: PipelineConfig, progress: Progress) -> Run:
     """Search white noise of known variance: detection alone."""
-    run, bank = Run("white"), bank_for(rate, config.detect, config.whiten.low_frequency)
+    run, bank = Run(noise="white"), bank_for(rate, config.detect, config.whiten.low_frequency)
     for number in range(_count(seconds)):
         rng = np.random.default_rng((seed, _WHITE, number))
         before = time.process_time()

@@ -71,7 +71,7 @@ class Outcome:
         self.matched += match(truth, events)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """How much is simulated, of what."""
 
@@ -87,7 +87,7 @@ class Plan:
     seed: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Simulated:
     """A stretch of simulated strain, and the truth about it."""
 
@@ -112,7 +112,7 @@ def stretches(plan: Plan) -> Iterator[Simulated]:
             truth = None
             if kind == _SIGNALS:
                 truth = injections.inject(strain, injections.schedule(deck, length, grid, rng))
-            yield Simulated(name, strain, grid, truth)
+            yield Simulated(curve=name, strain=strain, grid=grid, truth=truth)
 
 
 def simulated(plan: Plan, config: PipelineConfig, progress: Progress) -> list[Outcome]:

@@ -28,7 +28,7 @@ ENERGY = (0.02, 0.98)
 """A signal's interval holds its whitened energy between these parts."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Injection:
     """The truth about one signal; times are GPS [s]."""
 
@@ -89,7 +89,14 @@ def place(signal: Signal, snr: float, first: int, grid: Grid) -> Placed:
     energy = np.cumsum(noise.whitened(strain, rate, curve, BAND_LOW) ** 2)
     start, end = np.searchsorted(energy, np.array(ENERGY) * energy[-1])
     times = [grid.gps_start + (first + i) / rate for i in (signal.reference, start, end)]
-    truth = Injection(signal.label, snr, times[0], times[1], times[2], signal.frequency)
+    truth = Injection(
+        label=signal.label,
+        snr=snr,
+        time=times[0],
+        start=times[1],
+        end=times[2],
+        frequency=signal.frequency,
+    )
     return Placed(strain, first, truth)
 
 

@@ -15,7 +15,7 @@ LOUD = 10.0
 """From here on, nearly all signals are found: recovered SNR is not that of the lucky ones."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Event:
     """What a tool reports; times are GPS [s]."""
 
@@ -29,7 +29,7 @@ class Event:
     """What the tool would have thresholds set on: larger is more significant."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Threshold:
     """Where a false-alarm rate lies on a list of noise events."""
 
@@ -80,10 +80,12 @@ def threshold(ranks: Iterable[float], live: float, far: float) -> Threshold:
     loudest = np.sort(np.asarray(list(ranks)))[::-1]
     allowed = int(far * live + 1e-9)
     if not len(loudest):
-        return Threshold(far, -np.inf, 0, live, False)
+        return Threshold(far=far, value=-np.inf, events=0, live=live, reliable=False)
     value = float(loudest[min(allowed, len(loudest) - 1)])
     above = int(np.count_nonzero(loudest > value))
-    return Threshold(far, value, above, live, 0 < allowed < len(loudest))
+    return Threshold(
+        far=far, value=value, events=above, live=live, reliable=0 < allowed < len(loudest)
+    )
 
 
 def match(injections: Sequence[Injection], events: Sequence[Event]) -> list[Event | None]:
@@ -144,7 +146,7 @@ def chance(injections: Sequence[Injection], far: float, extent: float) -> float:
     return float(np.mean(1 - np.exp(-far * width))) if len(width) else float("nan")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Errors:
     """How well the parameters of found sine-Gaussians are recovered."""
 
@@ -167,12 +169,12 @@ def errors(
         if e is not None and e.rank > value and i.label == "sine_gaussian"
     ]
     if not pairs:
-        return Errors(0, float("nan"), float("nan"), float("nan"))
+        return Errors(count=0, time=float("nan"), frequency=float("nan"), snr=float("nan"))
     return Errors(
-        len(pairs),
-        float(np.median([abs(e.time - i.time) for i, e in pairs])),
-        float(np.median([abs(e.frequency / i.frequency - 1) for i, e in pairs])),
-        float(np.median([e.snr / i.snr for i, e in pairs])),
+        count=len(pairs),
+        time=float(np.median([abs(e.time - i.time) for i, e in pairs])),
+        frequency=float(np.median([abs(e.frequency / i.frequency - 1) for i, e in pairs])),
+        snr=float(np.median([e.snr / i.snr for i, e in pairs])),
     )
 
 

@@ -99,7 +99,7 @@ FAMILIES: dict[str, Family] = {
 """The classes, by label."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Signal:
     """A transient of no particular loudness."""
 
@@ -135,7 +135,7 @@ def draw(label: str, sample_rate: int, rng: np.random.Generator) -> Signal:
     shape[(time < -before) | (time > after)] = 0
     if factor > 1:
         shape = resample_poly(shape, 1, factor)
-    return Signal(label, shape, count[0], frequency)
+    return Signal(label=label, samples=shape, reference=count[0], frequency=frequency)
 
 
 @dataclass

@@ -78,9 +78,15 @@ def _rows(options: argparse.Namespace, rest: Sequence[str]) -> Iterator[dict[str
 
 def _load(number: int, options: argparse.Namespace, rest: Sequence[str]) -> Load:
     report.progress(f"{number} channels")
-    of_job = tuple(rest)
-    times = options.past, options.seconds
-    return Load(number, options.rate, *times, options.seed, options.taskmanager_mb, of_job)
+    return Load(
+        channels=number,
+        rate=options.rate,
+        past=options.past,
+        seconds=options.seconds,
+        seed=options.seed,
+        taskmanager_mb=options.taskmanager_mb,
+        options=tuple(rest),
+    )
 
 
 @contextmanager
@@ -136,7 +142,9 @@ def _stages(rate: int, seed: int) -> dict[str, float]:
     """Return what whitening and searching a second of one channel cost, without Beam [CPU s]."""
     from benchmarks.throughput import stages  # late: Beam is quiet only once logging is set
 
-    recipe = Recipe(CURVE, STRAIN_S, rate, seed, CLASSES, GAP_S)
+    recipe = Recipe(
+        curve=CURVE, seconds=STRAIN_S, sample_rate=rate, seed=seed, classes=CLASSES, gap=GAP_S
+    )
     with tempfile.TemporaryDirectory() as name:
         made = simulated.make(Path(name), recipe, "hdf5", STRAIN_S)
         return stages.live_stages(made, PipelineConfig(), BLOCKS)

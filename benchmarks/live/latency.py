@@ -43,7 +43,7 @@ SETTLING_S = 10
 HEADS = ("p50", "p90", "p99", "max")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """What is measured."""
 
@@ -70,12 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.ERROR)
     plan = Plan(
-        options.rate,
-        IFOS[: options.detectors],
-        options.seconds,
-        options.seed,
-        options.late,
-        options.parallelism,
+        rate=options.rate,
+        ifos=IFOS[: options.detectors],
+        seconds=options.seconds,
+        seed=options.seed,
+        late=options.late,
+        parallelism=options.parallelism,
     )
     with tempfile.TemporaryDirectory() as name:
         seen = _perform(plan, Path(name))
@@ -129,7 +129,15 @@ def _perform(plan: Plan, folder: Path) -> Seen:
 def _strain(plan: Plan, number: int, folder: Path) -> Archive:
     seconds, classes = WARM_S + plan.seconds, tuple(FAMILIES)
     ifo, seed = plan.ifos[number], plan.seed + number
-    recipe = Recipe("aligo_O4high", seconds, plan.rate, seed, classes, GAP_S, ifo=ifo)
+    recipe = Recipe(
+        curve="aligo_O4high",
+        seconds=seconds,
+        sample_rate=plan.rate,
+        seed=seed,
+        classes=classes,
+        gap=GAP_S,
+        ifo=ifo,
+    )
     return simulated.make(folder, recipe, "hdf5", simulated.PIECE)
 
 

@@ -67,13 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; 1 where the poison did harm."""
     options = _parser().parse_args(arguments)
     load = Load(
-        options.channels,
-        options.rate,
-        PAST_S,
-        3 * options.seconds,
-        options.seed,
-        ClusterSettings.taskmanager_mb,
-        (),
+        channels=options.channels,
+        rate=options.rate,
+        past=PAST_S,
+        seconds=3 * options.seconds,
+        seed=options.seed,
+        taskmanager_mb=ClusterSettings.taskmanager_mb,
+        options=(),
     )
     with tempfile.TemporaryDirectory() as folder:
         outcome = _perform(load, Path(folder), options.crash)

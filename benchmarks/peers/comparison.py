@@ -110,8 +110,19 @@ def _rows(
             rows += _throughput(tools, rate, options, folder / str(rate))
     if "efficiency" in options.measure:
         recipes = (
-            Recipe(options.curve, options.noise_seconds, 4096, options.seed),
-            Recipe(options.curve, options.seconds, 4096, options.seed + 1, tuple(options.classes)),
+            Recipe(
+                curve=options.curve,
+                seconds=options.noise_seconds,
+                sample_rate=4096,
+                seed=options.seed,
+            ),
+            Recipe(
+                curve=options.curve,
+                seconds=options.seconds,
+                sample_rate=4096,
+                seed=options.seed + 1,
+                classes=tuple(options.classes),
+            ),
         )
         done = measurements.compete(tools, recipes, options.far, folder, report.progress)
         figures["thresholds"] = {n: asdict(s.threshold) for n, s in done.scores.items()}
@@ -124,7 +135,14 @@ def _throughput(
     tools: Sequence[Tool], rate: int, options: argparse.Namespace, folder: Path
 ) -> list[dict[str, Any]]:
     short, long = (n * SECONDS_AT // rate for n in options.throughput_seconds)
-    recipe = Recipe(options.curve, long, rate, options.seed, ("sine_gaussian",), SIGNAL_GAP)
+    recipe = Recipe(
+        curve=options.curve,
+        seconds=long,
+        sample_rate=rate,
+        seed=options.seed,
+        classes=("sine_gaussian",),
+        gap=SIGNAL_GAP,
+    )
     costs = measurements.race(tools, recipe, short, options.repeats, folder, report.progress)
     rows = []
     for what, key, form, scale in (

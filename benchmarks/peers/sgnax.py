@@ -60,7 +60,14 @@ class Sgnax:
 def _event(row: object) -> Event:
     names = ("time", "duration", "frequency", "snr")
     time, duration, frequency, snr = (float(row[name]) for name in names)  # type: ignore[index]
-    return Event(time, time - duration / 2, time + duration / 2, frequency, snr, snr)
+    return Event(
+        time=time,
+        start=time - duration / 2,
+        end=time + duration / 2,
+        frequency=frequency,
+        snr=snr,
+        rank=snr,
+    )
 
 
 def installed(python: Path, package: str) -> str:

@@ -91,7 +91,10 @@ def read_csv(path: Path) -> list[Event]:
     """Read events written as time, start, end, frequency, snr."""
     with path.open(newline="") as file:
         rows = [tuple(map(float, row)) for row in csv.reader(file)]
-    return [Event(t, start, end, f, snr, rank=snr) for t, start, end, f, snr in rows]
+    return [
+        Event(time=t, start=start, end=end, frequency=f, snr=snr, rank=snr)
+        for t, start, end, f, snr in rows
+    ]
 
 
 __all__ = ["CHANNEL", "CLUSTER", "IFO", "Span", "Tool", "frame_list", "lal_cache", "read_csv"]

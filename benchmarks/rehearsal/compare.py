@@ -20,7 +20,7 @@ COMPARED = tuple(column.name for column in TRIGGER_COLUMNS if column.name not in
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
     """How triggers differ from those that they should be."""
 
@@ -46,11 +46,11 @@ def compare(expected: Iterable[Row], received: Iterable[Row]) -> Comparison:
     both = sorted(wanted.keys() & found.keys())
     differences = (_difference(wanted[name], found[name]) for name in both)
     return Comparison(
-        len(wanted),
-        len(found),
-        tuple(sorted(wanted.keys() - found.keys())),
-        tuple(sorted(found.keys() - wanted.keys())),
-        tuple(each for each in differences if each),
+        expected=len(wanted),
+        received=len(found),
+        missing=tuple(sorted(wanted.keys() - found.keys())),
+        extra=tuple(sorted(found.keys() - wanted.keys())),
+        differing=tuple(each for each in differences if each),
     )
 
 

@@ -50,7 +50,7 @@ class Deadline:
             time.sleep(POLL_S)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Stage:
     """Everything that runs, once it does."""
 

@@ -22,7 +22,7 @@ SLACK_S = 15.0
 """How much sooner than it must be a kill may be [s of real time]."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """What is rehearsed."""
 

@@ -107,16 +107,16 @@ def _plan(options: argparse.Namespace) -> Plan:
     lasting_s = sum(ROOM_S[what] + SLACK_S for what in kills)
     speed = options.speed or min(SPEED, options.frames / max(1.0, lasting_s))
     return Plan(
-        options.frames,
-        options.seed,
-        speed,
-        options.detectors,
-        tuple(kills),
-        options.format,
-        tuple(_faults(SHORT_LOSS / options.detectors if short else None)),
-        _science(short),
-        OVERHEAD_S + 2 * options.frames / speed + 120.0 * len(kills),
-        options.monitor,
+        frames=options.frames,
+        seed=options.seed,
+        speed=speed,
+        detectors=options.detectors,
+        kills=tuple(kills),
+        wire=options.format,
+        faults=tuple(_faults(SHORT_LOSS / options.detectors if short else None)),
+        config=_science(short),
+        deadline_s=OVERHEAD_S + 2 * options.frames / speed + 120.0 * len(kills),
+        monitored=options.monitor,
     )
 
 

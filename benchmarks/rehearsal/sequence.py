@@ -45,13 +45,13 @@ def perform(plan: Plan, folder: Path) -> Outcome:
         names = ("--publish", RESULTS, "--group", GROUP)
         command = ["live", *names, *there.live_options(inputs, folder)]
         stage = Stage(
-            plan,
-            folder,
-            there,
-            watch,
-            lambda: stack.enter_context(running(command, log)),
-            deadline,
-            done,
+            plan=plan,
+            folder=folder,
+            there=there,
+            watch=watch,
+            start=lambda: stack.enter_context(running(command, log)),
+            deadline=deadline,
+            done=done,
         )
         stage.play(archives)
         stage.finish(archives, config)
@@ -63,5 +63,12 @@ def perform(plan: Plan, folder: Path) -> Outcome:
 def _archive(plan: Plan, number: int, folder: Path) -> Archive:
     classes = tuple(FAMILIES)
     ifo, seed = plan.ifos[number], plan.seed + number
-    recipe = Recipe("aligo_O4high", plan.frames, 4096, seed, classes, ifo=ifo)
+    recipe = Recipe(
+        curve="aligo_O4high",
+        seconds=plan.frames,
+        sample_rate=4096,
+        seed=seed,
+        classes=classes,
+        ifo=ifo,
+    )
     return simulated.make(folder, recipe, "hdf5", simulated.PIECE)

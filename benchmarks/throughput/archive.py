@@ -81,7 +81,14 @@ def _parser() -> argparse.ArgumentParser:
 def _rate(folder: Path, rate: int, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Measure everything at one sample rate."""
     short, long = (max(1, n * SECONDS_AT // rate) for n in options.seconds)
-    recipe = Recipe(options.curve, long, rate, options.seed, ("sine_gaussian",), SIGNAL_GAP)
+    recipe = Recipe(
+        curve=options.curve,
+        seconds=long,
+        sample_rate=rate,
+        seed=options.seed,
+        classes=("sine_gaussian",),
+        gap=SIGNAL_GAP,
+    )
     made: Archive | None = None
     for kind in options.formats:
         made = simulated.make(folder / kind, recipe, kind, options.file_seconds)

@@ -32,7 +32,7 @@ class EventError(ValueError):
     """Data that cannot be evaluated on; one line says why and what to do."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Event:
     """A trigger whose label is known."""
 
@@ -84,10 +84,16 @@ def _stretch(task: _Task) -> tuple[int, list[Example]]:
 def _event(number: int, example: Example) -> Event:
     trigger = example.trigger
     file = f"stretch {number}, {trigger.channel.partition(':')[2]}"
-    return Event(file, to_seconds(trigger.time_ns), trigger.ifo, example.label, trigger)
+    return Event(
+        file=file,
+        time=to_seconds(trigger.time_ns),
+        ifo=trigger.ifo,
+        label=example.label,
+        trigger=trigger,
+    )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """A line of the table beside snippets."""
 
@@ -151,7 +157,7 @@ def _row(path: Path, number: int, line: dict[str, str | None]) -> Row:
         raise EventError(f"{place}: file, ifo and label must not be empty")
     if not (path.parent / file).is_file():
         raise EventError(f"{place}: there is no file {file} in {path.parent}: add it")
-    return Row(number, path.parent / file, time, ifo, label)
+    return Row(number=number, file=path.parent / file, time=time, ifo=ifo, label=label)
 
 
 def from_folder(
@@ -173,7 +179,14 @@ def from_folder(
         else:
             white = snippets.whiten_short(strain, *filters[row.ifo, strain.rate], margin)
         found = snippets.trigger_at(white, row.time_ns, detection, bank)
-        event = Event(row.file.name, row.time, row.ifo, row.label, found.trigger, found.detected)
+        event = Event(
+            file=row.file.name,
+            time=row.time,
+            ifo=row.ifo,
+            label=row.label,
+            trigger=found.trigger,
+            detected=found.detected,
+        )
         yield done, event
         progress("reading", done + 1, len(rows))
 

@@ -30,7 +30,7 @@ _SPACING = ("dx", "dt", "delta_t", "xspacing")
 _RATE = ("sample_rate", "sampling_rate", "rate", "fs")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Strain:
     """Contiguous finite strain of one detector."""
 
@@ -84,7 +84,9 @@ def _by_pipeline(path: Path, spans: Sequence[Span], ifo: str, time_ns: int) -> S
     if start >= end:
         raise _outside(path, span.gps_start_ns, span.gps_end_ns)
     samples, rate = formats.read_native(str(path), span.channel, start, end)
-    return Strain(ifo, rate, to_index(start, rate), np.array(samples, np.float64))
+    return Strain(
+        ifo=ifo, rate=rate, first=to_index(start, rate), samples=np.array(samples, np.float64)
+    )
 
 
 def _by_hand(path: Path, ifo: str, error: DataError) -> Strain:
@@ -101,7 +103,7 @@ def _by_hand(path: Path, ifo: str, error: DataError) -> Strain:
             item, start, rate = chosen[0]
             rate = rate_of(str(path), 1 / rate)
             first = to_index(from_seconds(start), rate)
-            return Strain(ifo, rate, first, np.asarray(item[:], np.float64))
+            return Strain(ifo=ifo, rate=rate, first=first, samples=np.asarray(item[:], np.float64))
     except OSError:
         raise error from None
 
@@ -171,7 +173,7 @@ def _resampled(path: Path, found: Strain) -> Strain:
     if span[0] >= span[1]:
         raise DataError(f"{path}: too short to be resampled from {found.rate} Hz; write it longer")
     samples = resample.resample(found.samples, found.first, found.rate, rate, span)
-    return Strain(found.ifo, rate, span[0], samples)
+    return Strain(ifo=found.ifo, rate=rate, first=span[0], samples=samples)
 
 
 def _outside(path: Path, start_ns: int, end_ns: int) -> DataError:

@@ -39,7 +39,7 @@ class Drift:
         return 1 + self.depth * np.sin(2 * np.pi * second / self.period + self.phase)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Background:
     """Noise, real or simulated, without injections."""
 
@@ -114,7 +114,14 @@ def simulated(
     strain *= drift.at(np.arange(count) / sample_rate)
     # Lines do not drift with the noise: a line whose strength changes cannot be whitened away.
     noise.add_lines(strain, sample_rate, lines)
-    return Background(name, curve, sample_rate, FIRST_GPS * NANOSECONDS, strain, drift)
+    return Background(
+        name=name,
+        curve=curve,
+        sample_rate=sample_rate,
+        start_ns=FIRST_GPS * NANOSECONDS,
+        strain=strain,
+        drift=drift,
+    )
 
 
 def _lines(curve: noise.NoiseCurve, most: int, rng: np.random.Generator) -> tuple[noise.Line, ...]:
@@ -177,4 +184,6 @@ def _cut(path: str, channel: str, start: int, end: int, sample_rate: int) -> Bac
         strain = resample_poly(strain, 1, rate // sample_rate)
     name = Path(path).name
     curve = noise.measured(name, strain, sample_rate)
-    return Background(name, curve, sample_rate, span[0], strain)
+    return Background(
+        name=name, curve=curve, sample_rate=sample_rate, start_ns=span[0], strain=strain
+    )

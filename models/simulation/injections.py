@@ -25,7 +25,7 @@ LEAST_KEPT = 0.5
 """Part of a shape's energy that the stretch's sample rate must be able to carry."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Injection:
     """A transient put into a stretch."""
 
@@ -108,5 +108,13 @@ def inject(
     level = float(background.drift.at(np.array(at + len(shape) / rate / 2)))
     start = background.start_ns + to_ns(round(at * rate), rate)
     end = start + to_ns(len(shape), rate)
-    made = Injection(drawn.label, key, drawn.snr, start, end, rate, quiet * gain)
+    made = Injection(
+        label=drawn.label,
+        key=key,
+        snr=drawn.snr,
+        start_ns=start,
+        end_ns=end,
+        sample_rate=rate,
+        whitened=quiet * gain,
+    )
     return shape * (gain * level), made

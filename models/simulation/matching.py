@@ -22,7 +22,7 @@ OWN_PART = 0.5
 """A trigger is an injection's where the injection explains this part of its SNR."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stretch:
     """Strain with injections, and the truth about it."""
 
@@ -36,7 +36,7 @@ class Stretch:
     """Times of the strain's own transients."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Example:
     """A trigger and what made it."""
 
@@ -91,6 +91,20 @@ def _example(
 ) -> Example:
     if own is None:
         key = f"{made.key}/{waveforms.NOISE}"
-        return Example(trigger, waveforms.NOISE, 0.0, True, made.curve, key)
+        return Example(
+            trigger=trigger,
+            label=waveforms.NOISE,
+            injected_snr=0.0,
+            loudest=True,
+            curve=made.curve,
+            key=key,
+        )
     is_loudest = trigger.snr == loudest[own.key]
-    return Example(trigger, own.label, own.snr, is_loudest, made.curve, own.key)
+    return Example(
+        trigger=trigger,
+        label=own.label,
+        injected_snr=own.snr,
+        loudest=is_loudest,
+        curve=made.curve,
+        key=own.key,
+    )

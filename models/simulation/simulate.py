@@ -121,7 +121,9 @@ def stretch(
             first = round(at * rate)
             strain[first : first + len(signal)] += signal
     block = noise_alone.block(strain)
-    return Stretch(block, noise_alone.name, key, tuple(made), known)
+    return Stretch(
+        block=block, curve=noise_alone.name, key=key, injections=tuple(made), known=known
+    )
 
 
 def _background(

@@ -17,7 +17,7 @@ from transforms.classify.features import PARAMETERS
 FloatArray = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CalibratedModel:
     """A network with all that turns what it says into probabilities."""
 
@@ -62,4 +62,9 @@ def calibrate(model: Any, sets: tuple[Examples, Examples], seed: int) -> Calibra
     temperature = calibration.fit(logits, validation.truth, log_snr, second)
     own = validation.truth != unknown
     limit = novelty.fit(novelty.distances(features[own], known), log_snr[own])
-    return CalibratedModel(network, temperature, novelty.Novelty(known, limit), unknown)
+    return CalibratedModel(
+        network=network,
+        temperature=temperature,
+        novelty=novelty.Novelty(known, limit),
+        unknown=unknown,
+    )

@@ -21,7 +21,7 @@ SETS = ("train", "validation", "test")
 """Their order is part of the seeds."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Made:
     """What is known of a model when its card is written."""
 

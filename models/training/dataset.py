@@ -23,7 +23,7 @@ SHARD = 2
 """Stretches to a shard: what is lost by a kill, and what Ctrl-C waits for."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SetPlan:
     """One set to be simulated."""
 
@@ -80,7 +80,8 @@ def read(work: Path, name: str) -> Examples:
     images, rest = _files(work, name)
     with np.load(rest) as file:
         # Mapped for its shape; what is read is mapped anew each time.
-        return Examples(np.load(images, mmap_mode="r"), *(file[key] for key in NAMES[1:]))
+        rest = {name: file[name] for name in NAMES if name != "image"}
+        return Examples(image=np.load(images, mmap_mode="r"), **rest)
 
 
 def _files(work: Path, name: str) -> tuple[Path, Path]:

@@ -18,7 +18,7 @@ HALF = np.float16
 """Of stored images: a third of a permille is far less than noise does to them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Examples:
     """A set of examples, as the network takes them."""
 
@@ -64,8 +64,8 @@ class Examples:
 
     def only(self, chosen: npt.NDArray[np.bool_]) -> "Examples":
         """Return some of the examples, in memory."""
-        rest = (getattr(self, name)[chosen] for name in NAMES[1:])
-        return Examples(np.asarray(self.image[chosen]), *rest)
+        rest = {name: getattr(self, name)[chosen] for name in NAMES if name != "image"}
+        return Examples(image=np.asarray(self.image[chosen]), **rest)
 
     def batches(self, size: int) -> Iterator[tuple[npt.NDArray[np.float32], ...]]:
         """Yield images and parameters in order, some examples at a time."""
@@ -101,13 +101,13 @@ def arrays(found: Iterable[Example], stretch: int) -> Examples:
         rows.append((truth, example.trigger.snr, example.injected_snr, example.loudest))
     truths, snr, injected, loudest = zip(*rows, strict=True) if rows else ((), (), (), ())
     return Examples(
-        np.array(images, HALF).reshape(-1, *image_shape),
-        np.array(parameters, np.float32).reshape(-1, len(features.PARAMETERS)),
-        np.array(truths, np.int64),
-        np.array(snr, np.float64),
-        np.array(injected, np.float64),
-        np.array(loudest, np.bool_),
-        np.full(len(rows), stretch, np.int64),
+        image=np.array(images, HALF).reshape(-1, *image_shape),
+        parameters=np.array(parameters, np.float32).reshape(-1, len(features.PARAMETERS)),
+        truth=np.array(truths, np.int64),
+        snr=np.array(snr, np.float64),
+        injected_snr=np.array(injected, np.float64),
+        loudest=np.array(loudest, np.bool_),
+        stretch=np.full(len(rows), stretch, np.int64),
     )
 
 

@@ -23,7 +23,7 @@ from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """Where a training works and with how much; the model does not depend on it."""
 
@@ -89,7 +89,14 @@ def train(
     logs = _logs(run, place, tell.note)
     with work.opened(place, work.keys(config, whitening, detection)):
         where = FitPlace(place, run.threads, logs)
-        made = _Training(config, output, run, where, tell, (whitening, detection)).made()
+        made = _Training(
+            config=config,
+            output=output,
+            run=run,
+            place=where,
+            tell=tell,
+            pipeline=(whitening, detection),
+        ).made()
         if not run.keep_work:
             shutil.rmtree(place)
     return made
@@ -116,7 +123,7 @@ def _logs(run: Run, place: Path, note: Note) -> Path | None:
     return None
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Training:
     """One training, from its configuration to the model's folder."""
 
@@ -149,10 +156,14 @@ class _Training:
             self._describe(
                 draft,
                 card.Made(
-                    *(sets, history, answer, found, int(model.count_params())),
-                    {"threads": self.run.threads, "processes": self.run.processes},
-                    self.run.command,
-                    {**self.simulated.seconds, **self.fitted.seconds},
+                    sets=sets,
+                    history=history,
+                    answer=answer,
+                    probabilities=found,
+                    weights=int(model.count_params()),
+                    how={"threads": self.run.threads, "processes": self.run.processes},
+                    command=self.run.command,
+                    seconds={**self.simulated.seconds, **self.fitted.seconds},
                 ),
             )
             if self.output.exists():
@@ -161,8 +172,14 @@ class _Training:
         return artefact.load_card(self.output)
 
     def _set(self, key: str) -> Examples:
-        config, seed = getattr(self.config, key), card.set_seed(self.config, key)
-        plan = dataset.SetPlan(key, config, *self.pipeline, seed)
+        whitening, detection = self.pipeline
+        plan = dataset.SetPlan(
+            name=key,
+            config=getattr(self.config, key),
+            whitening=whitening,
+            detection=detection,
+            seed=card.set_seed(self.config, key),
+        )
         with self.simulated.step(f"simulating {key}"):
             return dataset.make(plan, self.place.work, self.run.processes, self.tell.progress)
 

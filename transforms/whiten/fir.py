@@ -191,7 +191,7 @@ def _level(psd: FloatArray, resolution: float) -> float:
     return float(np.ldexp(1.0, int(np.frexp(deviation)[1]))) if deviation else 1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Grid:
     """What of a filter's frequencies does not depend on the noise."""
 
@@ -211,10 +211,10 @@ def _grid(bins: int, sample_rate: int, config: WhitenConfig) -> _Grid:
     gain = 4 * np.sin(np.pi * frequencies / sample_rate) ** 2
     ahead = round(config.lookahead_seconds * sample_rate) - 1
     return _Grid(
-        _band(frequencies, config.low_frequency),
-        np.maximum(gain, gain[1]),
-        np.exp(2j * np.pi * frequencies * ahead / sample_rate),
-        int(np.searchsorted(frequencies, config.low_frequency)),
+        band=_band(frequencies, config.low_frequency),
+        emphasis=np.maximum(gain, gain[1]),
+        turn=np.exp(2j * np.pi * frequencies * ahead / sample_rate),
+        lowest=int(np.searchsorted(frequencies, config.low_frequency)),
     )
 
 

@@ -77,9 +77,16 @@ def search(white: SingleArray, rate: int, least: float) -> list[Event]:
         energy, enwdf = kept(windows[first : first + AT_ONCE])
         for i in np.flatnonzero(enwdf >= max(least, 1)):
             begin, own, peak = (first + i) * step / rate, energy[i] > 0, int(energy[i].argmax())
-            times = (centre[peak], (centre - half)[own].min(), (centre + half)[own].max())
-            loud = 2 ** np.average(octave, weights=energy[i]), enwdf[i], enwdf[i]
-            found.append(Event(*(float(begin + t) for t in times), *(float(x) for x in loud)))
+            found.append(
+                Event(
+                    time=float(begin + centre[peak]),
+                    start=float(begin + (centre - half)[own].min()),
+                    end=float(begin + (centre + half)[own].max()),
+                    frequency=float(2 ** np.average(octave, weights=energy[i])),
+                    snr=float(enwdf[i]),
+                    rank=float(enwdf[i]),
+                )
+            )
     return found
 
 

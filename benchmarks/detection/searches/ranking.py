@@ -94,4 +94,7 @@ def events(parts: list[FloatArray]) -> list[Event]:
     cell = np.floor(rows[:, 0] / CELL)
     order = np.lexsort((-rows[:, -1], cell))
     first = np.flatnonzero(np.diff(cell[order], prepend=-np.inf))
-    return [Event(*(float(x) for x in row)) for row in rows[order[first]]]
+    return [
+        Event(time=time, start=start, end=end, frequency=frequency, snr=snr, rank=loudness)
+        for time, start, end, frequency, snr, loudness in rows[order[first]].tolist()
+    ]

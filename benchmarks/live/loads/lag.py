@@ -17,7 +17,7 @@ GROWTH_S = 2.0
 """A job that keeps up is not later at the end than at the beginning by more than this [s]."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Lag:
     """Over all channels and seconds [s]; infinite where nothing came."""
 
@@ -82,8 +82,10 @@ def summed(found: Mapping[int, Sequence[float]]) -> Lag:
     known = np.where(np.isfinite(every), every, np.nan)
     missing = int(np.isnan(known).sum())
     if missing == known.size:
-        return Lag(math.inf, math.inf, math.inf, math.inf, missing)
+        return Lag(p50=math.inf, p99=math.inf, begin=math.inf, end=math.inf, missing=missing)
     # What never came is later than all that did.
     p50, p99 = np.percentile(every, [50, 99], method="higher")
     edges = (np.median(every[:EDGE_S]), np.median(every[-EDGE_S:]))
-    return Lag(float(p50), float(p99), float(edges[0]), float(edges[1]), missing)
+    return Lag(
+        p50=float(p50), p99=float(p99), begin=float(edges[0]), end=float(edges[1]), missing=missing
+    )

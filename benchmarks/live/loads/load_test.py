@@ -36,7 +36,7 @@ GRACE_S = 30.0
 """How long what is late at the end is waited for [s]."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Load:
     """What is tried."""
 

@@ -75,7 +75,9 @@ def _messages(options: argparse.Namespace) -> Iterator[list[bytes]]:
     """Yield the messages of each second, one of each channel."""
     rate, seconds = options.rate, options.past + options.seconds
     whole = seconds + APART_S * options.channels
-    recipe = Recipe(CURVE, whole, rate, options.seed, CLASSES, GAP_S)
+    recipe = Recipe(
+        curve=CURVE, seconds=whole, sample_rate=rate, seed=options.seed, classes=CLASSES, gap=GAP_S
+    )
     strain = np.concatenate([piece for piece, _ in simulated.pieces(recipe)])
     for second in range(seconds):
         start_ns = (FIRST_GPS + second) * NANOSECONDS

@@ -150,7 +150,9 @@ class _Stitch(beam.DoFn):  # type: ignore[misc]
     ) -> Iterator[Block | TaggedSegment | TaggedDeadLetter]:
         """Take one frame."""
         channel, frame = element
-        kept = _StoredState(head, waiting, (bag0, bag1, bag2), self._config.reach.past_ns)
+        kept = _StoredState(
+            head=head, waiting=waiting, bags=(bag0, bag1, bag2), past_ns=self._config.reach.past_ns
+        )
         before = head.read() or b""
         stitcher = _PROCESS.take(channel, before) or kept.restored(before, self._config)
         was = stitcher.head
@@ -213,7 +215,7 @@ def _nothing(start_ns: int, end_ns: int, head: StreamState) -> Block:
     )
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _StoredState:
     """A channel's state."""
 
