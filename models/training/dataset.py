@@ -80,8 +80,8 @@ def read(work: Path, name: str) -> Examples:
     images, rest = _files(work, name)
     with np.load(rest) as file:
         # Mapped for its shape; what is read is mapped anew each time.
-        rest = {name: file[name] for name in NAMES if name != "image"}
-        return Examples(image=np.load(images, mmap_mode="r"), **rest)
+        columns = {name: file[name] for name in NAMES if name != "image"}
+        return Examples(image=np.load(images, mmap_mode="r"), **columns)
 
 
 def _files(work: Path, name: str) -> tuple[Path, Path]:

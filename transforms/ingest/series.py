@@ -140,15 +140,25 @@ def _times(item: Stretch) -> str:
     return f"{gps.seconds_text(item.start_ns)} to {gps.seconds_text(item.end_ns)}"
 
 
-def _of_one_rate(path: str, stretches: Sequence[Stretch]) -> tuple[list[Stretch], list[DataError]]:
+def chosen_rate(held: Iterable[tuple[int, int, int]]) -> int | None:
+    """Choose the rate of a channel that has several: what most of the time has, or has first.
+
+    Args:
+        held: Rate [Hz], start and end [ns] of each stretch.
+
+    Returns:
+        The rate [Hz]; None where there is nothing.
+    """
     duration: Counter[int] = Counter()
     first: dict[int, int] = {}
-    for item in stretches:
-        duration[item.sample_rate] += item.end_ns - item.start_ns
-        first[item.sample_rate] = min(first.get(item.sample_rate, item.start_ns), item.start_ns)
-    if len(duration) < 2:
-        return list(stretches), []
-    best = min(duration, key=lambda rate: (-duration[rate], first[rate], rate))
+    for rate, start_ns, end_ns in held:
+        duration[rate] += end_ns - start_ns
+        first[rate] = min(first.get(rate, start_ns), start_ns)
+    return min(duration, key=lambda rate: (-duration[rate], first[rate], rate), default=None)
+
+
+def _of_one_rate(path: str, stretches: Sequence[Stretch]) -> tuple[list[Stretch], list[DataError]]:
+    best = chosen_rate((item.sample_rate, item.start_ns, item.end_ns) for item in stretches)
     errors = [
         DataError(
             f"{path}: {item.channel} has {item.sample_rate} Hz from {_times(item)}"

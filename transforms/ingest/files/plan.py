@@ -6,7 +6,6 @@ the first sample to the last.
 """
 
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -17,7 +16,7 @@ from transforms.ingest import quality, resample
 from transforms.ingest.intervals import clipped, merged, tiled
 from transforms.ingest.reach import Reach
 from transforms.ingest.segments import no_data, segment_of, too_short
-from transforms.ingest.series import DataError, letter_of
+from transforms.ingest.series import DataError, chosen_rate, letter_of
 from transforms.kinds import LetterKind, SegmentKind
 from transforms.texts import printable
 
@@ -162,18 +161,10 @@ def _outside(kept: Sequence[Span], within: Within) -> DeadLetter:
 
 def _agreed(spans: Sequence[Span], within: Within) -> tuple[list[Span], list[DeadLetter]]:
     """Keep the spans of the rate that most of the time has; the earlier, if two have it."""
-    duration: Counter[int] = Counter()
-    first: dict[int, int] = {}
-    for span in spans:
-        rate = span.file_rate or span.sample_rate
-        duration[rate] += span.gps_end_ns - span.gps_start_ns
-        first[rate] = min(first.get(rate, span.gps_start_ns), span.gps_start_ns)
-    if len(duration) < 2:
-        return list(spans), []
-    best = min(duration, key=lambda rate: (-duration[rate], first[rate], rate))
+    best = chosen_rate((_rate(span), span.gps_start_ns, span.gps_end_ns) for span in spans)
     kept, letters = [], []
     for span in spans:
-        rate = span.file_rate or span.sample_rate
+        rate = _rate(span)
         if rate == best:
             kept.append(span)
         elif within.touches(span.gps_start_ns, span.gps_end_ns):
@@ -181,6 +172,11 @@ def _agreed(spans: Sequence[Span], within: Within) -> tuple[list[Span], list[Dea
             reason = f"{span.path}: {text}; analyse it on its own"
             letters.append(letter_of(span.path, DataError(reason, LetterKind.RATE)))
     return kept, letters
+
+
+def _rate(span: Span) -> int:
+    """Return the rate that a span has in its file [Hz]."""
+    return span.file_rate or span.sample_rate
 
 
 def _without_overlap(spans: Iterable[Span], within: Within) -> tuple[list[Span], list[DeadLetter]]:
