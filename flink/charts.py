@@ -7,7 +7,6 @@ import argparse
 import json
 import os
 import re
-import subprocess
 import sys
 import textwrap
 import tomllib
@@ -18,7 +17,7 @@ from typing import Annotated, Self
 
 from flink.images import REGISTRY, TAG
 from flink.kubernetes_settings import KubernetesSettings
-from flink.processes import TAIL_LINES, Problem
+from flink.processes import Problem, reported, run
 from flink.settings import ROOT
 from transforms.checks import Form, check_values
 from transforms.environment import read_texts
@@ -73,10 +72,10 @@ def make() -> list[str]:
     """
     wanted = [name for name in TOOLS if _stale(name)]
     for name in wanted:
-        _require_go()
+        require_go()
         binaries().mkdir(parents=True, exist_ok=True)
         own = {**os.environ, "GOBIN": str(binaries()), "GOFLAGS": "-buildvcs=false"}
-        _run(["go", "install", "-trimpath", "-ldflags=-s -w", TOOLS[name]], environment=own)
+        run("go install", ["go", "install", "-trimpath", "-ldflags=-s -w", TOOLS[name]], own)
         _stamp(name).write_text(f"{TOOLS[name]}\n")
     return wanted
 
@@ -88,7 +87,7 @@ def possible() -> None:
         Problem: Something is to be built, and there is no Go.
     """
     if any(_stale(name) for name in TOOLS):
-        _require_go()
+        require_go()
 
 
 def required() -> bool:
@@ -108,7 +107,7 @@ def lint(values: Path) -> str:
         Problem: It finds fault.
     """
     own = ["--strict", "--kube-version", KUBERNETES, "--values", str(values)]
-    return _run([tool("helm"), "lint", CHART, *own])
+    return run("helm lint", [tool("helm"), "lint", CHART, *own])
 
 
 def render(*given: str) -> str:
@@ -121,7 +120,7 @@ def render(*given: str) -> str:
         Problem: The values are refused.
     """
     where = ["--namespace", "gw", "--kube-version", KUBERNETES]
-    return _run([tool("helm"), "template", "gw", CHART, *where, *given])
+    return run("helm template", [tool("helm"), "template", "gw", CHART, *where, *given])
 
 
 def conform(manifests: str) -> str:
@@ -132,7 +131,7 @@ def conform(manifests: str) -> str:
     """
     location = f"{SCHEMAS}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json"
     own = ["-strict", "-summary", "-kubernetes-version", KUBERNETES, "-schema-location", location]
-    return _run([tool("kubeconform"), *own], manifests)
+    return run("kubeconform", [tool("kubeconform"), *own], given=manifests)
 
 
 def package(folder: Path) -> Path:
@@ -143,7 +142,7 @@ def package(folder: Path) -> Path:
     """
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     own = ["--destination", str(folder), "--app-version", version]
-    said = _run([tool("helm"), "package", CHART, *own])
+    said = run("helm package", [tool("helm"), "package", CHART, *own])
     return Path(said.strip().rpartition(" ")[2])
 
 
@@ -234,7 +233,9 @@ class Release:
         return self._helm("uninstall", "--wait", "--timeout", self.timeout)
 
     def _helm(self, verb: str, *own: str) -> str:
-        return _run([tool("helm"), verb, self.name, *own, "--namespace", self.namespace])
+        return run(
+            f"helm {verb}", [tool("helm"), verb, self.name, *own, "--namespace", self.namespace]
+        )
 
 
 def _stale(name: str) -> bool:
@@ -247,33 +248,20 @@ def _stamp(name: str) -> Path:
     return binaries() / f".{name}.made-from"
 
 
-def _require_go() -> None:
+def require_go() -> None:
+    """See that there is a Go, and that it is new enough.
+
+    Raises:
+        Problem: It is not.
+    """
     advice = f"install Go {GO[0]}.{GO[1]} or newer"
     try:
-        said = _run(["go", "version"])
+        said = run("go version", ["go", "version"])
     except Problem:
         raise Problem(f"no go on the PATH: {advice}") from None
     found = re.search(r"go(\d+)\.(\d+)", said)
     if not found or (int(found[1]), int(found[2])) < GO:
         raise Problem(f"{said.strip()} is too old: {advice}")
-
-
-def _run(
-    command: Sequence[str | Path],
-    given: str | None = None,
-    environment: dict[str, str] | None = None,
-) -> str:
-    name = Path(command[0]).name
-    try:
-        done = subprocess.run(
-            command, input=given, env=environment, capture_output=True, text=True, check=False
-        )
-    except OSError as error:
-        raise Problem(f"{name}: {error.strerror}") from error
-    if done.returncode:
-        lines = (done.stdout + done.stderr).strip().splitlines()[-TAIL_LINES:]
-        raise Problem("\n".join([f"{name} {command[1]} failed:", *lines]))
-    return done.stdout
 
 
 def check() -> str:
@@ -300,21 +288,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     actions.add_parser("rollback", help="go back to its former revision")
     actions.add_parser("undeploy", help="uninstall it")
     given = parser.parse_args(arguments)
-    try:
-        if given.action == "tools" and given.if_possible and not required():
-            try:
-                possible()
-            except Problem as problem:
-                print(f"Left out: what needs Go (the Helm chart's tests). {problem}")
-                return 0
-        print(_act(given), end="")
-    except Problem as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 1
+    return reported(lambda: _act(given))
+
+
+def _act(given: argparse.Namespace) -> int:
+    if given.action == "tools" and given.if_possible and not required():
+        try:
+            possible()
+        except Problem as problem:
+            print(f"Left out: what needs Go (the Helm chart's tests). {problem}")
+            return 0
+    print(_said(given), end="")
     return 0
 
 
-def _act(given: argparse.Namespace) -> str:
+def _said(given: argparse.Namespace) -> str:
     if given.action == "tools":
         return "".join(f"{name} built\n" for name in make())
     if given.action == "package":

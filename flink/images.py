@@ -19,7 +19,7 @@ from typing import Annotated, ClassVar
 
 from flink import parts
 from flink.docker import runtime
-from flink.processes import TAIL_LINES, Problem
+from flink.processes import Problem, reported, run
 from flink.settings import ROOT, Settings
 from transforms.checks import Form
 
@@ -183,7 +183,7 @@ class Images:
                 raise Problem(f"{name} was not pushed: sign it with --push")
             signed.append(f"{self.settings.reference(name)}@{path.read_text().strip()}")
             line = ["cosign", "sign", "--yes", "--key", "env://COSIGN_PRIVATE_KEY", signed[-1]]
-            run("cosign", line, os.environ)
+            run("cosign", line)
         return signed
 
     def _base(self) -> str:
@@ -199,7 +199,7 @@ class Images:
             command = ["debootstrap", "--variant=minbase", SUITE, str(folder)]
             if snapshot != NEWEST:
                 command.append(f"http://snapshot.debian.org/archive/debian/{snapshot}")
-            run("Debian", command, os.environ)
+            run("Debian", command)
             made.touch()
         made.unlink()
         for name in LEFT_OUT:
@@ -210,7 +210,7 @@ class Images:
         context = self.settings.folder / "context"
         context.mkdir(exist_ok=True)
         tar = ["tar", "--numeric-owner", "-C", str(folder), "-cf", str(context / "base.tar"), "."]
-        run("Debian", tar, os.environ)
+        run("Debian", tar)
         shutil.rmtree(folder)
         self._buildah("bud", "--tag", base, "--file", str(DOCKER / "base.Dockerfile"), str(context))
         shutil.rmtree(context)
@@ -292,41 +292,26 @@ def require(packages: dict[str, str]) -> None:
         raise Problem("this needs root: it mounts file systems and makes namespaces")
 
 
-def run(what: str, command: Sequence[str], environment: "os._Environ[str] | dict[str, str]") -> str:
-    """Run a command and give what it prints.
-
-    Raises:
-        Problem: It fails; with the end of what it said.
-    """
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=dict(environment)
-    )
-    if done.returncode:
-        lines = (done.stdout + done.stderr).splitlines()[-TAIL_LINES:]
-        raise Problem("\n".join([f"{what} failed:", *lines]))
-    return done.stdout
-
-
-def main(given: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Build images and report their sizes. Environment variables set it: docs/kubernetes.md."""
     parser = argparse.ArgumentParser(prog="python -m flink.images", description=main.__doc__)
     parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="default: all")
     parser.add_argument("--push", action="store_true", help="to IMAGES_REGISTRY")
     parser.add_argument("--sign", action="store_true", help="with cosign, what was pushed")
-    options = parser.parse_args(given)
-    try:
-        images = Images(ImageSettings.from_environment())
-        names = options.names or NAMES
-        # What is only to be signed was built and pushed before.
-        for name, size in images.build(names if options.push or not options.sign else ()).items():
-            print(f"{images.settings.reference(name)}: {size / 1e6:.0f} MB")
-        if options.push:
-            print("pushed:", *images.push(names))
-        if options.sign:
-            print("signed:", *images.sign(names))
-    except Problem as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 1
+    options = parser.parse_args(arguments)
+    return reported(lambda: _act(options))
+
+
+def _act(options: argparse.Namespace) -> int:
+    images = Images(ImageSettings.from_environment())
+    names = options.names or NAMES
+    # What is only to be signed was built and pushed before.
+    for name, size in images.build(names if options.push or not options.sign else ()).items():
+        print(f"{images.settings.reference(name)}: {size / 1e6:.0f} MB")
+    if options.push:
+        print("pushed:", *images.push(names))
+    if options.sign:
+        print("signed:", *images.sign(names))
     return 0
 
 

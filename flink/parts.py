@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from flink.processes import TAIL_LINES, Problem
+from flink.processes import Problem, reported, run
 from flink.settings import ROOT
 
 HERE = Path(__file__).parent
@@ -119,7 +119,10 @@ def _make_distribution() -> None:
     version = versions()["flink.version"]
     wheels = [f"{name}=={version}" for name in ("apache-flink", "apache-flink-libraries")]
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _run("Flink's wheels", [*pip, "--no-deps", "--no-compile", "--target", str(WHEELS), *wheels])
+    run(
+        "pip, for Flink's wheels,",
+        [*pip, "--no-deps", "--no-compile", "--target", str(WHEELS), *wheels],
+    )
     # Wheels keep no execute permission.
     for script in (WHEELS / "pyflink" / "bin").glob("*.sh"):
         script.chmod(0o755)
@@ -127,16 +130,7 @@ def _make_distribution() -> None:
 
 def _maven(module: str) -> None:
     command = ["mvn", "--quiet", "--batch-mode", "--file", str(POM), "--projects", module]
-    _run(module, [*command, "package"])
-
-
-def _run(what: str, command: Sequence[str]) -> None:
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    if done.returncode:
-        lines = done.stdout.splitlines()[-TAIL_LINES:]
-        raise Problem("\n".join([f"{what} could not be made; {command[0]} says:", *lines]))
+    run(f"mvn, for {module},", [*command, "package"])
 
 
 def _made(what: str, path: Path) -> Path:
@@ -170,20 +164,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("parts", nargs="*", choices=[*MAKE, []], help="default: all")
     parser.add_argument("--if-possible", action="store_true", help="no error without Java")
     given = parser.parse_args(arguments)
-    try:
-        if given.if_possible:
-            try:
-                tools()
-            except Problem as problem:
-                if required():
-                    raise
-                print(f"Left out: what needs Java (a Flink cluster, a Kafka broker). {problem}")
-                return 0
-        for what in given.parts or MAKE:
-            make(what)
-    except Problem as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 1
+    return reported(lambda: _act(given))
+
+
+def _act(given: argparse.Namespace) -> int:
+    if given.if_possible:
+        try:
+            tools()
+        except Problem as problem:
+            if required():
+                raise
+            print(f"Left out: what needs Java (a Flink cluster, a Kafka broker). {problem}")
+            return 0
+    for what in given.parts or MAKE:
+        make(what)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Processes that outlive the command that starts them: start, recognise, end."""
+"""Processes: those that are waited for, and those that outlive the command that starts them."""
 
 import contextlib
 import fcntl
@@ -6,8 +6,9 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 HOST = "127.0.0.1"
@@ -18,6 +19,44 @@ TAIL_LINES = 20
 
 class Problem(Exception):
     """What is wrong and what to do: one line, and the end of a log where there is one."""
+
+
+def reported(act: Callable[[], int]) -> int:
+    """Return the exit code of a command; a `Problem` is 1, and told on standard error."""
+    try:
+        return act()
+    except Problem as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 1
+
+
+def run(
+    what: str,
+    command: Sequence[str | Path],
+    environment: Mapping[str, str] | None = None,
+    given: str | None = None,
+) -> str:
+    """Run a command to its end, and return what it prints.
+
+    Args:
+        what: The step, for people.
+        command: The program and its arguments.
+        environment: All of its variables; None: ours.
+        given: Its standard input.
+
+    Raises:
+        Problem: There is no such program, or it fails; with the end of what it said.
+    """
+    try:
+        done = subprocess.run(
+            command, input=given, env=environment, capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise Problem(f"{Path(command[0]).name}: {error.strerror}") from error
+    if done.returncode:
+        lines = (done.stdout + done.stderr).strip().splitlines()[-TAIL_LINES:]
+        raise Problem("\n".join([f"{what} failed:", *lines]))
+    return done.stdout
 
 
 class Processes:

@@ -211,8 +211,3 @@ def test_what_is_missing_is_asked_for_in_one_line():
     said = str(raised.value)
     assert said.endswith("apt-get install --no-install-recommends package-a package-b")
     assert "\n" not in said
-
-
-def test_a_step_that_fails_shows_what_it_said():
-    with pytest.raises(Problem, match="step failed:\nreason"):
-        images.run("step", ["sh", "-c", "echo reason >&2; exit 3"], {"PATH": "/bin:/usr/bin"})

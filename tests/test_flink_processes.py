@@ -13,7 +13,7 @@ import pytest
 
 from flink import parts
 from flink.dev import broker, cluster
-from flink.processes import Problem, Processes, refuse_taken
+from flink.processes import Problem, Processes, refuse_taken, reported, run
 from flink.settings import ClusterSettings
 
 
@@ -30,6 +30,25 @@ def wait_for(what):
         assert time.monotonic() < end
         time.sleep(0.05)
     return found
+
+
+def test_a_step_that_fails_shows_what_it_said():
+    with pytest.raises(Problem, match="step failed:\nreason"):
+        run("step", ["sh", "-c", "echo reason >&2; exit 3"], {"PATH": "/bin:/usr/bin"})
+
+
+def test_a_program_that_is_missing_is_one_line():
+    with pytest.raises(Problem, match="^no-such-program: No such file or directory$"):
+        run("step", ["no-such-program"])
+
+
+def test_a_problem_is_told_on_standard_error_and_is_no_success(capsys):
+    def act():
+        raise Problem("the broker is down")
+
+    assert reported(act) == 1
+    assert capsys.readouterr().err == "error: the broker is down\n"
+    assert reported(lambda: 3) == 3
 
 
 def test_a_process_is_ended_with_what_it_started(processes):

@@ -2,7 +2,6 @@
 
 import argparse
 import shutil
-import subprocess
 import sys
 import time
 import uuid
@@ -11,7 +10,7 @@ from collections.abc import Sequence
 
 from flink import parts
 from flink.dev import configuration
-from flink.processes import HOST, Problem, Processes, alone, refuse_taken
+from flink.processes import HOST, Problem, Processes, alone, refuse_taken, reported, run
 from flink.settings import BrokerSettings
 from transforms.broker import KafkaConfig
 
@@ -113,9 +112,7 @@ class Broker:
         layout = self._command("kafka.tools.StorageTool")[:-1]
         # In one word each: an id may begin with a dash.
         line = [*layout, "format", "--standalone", f"--cluster-id={cluster}", f"--config={path}"]
-        done = subprocess.run(line, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise Problem(f"the broker's storage could not be laid out; {done.stderr.strip()}")
+        run("to lay out the broker's storage", line)
 
     def _command(self, entry: str) -> list[str]:
         given = self.settings
@@ -134,11 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     actions.add_parser("kill", help="kill it; its records stay")
     actions.add_parser("logs", help="print the end of its log")
     given = parser.parse_args(arguments)
-    try:
-        return _act(given.action)
-    except Problem as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 1
+    return reported(lambda: _act(given.action))
 
 
 def _act(action: str) -> int:

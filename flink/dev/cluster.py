@@ -11,7 +11,7 @@ from beam_pipeline.flink.rest import FlinkCluster
 from flink import parts
 from flink.dev import configuration, launch
 from flink.dev.launch import JOB_SERVER, JOBMANAGER, KINDS, TASKMANAGER, ZOOKEEPER
-from flink.processes import HOST, Problem, Processes, alone, listens, refuse_taken
+from flink.processes import HOST, Problem, Processes, alone, listens, refuse_taken, reported
 from flink.settings import ClusterSettings
 
 POLL_S = 0.25
@@ -213,11 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     actions.add_parser("start", help="start a process").add_argument("kind", choices=KINDS)
     actions.add_parser("logs", help="print the end of a log").add_argument("name")
     given = parser.parse_args(arguments)
-    try:
-        return _act(given)
-    except Problem as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 1
+    return reported(lambda: _act(given))
 
 
 def _act(given: argparse.Namespace) -> int:

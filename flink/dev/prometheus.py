@@ -24,7 +24,7 @@ from typing import Any
 import yaml
 
 from beam_pipeline.flink import bypass_proxy
-from flink.processes import HOST, Problem, Processes
+from flink.processes import HOST, Problem, Processes, reported
 from flink.settings import ROOT
 
 HERE = Path(__file__).parents[1] / "monitoring"
@@ -208,6 +208,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--if-possible", action="store_true", help="no error without apt")
     given = parser.parse_args(arguments)
+    return reported(lambda: _get(given.if_possible and not required()))
+
+
+def _get(may_lack: bool) -> int:
     try:
         try:
             program(SERVER), program("promtool")
@@ -215,11 +219,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             fetch()
         program(SERVER), program("promtool")
     except Problem as problem:
-        if given.if_possible and not required():
-            print(f"Left out: what needs Prometheus (alert rules, dashboard). {problem}")
-            return 0
-        print(f"error: {problem}", file=sys.stderr)
-        return 1
+        if not may_lack:
+            raise
+        print(f"Left out: what needs Prometheus (alert rules, dashboard). {problem}")
     return 0
 
 

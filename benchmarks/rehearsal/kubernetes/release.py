@@ -4,7 +4,6 @@ Runs in the cluster's network, where services have their names and Helm and kube
 """
 
 import json
-import os
 import re
 import subprocess
 import time
@@ -13,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from beam_pipeline.flink.rest import FlinkCluster, every_task_runs
-from flink.images import run
 from flink.kubernetes_settings import NAMESPACE
-from flink.processes import Problem
+from flink.processes import Problem, run
 from flink.settings import ROOT
 
 CHART = ROOT / "flink" / "helm" / "wavefier"
@@ -45,7 +43,7 @@ def kubectl(*command: str) -> str:
         Problem: It fails.
     """
     line = ["kubectl", "--namespace", NAMESPACE, *command]
-    return run(f"kubectl {command[0]}", line, os.environ)
+    return run(f"kubectl {command[0]}", line)
 
 
 def helm(*command: str) -> str:
@@ -54,14 +52,14 @@ def helm(*command: str) -> str:
     Raises:
         Problem: It fails.
     """
-    return run(f"helm {command[0]}", ["helm", "--namespace", NAMESPACE, *command], os.environ)
+    return run(f"helm {command[0]}", ["helm", "--namespace", NAMESPACE, *command])
 
 
 def make_namespace() -> None:
     """Make the namespace, under the "restricted" pod security standard."""
     label = "pod-security.kubernetes.io/enforce=restricted"
     subprocess.run(["kubectl", "create", "namespace", NAMESPACE], capture_output=True, check=False)
-    run("a label", ["kubectl", "label", "--overwrite", "namespace", NAMESPACE, label], os.environ)
+    run("a label", ["kubectl", "label", "--overwrite", "namespace", NAMESPACE, label])
 
 
 def refusal() -> str:

@@ -19,7 +19,7 @@ from benchmarks.rehearsal.kubernetes.reprocess import reprocess
 from flink.dev.kubernetes.cluster import Kubernetes
 from flink.images import NAMES, ImageSettings
 from flink.kubernetes_settings import CGROUP, CGROUPS, KubernetesSettings
-from flink.processes import Problem
+from flink.processes import Problem, reported
 
 START_S = 420.0
 """How long an installed release may take to run [s], on a busy machine."""
@@ -33,25 +33,27 @@ LATER_THRESHOLD = 6.0
 def main(arguments: Sequence[str] | None = None) -> int:
     """Bring up the cluster unless it is, and try the chart on it."""
     inside = (sys.argv[1:] if arguments is None else list(arguments)) == ["--inside"]
+    return reported(_inside if inside else _on_a_cluster)
+
+
+def _inside() -> int:
+    with _told("the trial"), tempfile.TemporaryDirectory() as folder:
+        return _try(Path(folder))
+
+
+def _on_a_cluster() -> int:
+    cluster, images = Kubernetes(KubernetesSettings.from_environment()), ImageSettings()
+    said = cluster.up()
+    print(said)
     try:
-        if inside:
-            with _told("the trial"), tempfile.TemporaryDirectory() as folder:
-                return _try(Path(folder))
-        cluster, images = Kubernetes(KubernetesSettings.from_environment()), ImageSettings()
-        said = cluster.up()
-        print(said)
-        try:
-            with _told("images are imported"):
-                cluster.load([images.archive(name) for name in NAMES])
-            return cluster.enter(
-                [sys.executable, "-m", "benchmarks.rehearsal.kubernetes.trial", "--inside"]
-            )
-        finally:
-            if "already" not in said:
-                print(cluster.down())
-    except Problem as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 1
+        with _told("images are imported"):
+            cluster.load([images.archive(name) for name in NAMES])
+        return cluster.enter(
+            [sys.executable, "-m", "benchmarks.rehearsal.kubernetes.trial", "--inside"]
+        )
+    finally:
+        if "already" not in said:
+            print(cluster.down())
 
 
 def _try(folder: Path) -> int:

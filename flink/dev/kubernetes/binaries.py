@@ -8,15 +8,14 @@ import argparse
 import hashlib
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from flink import charts
-from flink.images import require, run
+from flink.images import require
 from flink.kubernetes_settings import KubernetesSettings
-from flink.processes import Problem
+from flink.processes import Problem, reported, run
 
 HERE = Path(__file__).parent
 MODULES = HERE / "modules"
@@ -60,7 +59,7 @@ def build(folder: Path) -> list[str]:
     wanted = missing(folder)
     if not wanted:
         return []
-    _require_go()
+    charts.require_go()
     folder.mkdir(parents=True, exist_ok=True)
     own = {**os.environ, "GOFLAGS": "-buildvcs=false", "GOBIN": str(folder)}
     if server := [name for name in wanted if name in KUBERNETES]:
@@ -116,26 +115,15 @@ def _said() -> str:
     return " ".join(f"-X {one}.{name}={text}" for one in where for name, text in known.items())
 
 
-def _require_go() -> None:
-    advice = f"install Go {charts.GO[0]}.{charts.GO[1]} or newer"
-    try:
-        done = subprocess.run(["go", "version"], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        raise Problem(f"no go on the PATH: {advice}") from None
-    found = re.search(r"go(\d+)\.(\d+)", done.stdout)
-    if not found or (int(found[1]), int(found[2])) < charts.GO:
-        raise Problem(f"{done.stdout.strip()} is too old: {advice}")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build Kubernetes, CoreDNS, Helm and kubeconform, unless they are there."""
     argparse.ArgumentParser(prog="python -m flink.dev.kubernetes.binaries").parse_args(arguments)
+    return reported(_act)
+
+
+def _act() -> int:
     folder = KubernetesSettings.from_environment().binaries
-    try:
-        built = build(folder)
-    except Problem as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 1
+    built = build(folder)
     print(f"{folder}: {', '.join(built) + ' built' if built else 'nothing to build'}")
     return 0
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from flink.dev.kubernetes import binaries, configuration, launch, node
 from flink.dev.kubernetes.pause_image import write_pause_image
-from flink.images import ImageSettings, run
+from flink.images import ImageSettings
 from flink.kubernetes_settings import CGROUP, CGROUPS, KubernetesSettings
-from flink.processes import Problem, Processes, alone
+from flink.processes import Problem, Processes, alone, reported, run
 
 POLL_S = 0.25
 
@@ -73,7 +73,7 @@ class Kubernetes:
                 continue
             where = ["--address", configuration.SOCKET, "--namespace", "k8s.io"]
             line = ["ctr", *where, "images", "import", str(archive)]
-            run(f"import of {archive.name}", self._inside(line), os.environ)
+            run(f"import of {archive.name}", self._inside(line))
             known.write_text(version)
 
     def client(self, *command: str) -> str:
@@ -82,7 +82,7 @@ class Kubernetes:
         Raises:
             Problem: It fails.
         """
-        return run(f"kubectl {command[0]}", self._client([*command]), os.environ)
+        return run(f"kubectl {command[0]}", self._client([*command]))
 
     def enter(self, command: Sequence[str]) -> int:
         """Run a command in the cluster's network: its names, its programs first on the path.
@@ -261,11 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     actions.add_parser("kill", help="kill a process").add_argument("name")
     actions.add_parser("logs", help="print the end of a log").add_argument("name")
     given = parser.parse_args(arguments)
-    try:
-        return _act(given)
-    except Problem as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 1
+    return reported(lambda: _act(given))
 
 
 def _act(given: argparse.Namespace) -> int:

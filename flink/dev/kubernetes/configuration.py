@@ -1,13 +1,11 @@
 """The configuration files and keys of the cluster."""
 
 import json
-import os
 import secrets
 from pathlib import Path
 from typing import Any
 
 from flink.dev.kubernetes.binaries import PLUGINS
-from flink.images import run
 from flink.kubernetes_settings import (
     API_PORT,
     API_SERVICE,
@@ -19,6 +17,7 @@ from flink.kubernetes_settings import (
     STORAGE_CLASS,
     KubernetesSettings,
 )
+from flink.processes import run
 
 SOCKET = "/run/containerd/containerd.sock"
 PAUSE_IMAGE = "localhost/pause:1"
@@ -66,7 +65,7 @@ def _keys(conf: Path) -> None:
     ]
     (conf / "names").write_text(f"subjectAltName={','.join(known)}\n")
     for command in commands:
-        run("a key", ["env", "-C", str(conf), "openssl", *command], os.environ)
+        run("a key", ["env", "-C", str(conf), "openssl", *command])
 
 
 def _containerd(conf: Path) -> str:
