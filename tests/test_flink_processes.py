@@ -38,7 +38,7 @@ def test_a_step_that_fails_shows_what_it_said():
 
 
 def test_a_program_that_is_missing_is_one_line():
-    with pytest.raises(Problem, match="^no-such-program: No such file or directory$"):
+    with pytest.raises(Problem, match=r"^no-such-program: No such file or directory$"):
         run("step", ["no-such-program"])
 
 
