@@ -47,7 +47,7 @@ def beam_options(arguments: Sequence[str]) -> PipelineOptions:
 
 
 def see_runner(arguments: Sequence[str]) -> None:
-    """See that what a runner needs is here, and that its servers answer.
+    """Check that what a runner needs is here, and that its servers answer.
 
     Raises:
         OptionError: Something is missing; or an option is none.

@@ -21,7 +21,7 @@ from beam_pipeline.live import LiveJob, build_live
 from transforms.broker import KafkaConfig
 
 PAGES = ("README.md", "docs/pipeline.md")
-"""Have a picture between ``<!-- graph MODE OPENED -->`` and ``<!-- end of graph -->``."""
+"""Pages with a picture between ``<!-- graph MODE OPENED -->`` and ``<!-- end of graph -->``."""
 OPENED = ("Analyse",)
 """Composites that are drawn with what is inside."""
 _PLACE = re.compile(

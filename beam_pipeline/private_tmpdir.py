@@ -12,7 +12,7 @@ from functools import cache
 
 @cache
 def use() -> str:
-    """Have temporary files made in one folder, which is removed as this process ends."""
+    """Make temporary files in one folder, which is removed as this process ends."""
     folder = tempfile.mkdtemp(prefix="wavefier-")
     # Before Beam is asked for anything: what it does at the end, with its files, comes first.
     atexit.register(_remove, folder, os.getpid())

@@ -41,7 +41,7 @@ def note_block(block: Block) -> Block:
 
 
 def note(planned: float, done: float) -> None:
-    """Tell whoever watches how much more strain is planned, and how much more is done [s]."""
+    """Show how much more strain is planned, and how much more is done [s]."""
     for watcher in _watchers:
         watcher(planned, done)
 

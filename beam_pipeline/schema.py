@@ -28,7 +28,7 @@ def schema_text() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Say where the schema lies, or write it anew."""
+    """Print where the schema lies; with ``--write``, write it first."""
     given = sys.argv[1:] if arguments is None else arguments
     if list(given) not in ([], ["--write"]):
         sys.stderr.write("error: usage: python -m beam_pipeline.schema [--write]\n")

@@ -15,7 +15,7 @@ def add_option(parser: argparse.ArgumentParser, default: int = 1) -> None:
 
 
 def pin(count: int) -> int:
-    """Keep this process and its children on ``count`` cores; give how many there are."""
+    """Keep this process and its children on ``count`` cores, and return how many there are."""
     allowed = sorted(os.sched_getaffinity(0))
     if count:
         os.sched_setaffinity(0, allowed[:count])

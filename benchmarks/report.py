@@ -20,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def progress(step: str) -> None:
-    """Tell whoever sits at a terminal what is being done."""
+    """Show at a terminal what is being done."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r{step:<60}\r")
 

@@ -101,7 +101,7 @@ def examples() -> list[Path]:
 
 
 def lint(values: Path) -> str:
-    """Have Helm look the chart over with some values.
+    """Lint the chart with some values.
 
     Raises:
         Problem: It finds fault.
@@ -135,7 +135,7 @@ def conform(manifests: str) -> str:
 
 
 def package(folder: Path) -> Path:
-    """Pack the chart, with the project's version, and give the file.
+    """Pack the chart, with the project's version, and return the file.
 
     Raises:
         Problem: It cannot be packed.
@@ -249,7 +249,7 @@ def _stamp(name: str) -> Path:
 
 
 def require_go() -> None:
-    """See that there is a Go, and that it is new enough.
+    """Check that there is a Go, and that it is new enough.
 
     Raises:
         Problem: It is not.

@@ -227,7 +227,7 @@ class Images:
         self._buildah(*command, "--file", str(DOCKER / f"{name}.Dockerfile"), str(ROOT))
 
     def _secrets(self) -> list[str]:
-        """Hand over where pip downloads from and whom it trusts; nothing of it stays inside."""
+        """Return options that hand over pip's index and trust; nothing of it stays inside."""
         done = subprocess.run(
             [sys.executable, "-m", "pip", "config", "list"],
             capture_output=True,
@@ -275,7 +275,7 @@ def pip_configuration(listed: str) -> str:
 
 
 def require(packages: dict[str, str]) -> None:
-    """See that programs are there.
+    """Check that programs are there.
 
     Args:
         packages: The Debian package of each.

@@ -119,7 +119,7 @@ def removed_at_loss(signals: FloatArray, false: FloatArray, loss: float = LOSS) 
 def binary(
     probabilities: FloatArray, truth: IntArray, snr: FloatArray, noise: int
 ) -> dict[str, float | None]:
-    """Tell transients from noise by the probability of noise alone.
+    """Return how well transients are told from noise by the probability of noise alone.
 
     Args:
         probabilities: [example, class].

@@ -104,7 +104,7 @@ def learning(axes: Axes, history: Sequence[Mapping[str, float]]) -> None:
 
 
 def write(card: Card, folder: Path) -> None:
-    """Draw what a card tells, as PNG files in a folder that is made."""
+    """Draw what a card holds, as PNG files in a folder that is made."""
     contents = card.contents
     table = contents["accuracy"]["all"]["confusion"]
     wide = confusion_size(len(card.classes))

@@ -167,7 +167,7 @@ def ensure_topics(
 
 
 def check_topics(config: KafkaConfig, topics: Iterable[str], timeout: float = 30.0) -> None:
-    """See that topics are there.
+    """Check that topics are there.
 
     Args:
         config: The broker.

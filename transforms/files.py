@@ -47,7 +47,7 @@ def whole_file(path: Path, within: Path | None = None) -> Iterator[Path]:
 
 
 def see_within(path: Path, folder: Path) -> None:
-    """See that a file's place lies inside a folder, whatever links say.
+    """Check that a file's place lies inside a folder, whatever links say.
 
     Raises:
         OutputError: It does not.

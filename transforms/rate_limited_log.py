@@ -15,7 +15,7 @@ class RateLimitedLog:
     """Logs warnings: each kind at once, then not more often than every 30 s."""
 
     def __init__(self, log: logging.Logger) -> None:
-        """Say which log."""
+        """Limit a log."""
         self._log = log
         self._lock = Lock()
         self._told: dict[str, float] = {}

@@ -11,7 +11,7 @@ from transforms.elements import Block, DeadLetter, Progress, Segment, Trigger
 
 
 class Strain(NamedTuple):
-    """What a source gives, from files or from a stream."""
+    """What a source returns, from files or from a stream."""
 
     blocks: PCollection[Block]
     """What is to be analysed. Live in order, and one without strain is a gap."""
@@ -22,7 +22,7 @@ class Strain(NamedTuple):
 
 
 class Results(NamedTuple):
-    """What the analysis gives, and a sink takes."""
+    """What the analysis returns, and a sink takes."""
 
     triggers: PCollection[Trigger]
     segments: PCollection[Segment]

@@ -9,7 +9,7 @@ from transforms.files import OutputError, refusal
 
 @contextmanager
 def storage(output: str) -> Iterator[None]:
-    """Tell of errors of the storage in one line.
+    """Turn errors of the storage into one line.
 
     Raises:
         OutputError: For each of them.

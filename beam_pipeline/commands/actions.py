@@ -96,7 +96,7 @@ def output_of(given: str, config: PipelineConfig) -> str:
 
 @contextmanager
 def _one_line(options: argparse.Namespace) -> Iterator[None]:
-    """Tell in one line of a job that data, storage or another runner ended.
+    """Turn the failure of a job into one line, where data, storage or another runner failed.
 
     A fault of this software, in this process, stays what it is.
     """

@@ -82,7 +82,7 @@ def flink_options(
 
 
 def see_installed(words: Sequence[str]) -> None:
-    """See that the job server and Java are here.
+    """Check that the job server and Java are here.
 
     Raises:
         JobServerError: One of them is not.
@@ -100,7 +100,7 @@ def see_installed(words: Sequence[str]) -> None:
 
 
 def see_those_named(words: Sequence[str], master: str | None = None) -> None:
-    """See that somebody answers where options say; Beam would wait for ever.
+    """Check that a server answers where options say; Beam would wait for ever.
 
     Raises:
         JobServerError: Nobody does.

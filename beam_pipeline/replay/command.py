@@ -33,7 +33,7 @@ class Problems:
     number: int = 0
 
     def __call__(self, text: str) -> None:
-        """Tell of one problem."""
+        """Print one problem."""
         self.number += 1
         tell(text)
 
@@ -83,7 +83,7 @@ def tell(text: str) -> None:
 
 
 def replay(options: argparse.Namespace, start_ns: int | None, end_ns: int | None) -> int:
-    """Send files to Kafka; give the exit code.
+    """Send files to Kafka, and return the exit code.
 
     Raises:
         UserError: A mistake in the call.

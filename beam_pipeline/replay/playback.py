@@ -181,7 +181,7 @@ class Playback:
                 yield from self._stretch(spans, range(first, last), later)
 
     def _stretch(self, spans: Sequence[Span], cells: range, later: int) -> Iterator[PlayedFrame]:
-        """Read some frames of a channel together and give them one by one."""
+        """Read some frames of a channel together, and yield them one by one."""
         frame_ns, shift_ns = self.cut.frame_ns, self.cut.shift_ns
         rate = spans[0].file_rate or spans[0].sample_rate
         start_ns = cells.start * frame_ns - shift_ns

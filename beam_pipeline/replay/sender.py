@@ -115,7 +115,7 @@ class Sender:
             self.wait(_POLL_S)
 
     def close(self) -> None:
-        """Give what is under way a few seconds, and forget the rest."""
+        """Wait a few seconds for what is under way, and drop the rest."""
         if not self._away:
             self._producer.flush(_PARTING_S)
         self._producer.purge()

@@ -250,7 +250,7 @@ def refined(
     rounds: int,
     draws: int,
 ) -> list[float]:
-    """Draw where it counts; give the logarithm of the mean likelihood after each round.
+    """Draw where it counts; return the logarithm of the mean likelihood after each round.
 
     Args:
         heard: Gives the logarithm of the likelihood at a point.

@@ -198,7 +198,7 @@ def by_snr(seen: Sequence[Seen], observer: IntArray) -> list[list[str]]:
 
 
 def convergence(seen: Sequence[Seen], told: FloatArray, draws: Draws) -> list[list[str]]:
-    """Give, after each stage, how often the observer is right, and how often it thinks so."""
+    """Return how often the observer is right, and how often it thinks so, after each stage."""
     truth = np.array([FAMILIES.index(each.label) for each in seen])
     best = told.argmax(axis=2)
     thought = softmax(told, axis=2).max(axis=2).mean(axis=1)

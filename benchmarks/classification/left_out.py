@@ -71,7 +71,7 @@ def without(examples: Examples, labels: Sequence[str], every: int = 1) -> Exampl
 
 
 def measure(probabilities: FloatArray, test: Examples, left_out: Sequence[str]) -> list[Found]:
-    """Tell each family that was left out from all that were not, at SNR 8 and more."""
+    """Measure how well each family that was left out is told from all others, at SNR 8 and more."""
     unknown = waveforms.CLASSES.index(waveforms.UNKNOWN)
     beside = [*left_out, waveforms.NOISE, waveforms.UNKNOWN]
     known = ~np.isin(test.truth, [waveforms.CLASSES.index(label) for label in beside])
@@ -103,7 +103,7 @@ def _auc(values: FloatArray, own: npt.NDArray[np.bool_]) -> float:
 def fitted(
     config: TrainConfig, sets: tuple[Examples, Examples], test: Examples
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Train without what is left out; give the test set's probabilities as served.
+    """Train without what is left out; return the test set's probabilities as served.
 
     Returns:
         Those of the model, and those of its network alone.

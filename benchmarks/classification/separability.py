@@ -38,7 +38,7 @@ class Likeness:
 
 
 def spectra(label: str, draws: int, rng: np.random.Generator) -> ComplexArray:
-    """Draw whitened shapes of unit norm; give their spectra, [draw, frequency]."""
+    """Draw whitened shapes of unit norm; return their spectra, [draw, frequency]."""
     curve, family = noise.load(CURVE), waveforms.FAMILIES[label]
     rows = []
     for _ in range(draws):

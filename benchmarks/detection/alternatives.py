@@ -113,7 +113,7 @@ def find(search: Search, stretch: Stretch, rate: int, least: float) -> list[Even
 
 
 def measure(plan: Plan, names: Sequence[str], far: float) -> dict[str, Any]:
-    """Run each search over all stretches; give thresholds, efficiency and cost."""
+    """Run each search over all stretches; return thresholds, efficiency and cost."""
     outcomes = {name: Outcome(name) for name in names}
     first: Stretch | None = None
     for number, stretch in enumerate(stretches(plan)):

@@ -108,7 +108,7 @@ def _count(seconds: float) -> int:
 
 
 def white_noise(bank: Bank, seconds: int, rng: np.random.Generator) -> Whitened:
-    """Make what whitening gives of perfect knowledge: unit variance, nothing delayed.
+    """Return what whitening by the true spectrum would give: unit variance, nothing delayed.
 
     Args:
         bank: Says the rate, and how much it needs around what is searched.

@@ -127,7 +127,7 @@ def schedule(
 
 
 def inject(strain: FloatArray, placed: Iterator[Placed]) -> tuple[Injection, ...]:
-    """Add signals to a stretch of strain, in place; give the truth."""
+    """Add signals to a stretch of strain, in place; return the truth."""
     truth = []
     for one in placed:
         strain[one.first : one.first + len(one.strain)] += one.strain

@@ -114,7 +114,7 @@ def _row(
 
 
 def _search(stretches: Sequence[Stretch], config: PipelineConfig) -> tuple[Found, list[Interval]]:
-    """Search stretches; give triggers, each with what was analysed of its stretch, and all that."""
+    """Search stretches; return triggers, each with its analysed stretch, and all of these."""
     found: Found = []
     live = []
     for one in stretches:

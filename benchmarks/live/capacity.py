@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _rows(options: argparse.Namespace, rest: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Try more and more channels, until the job falls behind; give what came of each number."""
+    """Try more and more channels until the job falls behind; yield the figures of each number."""
     for number in sorted(options.channels):
         with _folder() as folder:
             row = load_test.run(_load(number, options, rest), folder)
@@ -103,7 +103,7 @@ def _folder() -> Iterator[Path]:
 def _shares(
     rows: Sequence[Mapping[str, Any]], options: argparse.Namespace, rest: Sequence[str]
 ) -> dict[str, float]:
-    """Have the workers profiled with as many channels as they keep up with."""
+    """Profile the workers with as many channels as they keep up with."""
     good = [row["channels"] for row in rows if row.get("keeps_up")]
     if not good:
         return {}

@@ -89,7 +89,7 @@ def note(keyed: tuple[str, Frame], path: Path) -> tuple[str, Frame]:
 
 
 def latency(address: str, topic: str, seconds: int, folder: Path) -> list[list[float]]:
-    """Run a job on the cluster; give the latency of each frame [s], at each of two places."""
+    """Run a job on the cluster; return the latency of each frame [s], at each of two places."""
     here, there = (folder / name for name in WHERE)
     settings = ClusterSettings.from_environment()
     options = configuration.pipeline_options(settings)

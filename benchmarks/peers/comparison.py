@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _tools(options: argparse.Namespace) -> list[Tool]:
-    """Make the tools, ours first; see that their interpreters are there."""
+    """Make the tools, ours first; check that their interpreters are there."""
     kinds: dict[str, Any] = {"sgnax": Sgnax, "wdflow": Wdflow, "gwpy": Gwpy}
     tools: list[Tool] = [Wavefier()]
     for peer in options.peers:

@@ -25,7 +25,7 @@ class Gwpy:
         return installed(self.python, "gwpy")
 
     def command(self, span: Span) -> list[str | Path]:
-        """Prepare a run and give its command line."""
+        """Prepare a run, and return its command line."""
         times = str(span.archive.gps_start), str(span.end)
         limits = str(span.threshold), str(BAND_LOW)
         return [self.python, SCRIPT, lal_cache(span), CHANNEL, *times, *limits, span.output]

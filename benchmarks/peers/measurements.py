@@ -89,7 +89,7 @@ def compete(
     folder: Path,
     progress: Progress,
 ) -> Contest:
-    """Let all tools search the same noise and the same signals.
+    """Search the same noise and the same signals with all tools.
 
     Args:
         tools: Who takes part.

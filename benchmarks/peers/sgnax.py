@@ -28,7 +28,7 @@ class Sgnax:
         return installed(self.python, "sgnax")
 
     def command(self, span: Span) -> list[str | Path]:
-        """Prepare a run and give its command line."""
+        """Prepare a run, and return its command line."""
         rate = str(span.archive.sample_rate)
         return [
             *(self.python.parent / "sgnax-qtransform", "-q", "--data-source", "frames"),

@@ -46,7 +46,7 @@ class Tool(Protocol):
         """Return which version is measured."""
 
     def command(self, span: Span) -> Sequence[str | Path]:
-        """Prepare a run and give its command line."""
+        """Prepare a run, and return its command line."""
 
     def events(self, span: Span) -> list[Event]:
         """Read what a run found."""

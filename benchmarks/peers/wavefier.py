@@ -24,7 +24,7 @@ class Wavefier:
         return version("wavefier")
 
     def command(self, span: Span) -> list[str | Path]:
-        """Prepare a run and give its command line."""
+        """Prepare a run, and return its command line."""
         span.output.mkdir(parents=True, exist_ok=True)
         config = span.output / "science.yaml"
         config.write_text(detector.eager(PipelineConfig(), span.threshold).to_yaml())

@@ -25,7 +25,7 @@ class Wdflow:
         return installed(self.python, "wdflow")
 
     def command(self, span: Span) -> list[str | Path]:
-        """Prepare a run and give its command line."""
+        """Prepare a run, and return its command line."""
         times = str(span.archive.sample_rate), str(span.archive.gps_start), str(span.end)
         limits = str(span.threshold), str(BAND_LOW)
         return [self.python, SCRIPT, frame_list(span), CHANNEL, *times, *limits, span.output]

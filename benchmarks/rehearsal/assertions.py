@@ -150,7 +150,7 @@ def _spreads(found: Sequence[Delay], disturbed: Sequence[tuple[float, float]]) -
 
 
 def _channels(plan: Plan, done: Outcome, play: Play) -> list[tuple[Expected, Beats]]:
-    """Say of each channel how far it could be and how far it was."""
+    """Return how far each channel could be, and how far it was, in words."""
     good = deliveries.good(done.deliveries, plan.wait.missing_ns)
     published = done.published.segments
     return [

@@ -14,7 +14,7 @@ from transforms.gps import NANOSECONDS, to_index
 def without_faults(
     archives: Sequence[Archive], good: Iterable[Delivery], folder: Path
 ) -> list[Path]:
-    """Write the frames that are good, contiguous ones of a file to a file; give the files."""
+    """Write the good frames, those that are contiguous to one file; return the files."""
     by_ifo: dict[str, list[Delivery]] = defaultdict(list)
     for one in good:
         by_ifo[one.channel[:2]].append(one)

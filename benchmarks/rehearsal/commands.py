@@ -49,7 +49,7 @@ class Command:
         return self._process.poll() is None
 
     def check(self) -> None:
-        """See that it runs, or has ended well.
+        """Check that it runs, or has ended well.
 
         Raises:
             CommandFailed: It has failed.
@@ -76,7 +76,7 @@ class Command:
         return self._log.read_text(errors="replace")[-2000:]
 
     def interrupt(self) -> int:
-        """End it as Ctrl-C does, and if need be by force; give its exit code."""
+        """End it as Ctrl-C does, and if need be by force; return its exit code."""
         for how in (signal.SIGINT, signal.SIGKILL):
             if self.runs:
                 self._process.send_signal(how)

@@ -116,7 +116,7 @@ def servers(
 
 
 def end_all(folder: Path, patience_s: float = 10.0) -> list[int]:
-    """End every process that still writes into a folder, or names it; give which there were."""
+    """End every process that still writes into a folder, or names it; return which there were."""
     found = _processes_of(folder)
     for how in (signal.SIGTERM, signal.SIGKILL):
         for pid in found:

@@ -1,4 +1,4 @@
-"""See that the links of the documentation lead somewhere: ``python -m docs.tools.links``.
+"""Check that the links of the documentation lead somewhere: ``python -m docs.tools.links``.
 
 Looked at are relative links with their anchors, and files of this repository that are named in
 code. No network is asked.
@@ -118,7 +118,7 @@ def _broken(page: Path, root: Path, text: str, found: "re.Match[str]", why: str)
 
 
 def main() -> int:
-    """Say what is broken, a line for each; 1 if anything is."""
+    """Print what is broken, a line for each; return 1 if anything is."""
     found = list(broken(pages()))
     for one in found:
         print(one)

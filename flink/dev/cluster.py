@@ -65,7 +65,7 @@ class Cluster:
         self.processes.kill(name)
 
     def start(self, kind: str) -> str:
-        """Start one process more, of one of `launch.KINDS`, wait for it and give its name."""
+        """Start one process more, of one of `launch.KINDS`, wait for it, and return its name."""
         with alone(self.settings.folder.parent):
             name = self._new_taskmanagers(1)[0] if kind == TASKMANAGER else kind
             if name in self.processes.alive():
@@ -124,7 +124,7 @@ class Cluster:
         return self._flink.runs(name)
 
     def describe(self) -> str:
-        """Say in one line what there is."""
+        """Return in one line what there is."""
         known = self.taskmanagers() or {}
         return (
             f"http://localhost:{self.settings.port}, {', '.join(sorted(known))}, "

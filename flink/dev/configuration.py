@@ -55,7 +55,7 @@ def write_cluster(settings: ClusterSettings, distribution: Path) -> Path:
 
 
 def write_broker(settings: BrokerSettings) -> Path:
-    """Write the broker's configuration and give its path."""
+    """Write the broker's configuration, and return its path."""
     controller = f"127.0.0.1:{settings.controller_port}"
     protocol = "SASL_SSL" if settings.security else "PLAINTEXT"
     values = {

@@ -108,7 +108,7 @@ def _wait_until_it_runs(cluster: Cluster, name: str) -> None:
 
 
 def _print_triggers(address: str, topic: str, player: "subprocess.Popen[bytes]") -> bool:
-    """Print what comes until some time after the strain has ended; tell whether any did."""
+    """Print triggers until some time after the strain has ended; return whether any came."""
     from confluent_kafka import Consumer, TopicPartition
 
     consumer = Consumer({"bootstrap.servers": address, "group.id": topic})

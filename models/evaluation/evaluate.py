@@ -74,7 +74,7 @@ def on_folder(card: artefact.Card, folder: Path, progress: Progress) -> Evaluati
 
 
 def _truths(card: artefact.Card, labels: Iterable[str]) -> tuple[dict[str, int], str]:
-    """Map labels to a model's classes; give a note on those that are not among them."""
+    """Map labels to a model's classes; return also a note on those that are not among them."""
     counts = Counter(labels)
     others = sorted(label for label in counts if label not in card.classes)
     if others and UNKNOWN not in card.classes:
@@ -153,7 +153,7 @@ def _milliseconds(model: OnnxModel, triggers: Sequence[Trigger]) -> float:
 
 
 def figures(evaluation: Evaluation, command: str) -> dict[str, Any]:
-    """Return what ``evaluation.json`` tells."""
+    """Return what ``evaluation.json`` holds."""
     card, truth, answers = evaluation.card, evaluation.truth, evaluation.probabilities
     guess = answers.argmax(axis=1)
     table = metrics.confusion(truth, guess, len(card.classes))

@@ -60,7 +60,7 @@ def simulated(
     processes: int,
     progress: Progress,
 ) -> Iterator[tuple[int, Event]]:
-    """Simulate the test set of a training and give its events by stretch, in any order.
+    """Simulate the test set of a training, and yield its events by stretch, in any order.
 
     Yields:
         Events, each with a number that orders them.

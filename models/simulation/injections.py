@@ -90,7 +90,7 @@ def draw(
 def inject(
     drawn: Drawn, background: Background, at: float, whitening: WhitenConfig, key: str
 ) -> tuple[FloatArray, Injection]:
-    """Scale a transient to its SNR in the noise that there is; give its strain and the truth.
+    """Scale a transient to its SNR in the noise that there is; return its strain and the truth.
 
     Args:
         drawn: The transient.

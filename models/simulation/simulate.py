@@ -207,7 +207,7 @@ def stretch_examples(
     detection: DetectConfig,
     seed: tuple[int, ...],
 ) -> list[Example]:
-    """Make one stretch and give the examples found in it: what a pool of processes is given.
+    """Make one stretch, and return the examples found in it: the task of a process of a pool.
 
     Args:
         config: How much, in what noise.
@@ -230,7 +230,7 @@ def simulate(
     seed: tuple[int, ...],
     progress: Progress = lambda *_: None,
 ) -> Iterator[Example]:
-    """Make stretches and give the examples found in them.
+    """Make stretches, and yield the examples found in them.
 
     Args:
         config: How much, in what noise.

@@ -30,7 +30,7 @@ class CalibratedModel:
 
 
 def with_hidden(model: Any) -> Any:
-    """Return a network that tells its logits and its last hidden layer."""
+    """Return a network whose outputs are its logits and its last hidden layer."""
     import keras
 
     return keras.Model(model.inputs, [model.output, model.layers[-1].input])
@@ -44,7 +44,7 @@ def outputs(network: Any, examples: Examples) -> tuple[FloatArray, FloatArray]:
 
 
 def calibrate(model: Any, sets: tuple[Examples, Examples], seed: int) -> CalibratedModel:
-    """Make a network's answers honest.
+    """Calibrate a network: the model whose probabilities are frequencies.
 
     Args:
         model: As fitted.

@@ -1,4 +1,4 @@
-"""What a model's card tells: the data, the figures on the test set, and how it was made."""
+"""What a model's card holds: the data, the figures on the test set, and how it was made."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -86,7 +86,7 @@ def _compare(saved: Any, converted: Path, folder: Path) -> None:
 
 
 def signature() -> list[Any]:
-    """Return what a model takes, as TensorFlow tells it: ``image`` and ``parameters``."""
+    """Return what a model takes, as TensorFlow has it: ``image`` and ``parameters``."""
     tf = tensorflow.tensorflow()
     image = len(features.FREQUENCIES), features.COLUMNS, len(features.SPANS)
     return [

@@ -47,7 +47,7 @@ class _Shard:
 
 
 def make(plan: SetPlan, work: Path, processes: int, progress: Progress) -> Examples:
-    """Simulate what of a set is missing, and give the set.
+    """Simulate what of a set is missing, and return the set.
 
     Args:
         plan: The set.
@@ -105,7 +105,7 @@ def _simulate(plan: SetPlan, shards: Sequence[_Shard], processes: int, progress:
 
 
 def _write(shard: _Shard) -> int:
-    """Simulate a shard's stretches and write it; give how many they are."""
+    """Simulate a shard's stretches and write it; return how many they are."""
     plan = shard.plan
     parts = [
         examples.arrays(

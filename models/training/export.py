@@ -14,7 +14,7 @@ from transforms.classify import features, tensorflow
 
 
 def export(answer: CalibratedModel, folder: Path) -> None:
-    """Write a SavedModel that gives float32 probabilities, [example, class], and its ONNX form.
+    """Write a SavedModel of float32 probabilities, [example, class], and its ONNX form.
 
     It has two endpoints:
 

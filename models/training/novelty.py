@@ -38,7 +38,7 @@ TOGETHER = 512
 
 @dataclass(frozen=True)
 class Novelty:
-    """What tells the unknown from the known."""
+    """How far from what it was taught a model calls an example unknown."""
 
     known: npt.NDArray[np.float32]
     """What the last hidden layer says of the kept examples, of unit length, [kept, feature]."""

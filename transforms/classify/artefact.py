@@ -59,7 +59,7 @@ class Card:
 
     @property
     def endpoints(self) -> tuple[str, ...]:
-        """Return how the model can be asked; cards that do not tell are of models with one way."""
+        """Return how the model can be asked; a card without it is of a model with one way."""
         return tuple(self.contents.get("endpoints", (SERVE,)))
 
     @property

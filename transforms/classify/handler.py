@@ -45,7 +45,7 @@ class ClassifierHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: 
     """
 
     def __init__(self, folder: str, model_id: str, backend: str = ONNX) -> None:
-        """Say which model to load; nothing is read yet.
+        """Note which model to load; nothing is read yet.
 
         Args:
             folder: The model's folder on the worker; empty for the packaged one, which

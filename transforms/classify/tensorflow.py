@@ -22,7 +22,7 @@ HELD = "wavefier-tensorflow-"
 
 
 def tensorflow(threads: int = 1, *, onednn: bool = False) -> Any:
-    """Import TensorFlow and keep it to some threads; give the module, as it is if it is there.
+    """Import TensorFlow, keep it to some threads, and return it; as it is, where it is imported.
 
     Args:
         threads: One for serving: the runner's workers are the parallelism, and one thread

@@ -46,7 +46,7 @@ def f_ladder(q: float, low: float, high: float, mismatch: float) -> list[float]:
 
 
 def _ladder(low: float, high: float, step: float) -> list[float]:
-    """Cut a range into equal steps of the logarithm; give their middles."""
+    """Cut a range into equal steps of the logarithm; return their middles."""
     length = np.log(high / low)
     steps = max(1, int(np.ceil(length / step)))
     return [float(low * np.exp(length / steps * (i + 0.5))) for i in range(steps)]

@@ -129,7 +129,7 @@ def _double(sums: SingleArray, lag: int, out: SingleArray) -> None:  # pragma: n
 def _double_over(
     sums: SingleArray, lag: int, out: SingleArray, past: int, limit: float
 ) -> bool:  # pragma: no cover - compiled
-    """Sum as ``_double`` does, and tell whether any sum from ``past`` on lies over a limit."""
+    """Sum as ``_double`` does; return whether any sum from ``past`` on lies over a limit."""
     out[:lag] = sums[:lag]
     for b in range(lag, past):
         out[b] = sums[b - lag] + sums[b]
@@ -266,7 +266,7 @@ def rectangle_sums(
 def track_sums(
     energy: SingleArray, parts: IntArray, first: IntArray, means: SingleArray, hits: IntArray
 ) -> SingleArray:  # pragma: no cover - compiled
-    """Sum energies over tracks, and tell how they are spread.
+    """Sum energies over tracks, and measure how they are spread.
 
     Args:
         energy: [row, bin].

@@ -42,7 +42,7 @@ Keyed: TypeAlias = tuple[str, SearchResult]
 
 
 class Detected(NamedTuple):
-    """What detection gives."""
+    """The outputs of detection."""
 
     triggers: PCollection[Trigger]
     progress: PCollection[Progress]
@@ -146,7 +146,7 @@ class _Settle(beam.DoFn):  # type: ignore[misc]
         self._config_id = config_id
 
     def process(self, element: Keyed) -> Iterator[Trigger | TaggedEdge | TaggedEnd]:
-        """Take what was found in one block."""
+        """Cluster what was found in one block."""
         channel, result = element
         stretch = result.start_ns, result.end_ns
         own, others = self._sessions.settle(result.candidates, stretch)
@@ -194,7 +194,7 @@ class _TrackClusters(beam.DoFn):  # type: ignore[misc]
         state: Any = beam.DoFn.StateParam(OPEN),
         forget: Any = beam.DoFn.TimerParam(_FORGET),
     ) -> Iterator[Trigger | TaggedProgress]:
-        """Take what was found in one block."""
+        """Cluster what was found in one block."""
         channel, searched = element
         before = state.read()
         now, triggers = update_clusters(before, searched, self._sessions, self._config_id)

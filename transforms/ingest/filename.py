@@ -38,7 +38,7 @@ def parse(path: str) -> FileName | None:
 
 
 def detector(path: str) -> str:
-    """Return the interferometer that a file's name tells; empty where it does not."""
+    """Return the interferometer that a file's name has; empty where it has none."""
     name = parse(path)
     if name is not None:
         return name.ifo

@@ -94,7 +94,7 @@ KEPT = FrameCache()
 
 
 def stamp(path: str) -> Hashable:
-    """Tell a file from what it was: whoever writes it again changes this.
+    """Return what changes when a file is written again.
 
     To be taken before the file is opened, so that no new stamp gets old samples.
 

@@ -27,7 +27,7 @@ class DataError(ValueError):
     """An input that cannot be used: one line that names it and says what to do."""
 
     def __init__(self, reason: str, kind: LetterKind = LetterKind.DAMAGED) -> None:
-        """Say what is wrong, for people and for programs."""
+        """Make an error; of a reason that is too long, its end is cut off."""
         text = printable(reason)
         if len(text) > _LONGEST_REASON:
             text = text[: _LONGEST_REASON - 3] + "..."

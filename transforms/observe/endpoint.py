@@ -65,7 +65,7 @@ def _listening(config: ObserveConfig) -> "_Server":
 
 class _Server(ThreadingWSGIServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say little: whoever asks and does not wait for the answer is no fault of this job."""
+        """Log nothing of a client that has gone: it is no fault of this job."""
         _LOG.debug("metrics: no answer to %s", client_address, exc_info=True)
 
 
@@ -82,7 +82,7 @@ class _Handler(WSGIRequestHandler):
     timeout = 10.0
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing: a scrape every few seconds is no news."""
+        """Log nothing: a scrape every few seconds is no news."""
 
 
 def application(folder: Path) -> WSGIApplication:

@@ -41,7 +41,7 @@ class JsonLines(JsonFormatter):
 
 
 def write(kind: str) -> None:
-    """Have this process's log on standard error as JSON, if so asked; text is left as it is."""
+    """Write this process's log as JSON on standard error, if so asked; text is left as it is."""
     if kind != JSON:
         return
     root = logging.getLogger()

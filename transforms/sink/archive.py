@@ -36,7 +36,7 @@ _Outcome = tuple[str, str]
 class WriteArchive(beam.PTransform):  # type: ignore[misc]
     """Write triggers, segments, dead letters and the loudest triggers' snippets to a folder.
 
-    Takes results in any windows. Gives the names of the files written, in the folder.
+    Takes results in any windows. Returns the names of the files written, in the folder.
 
     The folder is that of a run (``staging.opened``), which notes in it that all is written.
     The workers must see it under the same path. Where something cannot be written, the graph
@@ -71,7 +71,7 @@ class WriteArchive(beam.PTransform):  # type: ignore[misc]
 
 
 def failures(result: Any) -> list[str]:
-    """Return why results could not be written, as far as the runner tells."""
+    """Return why results could not be written, as far as the runner knows."""
     found = result.metrics().query(_FAILURES_ONLY).get(MetricResults.STRINGSETS, [])
     return sorted(reason for each in found for reason in each.result or ())
 

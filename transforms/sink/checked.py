@@ -33,7 +33,7 @@ def refused(element: Trigger | Segment) -> DeadLetter | None:
 
 
 def _see(element: Trigger | Segment) -> None:
-    """See that a row can be made.
+    """Check that a row can be made.
 
     Raises:
         ValueError: It cannot.

@@ -196,7 +196,7 @@ def write_origin(
 
 
 def _probe(folder: Path) -> float:
-    """See that a file can be written; give the time at which it was, by the folder's clock."""
+    """Check that a file can be written; return the time at which it was, by the folder's clock."""
     probe = folder / f".{CONFIG}.{uuid4().hex}.part"
     probe.touch(exist_ok=False)
     written = _changed(probe)
@@ -236,7 +236,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def see_clear(folder: Path, output: str) -> None:
-    """See that nothing stands where our files and folders go.
+    """Check that nothing stands where our files and folders go.
 
     Raises:
         OutputError: Something does.

@@ -41,7 +41,7 @@ _Keyed = tuple[str, tuple[int, bytes]]
 class WriteLive(beam.PTransform):  # type: ignore[misc]
     """Write final triggers, segments, dead letters and the loudest triggers' snippets to a folder.
 
-    Takes results in any windows. Gives the names of the files in the folder, each time one is
+    Takes results in any windows. Returns the names of files in the folder, each time one is
     written.
 
     A minute's file is written when the watermark passes the minute's end, and again with all

@@ -115,7 +115,7 @@ class Publisher:
             self._fail(batch.error)
 
     def _poll(self, batch: Batch) -> None:
-        """Have what is known of messages told; not that of all: others send on and on."""
+        """Handle what is known of messages; not of all, as others send on and on."""
         # One thread at a time: each is told of everybody's messages, and the others look here.
         if self._polling.acquire(timeout=_TURN_S):
             try:

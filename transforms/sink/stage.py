@@ -59,7 +59,7 @@ class _See(beam.DoFn):  # type: ignore[misc]
         self._refused = Metrics.counter("sink", f"refused_{name}")
 
     def process(self, element: Trigger | Segment) -> Iterator[Trigger | Segment | TaggedDeadLetter]:
-        """See one element."""
+        """Check one element."""
         letter = refused(element)
         if letter is None:
             yield element

@@ -159,7 +159,7 @@ def _tidied(run: Run) -> Iterator[None]:
 
 
 def _settle(folder: Path, staged: Path) -> None:
-    """Take a run that was killed to its end, or remove what it had begun."""
+    """Finish a run that was killed, or remove what it had begun."""
     if (staged / _MOVES).is_file():
         _move(folder, staged)
     else:

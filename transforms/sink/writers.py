@@ -203,7 +203,7 @@ def _fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Tell of a file that cannot be read in one line.
+    """Turn what reading a file raises into an error of one line.
 
     Raises:
         DamagedError: It is not what this software writes.

@@ -21,12 +21,12 @@ Refuse: TypeAlias = Callable[[int], str]
 
 
 def refuse_none(_sample_rate: int) -> str:
-    """Take strain of any rate."""
+    """Accept strain of any rate."""
     return ""
 
 
 class White(NamedTuple):
-    """What whitening gives."""
+    """The outputs of whitening."""
 
     whitened: PCollection[Whitened]
     """In the order of the blocks; one without strain is a gap."""

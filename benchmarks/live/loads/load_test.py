@@ -78,7 +78,7 @@ def run(load: Load, folder: Path) -> dict[str, Any]:
 def _measured(
     load: Load, there: Servers, live: Command, player: "subprocess.Popen[str]", watch: Watch
 ) -> dict[str, Any]:
-    """Have the past caught up with, then play at real time: what each part took meanwhile."""
+    """Wait until the past is caught up with, then play at real time; return what each part took."""
     start = Deadline(START_S)
     start.until(lambda: there.cluster.runs(JOB), "the job ran", [live])
     hear(player)
@@ -140,7 +140,7 @@ def hear(player: "subprocess.Popen[str]") -> None:
 
 
 def begin(player: "subprocess.Popen[str]") -> None:
-    """Have the player play at real time.
+    """Let the player begin at real time.
 
     Raises:
         CommandFailed: It cannot be told.

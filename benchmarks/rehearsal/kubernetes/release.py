@@ -63,7 +63,7 @@ def make_namespace() -> None:
 
 
 def refusal() -> str:
-    """Ask for a pod that promises nothing; give how the API server refuses it.
+    """Ask for a pod that promises nothing; return how the API server refuses it.
 
     Raises:
         Problem: It does not.
@@ -159,7 +159,7 @@ def wait(what: str, condition: Callable[[], bool], seconds: float) -> None:
 
 
 def until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Wait for something; tell whether it happened."""
+    """Wait for something; return whether it happened."""
     end = time.monotonic() + seconds
     while not (met := condition()) and time.monotonic() < end:
         time.sleep(POLL_S)

@@ -31,7 +31,7 @@ LATER_THRESHOLD = 6.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Bring up the cluster unless it is, and try the chart on it."""
+    """Start the cluster unless it runs, and try the chart on it."""
     inside = (sys.argv[1:] if arguments is None else list(arguments)) == ["--inside"]
     return reported(_inside if inside else _on_a_cluster)
 
@@ -179,7 +179,7 @@ def _kill(pod: str, what: str) -> None:
 
 
 def _replace(what: str, start: Callable[[], object], expected: Sequence[Row]) -> None:
-    """Have another job take the place of the one that runs; compare what that one finds anew.
+    """Replace the job that runs by another; compare what that one finds.
 
     Args:
         what: Runs then.

@@ -78,7 +78,7 @@ def build(folder: Path) -> list[str]:
 
 
 def require_packages() -> None:
-    """See that Debian's part is there.
+    """Check that Debian's part is there.
 
     Raises:
         Problem: Something is missing; one line says what to install.

@@ -77,7 +77,7 @@ class Kubernetes:
             known.write_text(version)
 
     def client(self, *command: str) -> str:
-        """Run kubectl, and give what it prints.
+        """Run kubectl, and return what it prints.
 
         Raises:
             Problem: It fails.
@@ -114,7 +114,7 @@ class Kubernetes:
         return None if done.stdout == "True" else f"{launch.KUBELET} is not ready"
 
     def describe(self) -> str:
-        """Say in one line how to use it."""
+        """Return in one line how to use it."""
         return "python -m flink.dev.kubernetes.cluster run kubectl get pods --all-namespaces"
 
     def _prepare(self) -> None:
@@ -170,7 +170,7 @@ class Kubernetes:
         folder.chmod(0o777)
 
     def _imported(self) -> bool:
-        """Import the image of every pod's first container; tell whether that worked."""
+        """Import the image of every pod's first container; return whether that worked."""
         archive = self.settings.folder / "pause.tar"
         if not archive.exists():
             write_pause_image(self.settings.binaries / "pause", archive)

@@ -1,4 +1,4 @@
-"""From a plan to a block: read the pieces, across files, and see that they are sound."""
+"""From a plan to a block: read the pieces, across files, and check that they are sound."""
 
 import os
 

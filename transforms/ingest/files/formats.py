@@ -143,7 +143,7 @@ def read_native(path: str, channel: str, start_ns: int, end_ns: int) -> tuple[Fl
 
 @contextmanager
 def _guarded(path: str) -> Iterator[None]:
-    """Make a `DataError` of whatever reading a file raises.
+    """Turn whatever reading a file raises into a `DataError`.
 
     Here alone any exception is taken for the file's fault: what libraries raise about files
     of strangers is more than can be listed, and one file must not end the run of all.
@@ -179,7 +179,7 @@ def read(path: str, channel: str, start_ns: int, end_ns: int, sample_rate: int) 
 
 
 def _refuse_streams(path: str) -> None:
-    """See that a path is no pipe, socket or terminal: to open one may wait for ever."""
+    """Check that a path is no pipe, socket or terminal: to open one may wait for ever."""
     with suppress(OSError):
         mode = os.stat(path).st_mode
         if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode):

@@ -151,7 +151,7 @@ def _held(layout: ModuleType, file: h5py.File, path: str, channel: str) -> Held:
 
 
 def _check_written(strain: h5py.Dataset, path: str) -> None:
-    """See that samples were written: a file of 2 kB may promise any number of them.
+    """Check that samples were written: a file of 2 kB may promise any number of them.
 
     Each that was promised is looked at. Where nearly none is there, that takes days.
     """

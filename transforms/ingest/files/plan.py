@@ -148,7 +148,7 @@ def settle(
 
 
 def _outside(kept: Sequence[Span], within: Within) -> DeadLetter:
-    """Say that a channel has nothing in the range asked for, and what it has."""
+    """Return a note that a channel has nothing in the range asked for, and what it has."""
     start_ns, end_ns = kept[0].gps_start_ns, kept[-1].gps_end_ns
     inside = ", with a gap there" if within.touches(start_ns, end_ns) else ""
     reason = (
@@ -219,7 +219,7 @@ def _segments(spans: Sequence[Span], minimum_ns: int) -> tuple[list[Segment], li
 
 
 def _without_edges(span: Span, tile: Interval) -> Iterator[Interval]:
-    """Take off a good tile what resampling cannot give, so that nothing is ever padded."""
+    """Cut off a good tile what resampling loses at its ends, so that nothing is ever padded."""
     if tile.name or not span.file_rate:
         yield tile
         return

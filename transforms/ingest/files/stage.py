@@ -122,7 +122,7 @@ class ReadFiles(beam.PTransform):  # type: ignore[misc]
 
 
 class InspectFile(beam.DoFn):  # type: ignore[misc]
-    """Give the spans of a file, or a dead letter."""
+    """Inspect files: from a path to its spans, or dead letters."""
 
     files = Metrics.counter("ingest", "files")
     spans = Metrics.counter("ingest", "spans")
@@ -147,7 +147,7 @@ class InspectFile(beam.DoFn):  # type: ignore[misc]
 
 
 class PlanChannel(beam.DoFn):  # type: ignore[misc]
-    """Give the blocks of a channel, its segments not analysed, and files not used."""
+    """Plan channels: from spans to blocks to read, segments not analysed, and files not used."""
 
     dead_letters = Metrics.counter("ingest", "dead_letters")
 
@@ -168,7 +168,7 @@ class PlanChannel(beam.DoFn):  # type: ignore[misc]
 
 
 class ReadBlock(beam.DoFn):  # type: ignore[misc]
-    """Give a block at its event time, or a segment not analysed and why."""
+    """Read blocks: from a plan to a block at its event time, or a segment not analysed."""
 
     blocks = Metrics.counter("ingest", "blocks")
     dead_letters = Metrics.counter("ingest", "dead_letters")
@@ -205,11 +205,11 @@ class _Union(beam.CombineFn):  # type: ignore[misc]
         return frozenset()
 
     def add_input(self, known: frozenset[str], names: Iterable[str]) -> frozenset[str]:
-        """Take the names of one file."""
+        """Add the names of one file."""
         return known if known.issuperset(names) else known.union(names)
 
     def merge_accumulators(self, several: Iterable[frozenset[str]]) -> frozenset[str]:
-        """Take the names of many files."""
+        """Join the names of many files."""
         return frozenset().union(*several)
 
     def extract_output(self, known: frozenset[str]) -> tuple[str, ...]:

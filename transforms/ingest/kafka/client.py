@@ -111,7 +111,7 @@ class Ends:
     """Asks where partitions end, all at once, and waits for nobody."""
 
     def __init__(self, settings: Mapping[str, str]) -> None:
-        """Say how the broker is reached; nobody is asked yet."""
+        """Note how the broker is reached; nobody is asked yet."""
         self._settings = settings
         self._admin: AdminClient | None = None
         self._asked: dict[str, tuple[float, Future[Any]]] = {}

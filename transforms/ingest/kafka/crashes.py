@@ -96,7 +96,7 @@ class Marks:
             self._map[: len(text) + 1] = text + b"\0"
 
     def end(self) -> None:
-        """Say that no message is decoded."""
+        """Note that no message is decoded."""
         self._place = ""
         if self._map is not None:
             self._map[0] = 0

@@ -43,7 +43,7 @@ class Guarded(Generic[T]):
         return self._decoder.pending
 
     def feed(self, payload: bytes, source: str, arrived_ns: int) -> Sequence[T | DeadLetter]:
-        """Take a message, and return what it completes."""
+        """Decode a message, and return what it completes."""
         if self._marks.deaths(source) >= MOST_DEATHS:
             text = f"reading it ended the process {MOST_DEATHS} times; look at who sends it"
             return [_letter(source, text, payload, LetterKind.CRASHED)]

@@ -64,7 +64,7 @@ class Reader(Generic[T]):
         self._last_commit = self._last_question = 0.0
 
     def read(self, start: Positions) -> Batch[T]:
-        """Wait for a message, for 0.5 s at most, and give all that has come.
+        """Wait for a message, for 0.5 s at most, and return all that has come.
 
         Args:
             start: Where to go on. If that is where the last batch ended, that one counts as
@@ -185,7 +185,7 @@ class Reader(Generic[T]):
                 elements.append(one)
 
     def _recover(self, message: kafka.Message) -> None:
-        """Tell of an error, and go on at the beginning of a log whose part was deleted."""
+        """Log an error, and go on at the beginning of a log whose part was deleted."""
         error = message.error()
         if error.code() != kafka.KafkaError._AUTO_OFFSET_RESET:
             self._errors.tell(error.name(), f"Kafka: {error.str()}")
@@ -211,7 +211,7 @@ class Reader(Generic[T]):
             self._ends.ask(self._progress.unheard(now), now)
 
     def _listen(self) -> None:
-        """Take what silent partitions have answered."""
+        """Handle what silent partitions have answered."""
         for name, asked, end in self._ends.answers():
             if name not in self._progress.read:
                 continue

@@ -19,7 +19,7 @@ class Decoder(Protocol[T_co]):
     """Makes elements of the messages of one partition, which it is fed in order."""
 
     def feed(self, payload: bytes, source: str, arrived_ns: int) -> Sequence[T_co | DeadLetter]:
-        """Take a message, from ``topic/partition/offset``, and give what it completes.
+        """Decode a message, from ``topic/partition/offset``, and return what it completes.
 
         Whatever it raises makes the message a dead letter.
         """

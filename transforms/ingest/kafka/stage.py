@@ -99,7 +99,7 @@ class PositionsTracker(RestrictionTracker):  # type: ignore[misc]
         return self._start, self._claimed
 
     def check_done(self) -> bool:
-        """See that the rest goes on elsewhere.
+        """Check that the rest goes on elsewhere.
 
         Raises:
             ValueError: It does not.
@@ -109,11 +109,11 @@ class PositionsTracker(RestrictionTracker):  # type: ignore[misc]
         return True
 
     def current_progress(self) -> RestrictionProgress:
-        """Say that as much as ever is left."""
+        """Return that as much as ever is left."""
         return RestrictionProgress(completed=0, remaining=1)
 
     def is_bounded(self) -> bool:
-        """Say that there is no end."""
+        """Return False: there is no end."""
         return False
 
 

@@ -45,7 +45,7 @@ class Placed(Generic[T]):
 
 
 class Timekeeper(Protocol[T]):
-    """Say what time it is on a source.
+    """The time of a source: which time each element has, and how far all of it is.
 
     One reader asks it, one call at a time. It hears what was decoded, and for how long brokers
     have confirmed that there was nothing. It must not raise, whatever the elements hold.

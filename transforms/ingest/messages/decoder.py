@@ -27,7 +27,7 @@ class Decoder:
         return self._assembler.pending
 
     def feed(self, payload: bytes, source: str, arrived_ns: int) -> list[Frame | DeadLetter]:
-        """Take a message; give what can be given now.
+        """Decode a message; return the frames that are whole with it, or why there are none.
 
         Whether the samples are good, beyond what their sender says of them, is not judged
         here. A part of a frame that has come before gives nothing.
@@ -83,7 +83,7 @@ class Decoder:
 
 
 def _required(frame: Frame, require: Sequence[str]) -> Frame:
-    """Make gaps of the flags of a row that say that a required check failed."""
+    """Turn those flags of a row into gaps that say that a required check failed."""
     named = [(item, _check(item.name, require)) for item in frame.flags]
     gaps = [replace(item, name=check) for item, check in named if check]
     if not gaps:

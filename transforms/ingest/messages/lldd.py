@@ -114,7 +114,7 @@ def split(payload: bytes, gps_start: int, part_bytes: int = PART_BYTES) -> list[
 
 
 def parse(message: bytes, source: str) -> tuple[Header, bytes]:
-    """Take a message apart: its header, and its bytes of the frame.
+    """Split a message into its header and its bytes of the frame.
 
     Raises:
         DataError: The header is damaged, or does not fit what follows.
@@ -138,7 +138,7 @@ def parse(message: bytes, source: str) -> tuple[Header, bytes]:
 
 
 def _misfit(header: Header, length: int) -> str:
-    """Tell in words how a header contradicts itself or the bytes behind it; empty if not."""
+    """Return how a header contradicts itself or the bytes behind it, in words; empty if not."""
     end = header.part_off + header.part_len
     if header.part_len != length:
         return f"{length} bytes where its header promises {header.part_len}"
@@ -153,7 +153,7 @@ def _misfit(header: Header, length: int) -> str:
 
 
 class Assembler:
-    """Put frames together from the messages of one topic partition, in their order.
+    """Join the messages of one topic partition, in their order, to frames.
 
     Parts may come twice, in any order, and between those of other frames. What is held is
     bounded by `PATIENCE` and `LARGEST_HELD`.
@@ -172,7 +172,7 @@ class Assembler:
         return next((item.source for item in self._incomplete.values()), None)
 
     def feed(self, message: bytes, source: str) -> list[Whole | Lost]:
-        """Take a message; give the frame that it makes whole, and what is given up."""
+        """Add a message; return the frame that it makes whole, and what is given up."""
         try:
             header, chunk = parse(message, source)
         except DataError as error:

@@ -105,7 +105,7 @@ class _ProcessCache:
         self._lock = Lock()
 
     def take(self, channel: str, mark: bytes) -> Stitcher | None:
-        """Take the cached stitcher if its mark matches the state's."""
+        """Remove and return the cached stitcher; None if its mark is not the state's."""
         with self._lock:
             held = self._held.pop(channel, None)
         return held.stitcher if held and held.mark == mark else None
@@ -148,7 +148,7 @@ class _Stitch(beam.DoFn):  # type: ignore[misc]
         bag2: Any = beam.DoFn.StateParam(BAG_2),
         forget: Any = beam.DoFn.TimerParam(_FORGET),
     ) -> Iterator[Block | TaggedSegment | TaggedDeadLetter]:
-        """Take one frame."""
+        """Stitch one frame."""
         channel, frame = element
         kept = _StoredState(
             head=head, waiting=waiting, bags=(bag0, bag1, bag2), past_ns=self._config.reach.past_ns
@@ -197,7 +197,7 @@ class _Stitch(beam.DoFn):  # type: ignore[misc]
 
 
 def _nothing(start_ns: int, end_ns: int, head: StreamState) -> Block:
-    """Tell those behind that nothing of a stretch is analysed: they need not wait for it.
+    """Return a block that says that nothing of a stretch is analysed: nobody need wait for it.
 
     A stretch of no length says that the channel has ended.
     """
@@ -226,7 +226,7 @@ class _StoredState:
     """Strain that a block needs before the stretch it answers for [ns]."""
 
     def restored(self, encoded: bytes, config: StitchConfig) -> Stitcher:
-        """Make the stitcher again of what is kept."""
+        """Return the stitcher, made again of the state."""
         if not encoded:
             return Stitcher(config)
         waiting = tuple(sorted(self.waiting.read(), key=_start))
@@ -239,7 +239,7 @@ class _StoredState:
         return stitcher
 
     def write(self, before: bytes, stitcher: Stitcher, was: StreamState | None) -> bytes:
-        """Write what has changed; give the mark of the state, which is its head.
+        """Write what has changed; return the mark of the state, which is its head.
 
         Args:
             before: The head as it was, encoded.

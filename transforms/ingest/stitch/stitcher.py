@@ -72,13 +72,13 @@ class Stitcher:
         """Whether all that was placed before it is out of use."""
 
     def restore(self, frame: Frame) -> None:
-        """Take strain back that was placed before."""
+        """Put back strain that was placed before."""
         self.past.append(frame)
 
     def feed(self, frame: Frame) -> Iterator[Given]:
-        """Take a frame; give what can be given now.
+        """Add a frame; yield what is certain with it.
 
-        Frames that were seen before give nothing. One that comes later than a gap was
+        Frames that were seen before yield nothing. One that comes later than a gap was
         declared, or that does not fit, is a dead letter.
         """
         self.placed, self.waited, self.forgot = [], False, False
@@ -177,7 +177,7 @@ class Stitcher:
         self.head = head.after_gap(gap)
 
     def _begin_anew(self) -> None:
-        """Let go of all strain: what comes has nothing to do with it."""
+        """Drop all strain: what comes has nothing to do with it."""
         self.past.clear()
         self.placed.clear()
         self.forgot = True
@@ -210,7 +210,7 @@ class Stitcher:
         yield from self._release(closed=False)
 
     def _change_rate(self, rate: int) -> Iterator[Given]:
-        """Let a stretch of another rate follow: what was there is closed."""
+        """Begin a stretch of another rate: what was there is closed."""
         yield from self._release(closed=True)
         self._begin_anew()
         self.head = self._known.at_rate(rate)
@@ -243,12 +243,12 @@ class Stitcher:
         self._forget()
 
     def _refused(self, tile: Interval) -> Segment | None:
-        """Return what says why a tile is not analysed, however long it is; None where it may be."""
+        """Return the segment of a tile that must not be analysed, however long; else None."""
         head = self._known
         return segment_of(head.ifo, head.channel, tile) if tile.name else None
 
     def _lose(self, lost: Segment) -> Iterator[Given]:
-        """Say of what is left of a stretch that it is not analysed."""
+        """Yield what is left of a stretch as a segment that is not analysed."""
         head = self._known
         if head.done_ns < lost.end_ns:
             yield replace(lost, start_ns=head.done_ns)
@@ -282,7 +282,7 @@ class Stitcher:
         return min(growing, default=head.end_ns)
 
     def _block(self, start_ns: int, end_ns: int, known_ns: int) -> Block:
-        """Make the block that answers for all up to a time of a stretch."""
+        """Return the block that answers for all up to a time of a stretch."""
         head, rate = self._known, self._known.sample_rate
         analyse_ns = max(head.done_ns, start_ns)
         begin = max(
@@ -305,7 +305,7 @@ class Stitcher:
         )
 
     def _forget(self) -> None:
-        """Let go of what no block will want."""
+        """Drop what no block will want."""
         head = self._known
         needed_ns = max(head.open_ns, head.done_ns - self._config.reach.past_ns)
         self.past.forget(to_index(needed_ns, head.sample_rate))

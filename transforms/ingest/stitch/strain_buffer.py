@@ -49,12 +49,12 @@ class StrainBuffer:
         return self._array[offset + begin : offset + end].tobytes()
 
     def forget(self, before: int) -> None:
-        """Let go of the samples before an index."""
+        """Drop the samples before an index."""
         less = min(max(before - self.first, 0), self.length)
         self.first, self._at, self.length = self.first + less, self._at + less, self.length - less
 
     def clear(self) -> None:
-        """Let go of all, and of the room for it: a channel that has ended needs none."""
+        """Drop all, and the room for it: a channel that has ended needs none."""
         self._array, self._at, self.length = np.empty(0), 0, 0
 
     def _make_room(self, more: int) -> None:

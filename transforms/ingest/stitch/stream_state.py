@@ -54,12 +54,12 @@ class StreamState:
         return cls(*known, start, start, start, start, lost=earlier)
 
     def waiting_for(self, frame: Frame) -> "StreamState":
-        """Let a frame wait for what lacks before it."""
+        """Return the state with a frame that waits for what lacks before it."""
         waiting = sorted((*self.waiting, frame), key=lambda waits: waits.gps_start_ns)
         return replace(self, waiting=tuple(waiting), over=False)
 
     def opened_at(self, time_ns: int) -> "StreamState":
-        """Let a new stretch begin."""
+        """Return the state at the beginning of a new stretch."""
         return replace(self, open_ns=time_ns, done_ns=max(self.done_ns, time_ns))
 
     def after_gap(self, gap: Interval) -> "StreamState":
@@ -68,16 +68,16 @@ class StreamState:
         return replace(self.anew(), end_ns=gap.end_ns, lost=lost).opened_at(gap.end_ns)
 
     def at_rate(self, sample_rate: int) -> "StreamState":
-        """Let what follows have another rate."""
+        """Return the state before strain of another rate."""
         earlier = (*self.earlier, (self.end_ns, self.sample_rate))[-MOST_RATES:]
         return replace(self.anew(), sample_rate=sample_rate, earlier=earlier)
 
     def anew(self) -> "StreamState":
-        """Let whatever comes begin anew."""
+        """Return the state before a stretch that has nothing to do with what was there."""
         return replace(self, gaps=(), flags=(), kept_ns=self.end_ns).opened_at(self.end_ns)
 
     def ended(self) -> "StreamState":
-        """Keep what tells late frames from repeated ones, and no more: others come and go too."""
+        """Return the state of an ended channel: what tells late frames from repeated ones."""
         left = _last(self.lost, _LEFT), self.earlier[-_LEFT:]
         return replace(self.anew(), lost=left[0], earlier=left[1], over=True)
 

@@ -28,7 +28,7 @@ class CheckedFrames:
         return self._decoder.pending
 
     def feed(self, payload: bytes, source: str, arrived_ns: int) -> Sequence[Frame | DeadLetter]:
-        """Take a message, and return what it completes: frames, or why they are not used."""
+        """Decode a message, and return what it completes: frames, or why they are not used."""
         items = self._decoder.feed(payload, source, arrived_ns)
         return [item if isinstance(item, DeadLetter) else _checked(item, payload) for item in items]
 

@@ -1,4 +1,4 @@
-"""Say where the schemas lie, and write them anew: ``python -m transforms.sink.schemas``."""
+"""Print where the schemas lie, and write them: ``python -m transforms.sink.schemas``."""
 
 import sys
 
