@@ -1,1 +1,4 @@
-"""The classifier: simulated transients, network, training, and the packaged artefact."""
+"""How a classifier is made: simulated transients, training, evaluation.
+
+Serving is in `transforms.classify`.
+"""

@@ -1,1 +1,1 @@
-"""What the command line offers."""
+"""The commands of ``wavefier``: their words (``arguments``), and what each does (``actions``)."""

@@ -1,1 +1,1 @@
-"""What is found, at which false-alarm rate."""
+"""How efficient the search is, and at which false-alarm rate."""

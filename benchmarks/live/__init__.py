@@ -1,1 +1,1 @@
-"""How soon, how much and how steadily a live job works."""
+"""Latency, capacity and endurance of a live job."""

@@ -1,1 +1,1 @@
-"""The same data through us and our peers."""
+"""The same data through wavefier and through other tools of the field."""

@@ -1,1 +1,1 @@
-"""From simulated examples to a model with its card."""
+"""From simulated examples to a calibrated model with its card."""

@@ -1,1 +1,1 @@
-"""What a running job tells about itself: counts, times and state for Prometheus, and its log."""
+"""Metrics and logs of a running job: counts, times and state for Prometheus, and JSON lines."""

@@ -1,1 +1,1 @@
-"""Pieces of HTML pages, and figures in the house's style."""
+"""Pieces that every HTML page shares: templates, figures in one style."""

@@ -1,1 +1,1 @@
-"""How rare what was found is in noise."""
+"""How rare triggers are: false-alarm rates of noise."""

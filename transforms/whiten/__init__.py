@@ -1,1 +1,1 @@
-"""From strain to white noise: power spectral density and filter."""
+"""From strain to white noise: the power spectral density, and the filter that it gives."""

@@ -1,1 +1,1 @@
-"""What a load on a live job is made of: who sends it, what it costs, how far behind the job is."""
+"""A load on a live job: who sends it, what it costs, how far behind the job is."""

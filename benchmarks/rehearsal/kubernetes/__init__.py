@@ -1,1 +1,1 @@
-"""The same on Kubernetes, from the chart."""
+"""The rehearsal on Kubernetes, from the Helm chart."""

@@ -1,1 +1,4 @@
-"""From frames that come one by one to blocks."""
+"""From the frames of a stream to blocks.
+
+`stitcher.Stitcher` joins one channel's frames; ``stage`` keeps its state.
+"""

@@ -1,1 +1,1 @@
-"""Strain from topics: which frames are taken, and what time it is on their channels."""
+"""Strain as a Kafka source: which frames are taken, and how far each channel is."""
