@@ -7,15 +7,13 @@ from pathlib import Path
 import gwframe
 import h5py
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.detection import injections
 from benchmarks.detection.injections import Injection
 from benchmarks.detection.signals import Deck
 from models.simulation import noise
 from models.simulation.noise import NoiseCurve
-
-FloatArray = npt.NDArray[np.floating]
+from transforms.arrays import RealArray
 
 FIRST_GPS = 1_000_000_000
 PIECE = 512
@@ -88,7 +86,7 @@ def make(folder: Path, recipe: Recipe, kind: str, file_seconds: int) -> Archive:
     )
 
 
-def pieces(recipe: Recipe) -> Iterator[tuple[FloatArray, tuple[Injection, ...]]]:
+def pieces(recipe: Recipe) -> Iterator[tuple[RealArray, tuple[Injection, ...]]]:
     """Yield continuous strain in pieces, and the signals in each.
 
     Two pieces of noise with weights sin and cos have the spectrum and variance of one.
@@ -111,7 +109,7 @@ def pieces(recipe: Recipe) -> Iterator[tuple[FloatArray, tuple[Injection, ...]]]
 
 
 def _signals(
-    strain: FloatArray, recipe: Recipe, deck: Deck, gps_start: int, curve: NoiseCurve
+    strain: RealArray, recipe: Recipe, deck: Deck, gps_start: int, curve: NoiseCurve
 ) -> tuple[Injection, ...]:
     if not recipe.classes:
         return ()
@@ -123,9 +121,7 @@ def _signals(
     )
 
 
-def write(
-    folder: Path, strain: FloatArray, start: int, source: Recipe | Archive, kind: str
-) -> Path:
+def write(folder: Path, strain: RealArray, start: int, source: Recipe | Archive, kind: str) -> Path:
     """Write one file.
 
     Args:

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import sklearn.metrics
 
+from transforms.arrays import BoolArray, RealArray
+
 IntArray = npt.NDArray[np.integer]
-FloatArray = npt.NDArray[np.floating]
-BoolArray = npt.NDArray[np.bool_]
 
 BINS = 15
 """Bins of the calibration curve, as many as Guo et al. 2017 take."""
@@ -47,7 +47,7 @@ def per_class(
 
 
 def calibration_curve(
-    probabilities: FloatArray, truth: IntArray, bins: int = BINS
+    probabilities: RealArray, truth: IntArray, bins: int = BINS
 ) -> list[dict[str, float]]:
     """Return mean score, accuracy and count of the best class in bins of equal width.
 
@@ -66,7 +66,7 @@ def calibration_curve(
     ]
 
 
-def calibration_error(probabilities: FloatArray, truth: IntArray, bins: int = BINS) -> float:
+def calibration_error(probabilities: RealArray, truth: IntArray, bins: int = BINS) -> float:
     """Return the expected calibration error of the best class, Guo et al. 2017, eq. 3.
 
     The mean distance between score and accuracy over bins of equal width
@@ -77,7 +77,7 @@ def calibration_error(probabilities: FloatArray, truth: IntArray, bins: int = BI
     return float(np.sum(gaps) / max(len(truth), 1))
 
 
-def auc(statistic: FloatArray, positive: BoolArray) -> float | None:
+def auc(statistic: RealArray, positive: BoolArray) -> float | None:
     """Return the area under the ROC curve: how often a positive ranks over a negative.
 
     Ties count half. None where one of the two kinds is missing.
@@ -87,7 +87,7 @@ def auc(statistic: FloatArray, positive: BoolArray) -> float | None:
     return round(float(sklearn.metrics.roc_auc_score(positive, statistic)), 5)
 
 
-def roc(statistic: FloatArray, positive: BoolArray, points: int = 200) -> tuple[Any, Any]:
+def roc(statistic: RealArray, positive: BoolArray, points: int = 200) -> tuple[Any, Any]:
     """Return a ROC curve: false and true positive rate, [point] each, from (0, 0) to (1, 1)."""
     counts = sklearn.metrics.confusion_matrix_at_thresholds(positive, statistic, pos_label=True)
     # True and false positives, of which the last are all; 0 of a kind that is missing.
@@ -98,7 +98,7 @@ def roc(statistic: FloatArray, positive: BoolArray, points: int = 200) -> tuple[
     return false[kept], true[kept]
 
 
-def removed_at_loss(signals: FloatArray, false: FloatArray, loss: float = LOSS) -> float | None:
+def removed_at_loss(signals: RealArray, false: RealArray, loss: float = LOSS) -> float | None:
     """Return the share of false triggers below a threshold that ``loss`` of the signals miss.
 
     Args:
@@ -117,7 +117,7 @@ def removed_at_loss(signals: FloatArray, false: FloatArray, loss: float = LOSS) 
 
 
 def binary(
-    probabilities: FloatArray, truth: IntArray, snr: FloatArray, noise: int
+    probabilities: RealArray, truth: IntArray, snr: RealArray, noise: int
 ) -> dict[str, float | None]:
     """Return how well transients are told from noise by the probability of noise alone.
 
@@ -136,7 +136,7 @@ def binary(
     }
 
 
-def by_snr(probabilities: FloatArray, truth: IntArray, snr: FloatArray) -> list[dict[str, Any]]:
+def by_snr(probabilities: RealArray, truth: IntArray, snr: RealArray) -> list[dict[str, Any]]:
     """Return the accuracy in each bin of SNR that holds an example; the last has no ``high``."""
     right = probabilities.argmax(axis=1) == truth
     rows = []
@@ -155,7 +155,7 @@ def macro_f1(figures: dict[str, dict[str, float]]) -> float:
     return round(float(np.mean(present or [0.0])), 4)
 
 
-def summary(probabilities: FloatArray, truth: IntArray, classes: Sequence[str]) -> dict[str, Any]:
+def summary(probabilities: RealArray, truth: IntArray, classes: Sequence[str]) -> dict[str, Any]:
     """Return accuracy, macro F1, the figures by class and the confusion table.
 
     Args:

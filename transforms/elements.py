@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from transforms.arrays import FloatArray, SingleArray
 from transforms.gps import to_index, to_ns
 from transforms.kinds import LetterKind, SegmentKind
 from transforms.plans import BlockPlan, Interval, Piece, Span
@@ -18,7 +19,6 @@ __all__ = [
     "BlockPlan",
     "Candidate",
     "DeadLetter",
-    "FloatArray",
     "Frame",
     "Interval",
     "PendingClusters",
@@ -26,14 +26,10 @@ __all__ = [
     "Progress",
     "SearchResult",
     "Segment",
-    "SingleArray",
     "Span",
     "Trigger",
     "Whitened",
 ]
-
-FloatArray = npt.NDArray[np.float64]
-SingleArray = npt.NDArray[np.float32]
 
 
 TILE, RECTANGLE, TRACK = "morlet", "box", "sweep"

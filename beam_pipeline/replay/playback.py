@@ -14,7 +14,8 @@ from itertools import count, pairwise
 import numpy as np
 
 from transforms import gps
-from transforms.elements import FloatArray, Frame, Interval, Span
+from transforms.arrays import FloatArray
+from transforms.elements import Frame, Interval, Span
 from transforms.gps import NANOSECONDS
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.files import formats

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from models.training.convert import signature
+from transforms.arrays import SingleArray
 from transforms.classify import artefact, tensorflow
 from transforms.classify.config import ONNX, TFX_BSL
 
-FloatArray = npt.NDArray[np.float32]
-Model = Callable[[FloatArray, FloatArray], FloatArray]
+Model = Callable[[SingleArray, SingleArray], SingleArray]
 """From images and parameters to probabilities, as `transforms.classify.onnx.OnnxModel`."""
 
 TENSORFLOW = "tensorflow"
@@ -77,9 +76,9 @@ def _onnx_by_beam(folder: Path) -> Model:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
 
-    def infer(session: Any, batch: Any, _: Any) -> FloatArray:
+    def infer(session: Any, batch: Any, _: Any) -> SingleArray:
         image, parameters = (np.stack(part) for part in zip(*batch, strict=True))
-        answers: FloatArray = session.run(None, {"image": image, "parameters": parameters})[0]
+        answers: SingleArray = session.run(None, {"image": image, "parameters": parameters})[0]
         return answers
 
     handler = OnnxModelHandlerNumpy(
@@ -87,7 +86,7 @@ def _onnx_by_beam(folder: Path) -> Model:
     )
     session = handler.load_model()
 
-    def ask(image: FloatArray, parameters: FloatArray) -> FloatArray:
+    def ask(image: SingleArray, parameters: SingleArray) -> SingleArray:
         batch = list(zip(image, parameters, strict=True))
         return np.stack([one.inference for one in handler.run_inference(batch, session)])
 
@@ -98,8 +97,8 @@ def _tensorflow(folder: Path) -> Model:
     tf = tensorflow.tensorflow()
     saved = tf.saved_model.load(str(folder))
 
-    def ask(image: FloatArray, parameters: FloatArray) -> FloatArray:
-        answers: FloatArray = saved.serve(tf.constant(image), tf.constant(parameters)).numpy()
+    def ask(image: SingleArray, parameters: SingleArray) -> SingleArray:
+        answers: SingleArray = saved.serve(tf.constant(image), tf.constant(parameters)).numpy()
         return answers
 
     return ask
@@ -117,7 +116,7 @@ def _litert(folder: Path) -> Model:
     ]
     (output,) = interpreter.get_output_details()
 
-    def ask(image: FloatArray, parameters: FloatArray) -> FloatArray:
+    def ask(image: SingleArray, parameters: SingleArray) -> SingleArray:
         examples = interpreter.get_input_details()[0]["shape"][0]
         if examples != len(image):
             for place, values in zip(places, (image, parameters), strict=True):
@@ -126,7 +125,7 @@ def _litert(folder: Path) -> Model:
         for place, values in zip(places, (image, parameters), strict=True):
             interpreter.set_tensor(place, values)
         interpreter.invoke()
-        answers: FloatArray = interpreter.get_tensor(output["index"])
+        answers: SingleArray = interpreter.get_tensor(output["index"])
         return answers
 
     return ask

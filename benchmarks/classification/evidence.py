@@ -20,8 +20,8 @@ from scipy.special import i0e, logsumexp
 from scipy.stats import qmc
 
 from models.simulation import injections, noise, waveforms
+from transforms.arrays import RealArray
 
-FloatArray = npt.NDArray[np.floating]
 SOURCE_RATE, RATE = injections.SOURCE_RATE, 2048
 """At which shapes are drawn and compared [Hz]."""
 LEAST_PART = 1e-3
@@ -47,7 +47,7 @@ def parameters(label: str) -> tuple[str, ...]:
     return tuple(name for name in waveforms.FAMILIES[label].ranges if name != "phase")
 
 
-def told(label: str, point: FloatArray) -> dict[str, float]:
+def told(label: str, point: RealArray) -> dict[str, float]:
     """Return a family's parameters at a point; the phase is zero."""
     ranges = waveforms.FAMILIES[label].ranges
     shares = zip(parameters(label), point, strict=True)
@@ -56,8 +56,8 @@ def told(label: str, point: FloatArray) -> dict[str, float]:
 
 
 def template(
-    label: str, point: FloatArray, curve: noise.NoiseCurve, low_frequency: float
-) -> FloatArray:
+    label: str, point: RealArray, curve: noise.NoiseCurve, low_frequency: float
+) -> RealArray:
     """Return a whitened shape of unit norm, [time].
 
     The simulation draws again what a sample rate does not carry; of the six families there is
@@ -126,11 +126,11 @@ class Listener:
         if self._free:
             self._highest = max(map(_highest, shapes))
 
-    def template(self, point: FloatArray) -> FloatArray:
+    def template(self, point: RealArray) -> RealArray:
         """Return the family's shape in this noise."""
         return template(self.label, point, self._curve, self._low_frequency)
 
-    def hear(self, data: FloatArray, extents: FloatArray) -> None:
+    def hear(self, data: RealArray, extents: RealArray) -> None:
         """Take data, [trigger, time], and where in it triggers lie, [trigger, 2] [samples]."""
         self._length = data.shape[1]
         self._cycle = 2 * fft.next_fast_len((self._length + self._longest + 1) // 2)
@@ -144,7 +144,7 @@ class Listener:
         self._start = np.where(start < self._length, start, start - self._cycle)
         self._extents = extents
 
-    def __call__(self, point: FloatArray, rows: slice = slice(None)) -> FloatArray:
+    def __call__(self, point: RealArray, rows: slice = slice(None)) -> RealArray:
         """Return the logarithm of the likelihood ratio times its time [s], summed over starts.
 
         Args:
@@ -173,11 +173,11 @@ class Listener:
         summed = np.add.reduceat(np.exp(logs - np.repeat(peak, sizes)), begins)
         return np.asarray(peak + np.log(summed * self._cycle / self._count / RATE))
 
-    def of(self, row: int) -> Callable[[FloatArray], float]:
+    def of(self, row: int) -> Callable[[RealArray], float]:
         """Return what compares with one trigger's data alone."""
         return lambda point: float(self(point, slice(row, row + 1))[0])
 
-    def _averaged(self, correlation: FloatArray, part: FloatArray) -> FloatArray:
+    def _averaged(self, correlation: RealArray, part: RealArray) -> RealArray:
         """Look the likelihood up, of correlations and of the energies in the data."""
         column = np.minimum(correlation / (np.sqrt(part) * STEP), LARGEST / STEP - 1)
         whole = column.astype(np.int32)
@@ -187,13 +187,13 @@ class Listener:
         return np.asarray(lower + (column - whole) * (whole_table[at + 1] - lower))
 
 
-def _highest(shape: FloatArray) -> float:
+def _highest(shape: RealArray) -> float:
     """Return the frequency below which a shape has its energy [Hz]."""
     energy = np.cumsum(np.abs(fft.rfft(shape)) ** 2)
     return float(np.searchsorted(energy, BAND * energy[-1]) * RATE / len(shape))
 
 
-def points(label: str, count: int, seed: int) -> FloatArray:
+def points(label: str, count: int, seed: int) -> RealArray:
     """Return draws, [draw, parameter], each beginning of which is spread evenly; a power of two."""
     return np.asarray(qmc.Sobol(len(parameters(label)), rng=seed).random(count))
 
@@ -202,15 +202,15 @@ def points(label: str, count: int, seed: int) -> FloatArray:
 class Kernels:
     """What a round draws from: Gaussian kernels of one covariance."""
 
-    centres: FloatArray
+    centres: RealArray
     """[kernel, parameter]."""
-    weights: FloatArray
+    weights: RealArray
     """[kernel], of sum 1."""
-    root: FloatArray
+    root: RealArray
     """Cholesky root of the covariance."""
 
     @classmethod
-    def around(cls, drawn: FloatArray, logs: FloatArray) -> "Kernels":
+    def around(cls, drawn: RealArray, logs: RealArray) -> "Kernels":
         """Make them of weighted draws; weights are levelled until enough draws count."""
         weights = np.exp(logs - logs.max())
         effective = weights.sum() ** 2 / np.sum(weights**2)
@@ -226,13 +226,13 @@ class Kernels:
         covariance = width**2 * (off * weights[:, None]).T @ off + 1e-10 * np.eye(drawn.shape[1])
         return cls(centres, weights, np.linalg.cholesky(covariance))
 
-    def draw(self, count: int, rng: np.random.Generator) -> FloatArray:
+    def draw(self, count: int, rng: np.random.Generator) -> RealArray:
         """Draw points, [draw, parameter]; some may lie where there are none."""
         chosen = rng.choice(len(self.centres), count, p=self.weights)
         steps = rng.standard_normal((count, self.centres.shape[1]))
         return np.asarray(self.centres[chosen] + steps @ self.root.T)
 
-    def density(self, drawn: FloatArray) -> FloatArray:
+    def density(self, drawn: RealArray) -> RealArray:
         """Return the density at points, [draw]."""
         inverse = np.linalg.inv(self.root)
         near, here = self.centres @ inverse.T, drawn @ inverse.T
@@ -242,9 +242,9 @@ class Kernels:
 
 
 def refined(
-    heard: Callable[[FloatArray], float],
-    drawn: FloatArray,
-    logs: FloatArray,
+    heard: Callable[[RealArray], float],
+    drawn: RealArray,
+    logs: RealArray,
     rng: np.random.Generator,
     *,
     rounds: int,

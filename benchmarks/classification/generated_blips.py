@@ -23,6 +23,7 @@ from models.evaluation.evaluate import asked, pipeline_of
 from models.simulation import background, injections, noise
 from models.simulation.injections import Drawn
 from models.simulation.matching import Example, Stretch, find, match
+from transforms.arrays import RealArray
 from transforms.classify import artefact
 from transforms.classify.onnx import OnnxModel
 from transforms.detect.config import DetectConfig
@@ -39,11 +40,9 @@ SNR = (5.0, 50.0)
 EDGES = (0.0, 8.0, 12.0, 20.0, np.inf)
 """Bins of the trigger's SNR."""
 
-FloatArray = npt.NDArray[np.floating]
-
 
 def examples(
-    blips: FloatArray,
+    blips: RealArray,
     curve: str,
     pipeline: tuple[WhitenConfig, DetectConfig],
     rng: np.random.Generator,
@@ -96,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _rows(snr: FloatArray, labels: npt.NDArray[np.str_]) -> list[list[str]]:
+def _rows(snr: RealArray, labels: npt.NDArray[np.str_]) -> list[list[str]]:
     rows = []
     for low, high in [*pairwise(EDGES), (8.0, np.inf)]:
         own = Counter(labels[(snr >= low) & (snr < high)].tolist())

@@ -30,6 +30,7 @@ from models.simulation import noise, waveforms
 from models.simulation.matching import REACH, Example, Stretch, find, match
 from models.simulation.simulate import SimulationConfig, stretch
 from models.training.settings import read
+from transforms.arrays import RealArray
 from transforms.classify import artefact
 from transforms.classify.onnx import OnnxModel
 from transforms.detect.config import DetectConfig
@@ -39,7 +40,6 @@ from transforms.whiten.config import WhitenConfig
 NEAR = 10.0
 """Evidences are refined within this factor of the largest, its logarithm."""
 
-FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.intp]
 
 
@@ -51,7 +51,7 @@ class Seen:
     snr: float
     """Of the trigger."""
     curve: str
-    data: FloatArray
+    data: RealArray
     """Strain whitened by the true spectrum, over the trigger's snippet, [time]."""
     extent: tuple[float, float]
     """Where in it the trigger lies [samples]."""
@@ -109,7 +109,7 @@ def _taken(example: Example) -> bool:
 
 
 def _seen(
-    example: Example, made: Stretch, white: FloatArray, detection: DetectConfig, answer: int
+    example: Example, made: Stretch, white: RealArray, detection: DetectConfig, answer: int
 ) -> Seen:
     trigger = example.trigger
     before, after = (round(s * RATE) for s in (detection.snippet_before, detection.snippet_after))
@@ -130,7 +130,7 @@ def _seen(
 
 def evidences(
     seen: Sequence[Seen], low_frequency: float, snr: tuple[float, float], draws: Draws, seed: int
-) -> FloatArray:
+) -> RealArray:
     """Return the evidence of each family after each stage, its logarithm, [stage, trigger, family].
 
     Args:
@@ -153,11 +153,11 @@ def evidences(
     return told
 
 
-def _extents(seen: Sequence[Seen], rows: IntArray) -> FloatArray:
+def _extents(seen: Sequence[Seen], rows: IntArray) -> RealArray:
     return np.array([seen[i].extent for i in rows])
 
 
-def _averaged(known: Sequence[Listener], draws: Draws, seed: int) -> FloatArray:
+def _averaged(known: Sequence[Listener], draws: Draws, seed: int) -> RealArray:
     """Return the evidences in the data that listeners have, [stage, trigger, family]."""
     shared, columns = [], []
     for listener in known:
@@ -197,7 +197,7 @@ def by_snr(seen: Sequence[Seen], observer: IntArray) -> list[list[str]]:
     return six_families.by_snr(snr, [model == truth, observer == truth])
 
 
-def convergence(seen: Sequence[Seen], told: FloatArray, draws: Draws) -> list[list[str]]:
+def convergence(seen: Sequence[Seen], told: RealArray, draws: Draws) -> list[list[str]]:
     """Return how often the observer is right, and how often it thinks so, after each stage."""
     truth = np.array([FAMILIES.index(each.label) for each in seen])
     best = told.argmax(axis=2)

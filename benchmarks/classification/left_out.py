@@ -31,6 +31,7 @@ from models.training.export import export
 from models.training.fit import FitPlace, fit
 from models.training.settings import TrainConfig, read
 from models.training.train import served
+from transforms.arrays import RealArray
 
 GROUPS = 5
 """Every family is left out once, with each fifth other one of the list."""
@@ -41,8 +42,6 @@ HEADS = (
     *("unknown", "AUC of p(unknown)", "AUC of 1 - max"),
     *("network alone: unknown", "AUC of p(unknown)", "AUC of 1 - max"),
 )
-
-FloatArray = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +69,7 @@ def without(examples: Examples, labels: Sequence[str], every: int = 1) -> Exampl
     return examples.only(~own & (examples.stretch % every == 0))
 
 
-def measure(probabilities: FloatArray, test: Examples, left_out: Sequence[str]) -> list[Found]:
+def measure(probabilities: RealArray, test: Examples, left_out: Sequence[str]) -> list[Found]:
     """Measure how well each family that was left out is told from all others, at SNR 8 and more."""
     unknown = waveforms.CLASSES.index(waveforms.UNKNOWN)
     beside = [*left_out, waveforms.NOISE, waveforms.UNKNOWN]
@@ -94,7 +93,7 @@ def measure(probabilities: FloatArray, test: Examples, left_out: Sequence[str]) 
     return found
 
 
-def _auc(values: FloatArray, own: npt.NDArray[np.bool_]) -> float:
+def _auc(values: RealArray, own: npt.NDArray[np.bool_]) -> float:
     """Return the area under the ROC curve; not a number where there is none."""
     area = metrics.auc(values, own)
     return np.nan if area is None else area

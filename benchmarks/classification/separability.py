@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 from scipy import fft
 from scipy.signal import resample_poly
 
 from models.simulation import noise, waveforms
+from transforms.arrays import ComplexArray
 
 SOURCE_RATE, RATE = 4096, 2048
 """At which shapes are drawn and compared [Hz]."""
@@ -23,8 +23,6 @@ LENGTH = 2 * RATE
 LOW_FREQUENCY = 16.0
 """Of whitening [Hz]."""
 CURVE = "aligo_O4high"
-
-ComplexArray = npt.NDArray[np.complexfloating]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks import affinity, report
 from benchmarks.detection import detector, injection_runs, scoring
@@ -22,11 +21,11 @@ from benchmarks.detection.scoring import BINS, REACH, Event, Fraction
 from benchmarks.detection.searches import combined, orthonormal, ours, packets, stationary
 from benchmarks.detection.signals import FAMILIES
 from models.simulation import noise
+from transforms.arrays import SingleArray
 from transforms.gps import NANOSECONDS
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import valid_range, whiten
 
-SingleArray = npt.NDArray[np.float32]
 Search = Callable[[SingleArray, int, float], list[Event]]
 """Whitened strain, sample rate [Hz] and least rank to the events over it."""
 

@@ -7,18 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from beam_pipeline.config import PipelineConfig, load_config
 from benchmarks.detection.scoring import Event
 from models.simulation.matching import find
+from transforms.arrays import RealArray, SingleArray
 from transforms.elements import Block, Trigger, Whitened
 from transforms.gps import NANOSECONDS, to_ns
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import valid_range
-
-FloatArray = npt.NDArray[np.floating]
-SingleArray = npt.NDArray[np.float32]
 
 SEARCH_THRESHOLD = 4.5
 """Least SNR reported in measurements of efficiency, low enough to count false alarms."""
@@ -66,7 +63,7 @@ def row_as_event(row: Mapping[str, Any]) -> Event:
     )
 
 
-def block_of(strain: FloatArray, sample_rate: int, gps_start: int) -> Block:
+def block_of(strain: RealArray, sample_rate: int, gps_start: int) -> Block:
     """Return strain as one block that is a segment of its own."""
     start = gps_start * NANOSECONDS
     end = start + to_ns(len(strain), sample_rate)
@@ -122,7 +119,7 @@ def flat(
 
 
 def analyse(
-    strain: FloatArray, sample_rate: int, gps_start: int, config: PipelineConfig
+    strain: RealArray, sample_rate: int, gps_start: int, config: PipelineConfig
 ) -> tuple[list[Event], float]:
     """Search a stretch of strain.
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from beam_pipeline.config import PipelineConfig
 from benchmarks.detection import detector
@@ -21,7 +20,6 @@ from transforms.gps import NANOSECONDS
 from transforms.significance.gaussian import Shapes, TileField, merged, trigger_rate
 from transforms.whiten.whitening import valid_range, whiten
 
-FloatArray = npt.NDArray[np.float64]
 Progress = Callable[[str], None]
 
 RANKS = (4.75, 5.0, 5.25, 5.5, 5.75, 6.0)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from scipy.signal import welch
 
 from beam_pipeline.config import PipelineConfig
@@ -16,11 +15,11 @@ from benchmarks.detection.scoring import Event, match
 from benchmarks.detection.signals import Deck
 from models.simulation import noise
 from models.simulation.noise import NoiseCurve
+from transforms.arrays import RealArray
 from transforms.gps import NANOSECONDS
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.files import formats
 
-FloatArray = npt.NDArray[np.floating]
 Progress = Callable[[str], None]
 
 FIRST_GPS = 1_000_000_000
@@ -50,7 +49,7 @@ class Outcome:
     """Spent in the search [s]."""
 
     def search(
-        self, strain: FloatArray, grid: Grid, config: PipelineConfig
+        self, strain: RealArray, grid: Grid, config: PipelineConfig
     ) -> tuple[list[Event], float]:
         """Search a stretch and keep the accounts."""
         before = time.process_time()
@@ -92,7 +91,7 @@ class Simulated:
     """A stretch of simulated strain, and the truth about it."""
 
     curve: str
-    strain: FloatArray
+    strain: RealArray
     grid: Grid
     truth: tuple[Injection, ...] | None
     """None where no signals were put in."""
@@ -141,7 +140,7 @@ def _lengths(total: int) -> list[int]:
 class Stretch:
     """Real strain, contiguous and good."""
 
-    strain: FloatArray
+    strain: RealArray
     sample_rate: int
     gps_start: int
 

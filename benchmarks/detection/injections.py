@@ -4,14 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.detection import signals
 from benchmarks.detection.signals import Deck, Signal
 from models.simulation import noise
 from models.simulation.noise import NoiseCurve
-
-FloatArray = npt.NDArray[np.floating]
+from transforms.arrays import RealArray
 
 BAND_LOW = 20.0
 """SNR is counted from here to Nyquist [Hz]: the lower end of every tool's search."""
@@ -49,7 +47,7 @@ class Injection:
 class Placed:
     """A signal in units of strain, and where it goes."""
 
-    strain: FloatArray
+    strain: RealArray
     """[time]."""
     first: int
     """Index of its first sample in the stretch."""
@@ -126,7 +124,7 @@ def schedule(
         at += length + rng.uniform(*gap)
 
 
-def inject(strain: FloatArray, placed: Iterator[Placed]) -> tuple[Injection, ...]:
+def inject(strain: RealArray, placed: Iterator[Placed]) -> tuple[Injection, ...]:
     """Add signals to a stretch of strain, in place; return the truth."""
     truth = []
     for one in placed:

@@ -11,13 +11,13 @@ from beam_pipeline.config import PipelineConfig
 from benchmarks.detection import detector, injection_runs
 from benchmarks.detection.injection_runs import Stretch
 from models.simulation.matching import find
+from transforms.arrays import FloatArray
 from transforms.elements import Trigger
 from transforms.gps import NANOSECONDS
 from transforms.whiten.whitening import valid_range
 
 Progress = Callable[[str], None]
 Band = tuple[float, float]
-FloatArray = npt.NDArray[np.float64]
 Interval = tuple[float, float]
 Found = list[tuple[Trigger, Interval]]
 

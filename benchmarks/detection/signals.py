@@ -7,14 +7,12 @@ training set's ranges is stated at the family.
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy.signal import resample_poly
 
 from models.simulation import waveforms
 from models.simulation.waveforms import Family, Range
 from models.simulation.waveforms.draws import PHASE
-
-FloatArray = npt.NDArray[np.float64]
+from transforms.arrays import FloatArray
 
 SOURCE_RATE = 16384
 """Rate at which shapes are drawn [Hz], before they are brought to the data's own."""

@@ -8,11 +8,11 @@ its detector and rate, by the pipeline's filter at a resolution of 1 Hz.
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy.signal import oaconvolve
 from scipy.signal.windows import tukey
 
 from models.evaluation.strain_files import Strain
+from transforms.arrays import FloatArray
 from transforms.detect.bank import Bank, bank_for
 from transforms.detect.cluster import cluster
 from transforms.detect.config import DetectConfig
@@ -26,8 +26,6 @@ from transforms.whiten.config import WhitenConfig
 from transforms.whiten.fir import WhiteningFilter, design, pre_emphasise
 from transforms.whiten.psd import median_psd, periodograms
 from transforms.whiten.whitening import whiten
-
-FloatArray = npt.NDArray[np.float64]
 
 NEAR_NS = NANOSECONDS // 2
 """How far from the time told a trigger may lie [ns]."""

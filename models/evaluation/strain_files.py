@@ -12,16 +12,14 @@ from typing import Any
 
 import h5py
 import numpy as np
-import numpy.typing as npt
 
+from transforms.arrays import FloatArray
 from transforms.elements import Span
 from transforms.gps import from_seconds, to_index, to_ns
 from transforms.ingest import resample
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.files import formats
 from transforms.ingest.series import DataError, rate_of
-
-FloatArray = npt.NDArray[np.float64]
 
 BEFORE_NS, AFTER_NS = 200 * 10**9, 16 * 10**9
 """Strain kept before and after an event [ns]: all that whitening may need."""

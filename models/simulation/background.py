@@ -5,16 +5,14 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from scipy.signal import resample_poly
 
 from models.simulation import noise
+from transforms.arrays import FloatArray
 from transforms.elements import Block
 from transforms.gps import NANOSECONDS, to_ns
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.files import formats
-
-FloatArray = npt.NDArray[np.float64]
 
 FIRST_GPS = 1_000_000_000
 """GPS second at which simulated stretches begin; a multiple of the PSD's updates."""

@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.signal import resample_poly
 
 from models.simulation import noise, waveforms
 from models.simulation.background import Background
+from transforms.arrays import RealArray
 from transforms.gps import to_index, to_ns
 from transforms.whiten.config import WhitenConfig
-
-FloatArray = npt.NDArray[np.floating]
 
 SOURCE_RATE = 4096
 """Rate at which transients are drawn [Hz]: none reaches its Nyquist frequency."""
@@ -37,7 +35,7 @@ class Injection:
     start_ns: int
     end_ns: int
     sample_rate: int
-    whitened: FloatArray
+    whitened: RealArray
     """What whitening with the true spectrum makes of it, [time]."""
 
     def snr_between(self, start_ns: int, end_ns: int) -> float:
@@ -55,7 +53,7 @@ class Drawn:
     label: str
     snr: float
     """Which it shall have."""
-    shape: FloatArray
+    shape: RealArray
     """Strain, or as it is seen after whitening, [time]."""
 
 
@@ -89,7 +87,7 @@ def draw(
 
 def inject(
     drawn: Drawn, background: Background, at: float, whitening: WhitenConfig, key: str
-) -> tuple[FloatArray, Injection]:
+) -> tuple[RealArray, Injection]:
     """Scale a transient to its SNR in the noise that there is; return its strain and the truth.
 
     Args:

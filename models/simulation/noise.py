@@ -6,12 +6,11 @@ from functools import cached_property, lru_cache
 from importlib import resources
 
 import numpy as np
-import numpy.typing as npt
 from scipy import fft
 from scipy.ndimage import median_filter
 from scipy.signal import welch
 
-FloatArray = npt.NDArray[np.floating]
+from transforms.arrays import RealArray
 
 LOWEST = 10.0
 """Lowest frequency at which the curves are trusted [Hz]; below, they stay at its value."""
@@ -26,12 +25,12 @@ class NoiseCurve:
     """An amplitude spectral density, as published."""
 
     name: str
-    frequency: FloatArray
+    frequency: RealArray
     """[Hz], rising, [frequency]."""
-    asd: FloatArray
+    asd: RealArray
     """[1/sqrt(Hz)], [frequency]."""
 
-    def at(self, frequency: FloatArray) -> FloatArray:
+    def at(self, frequency: RealArray) -> RealArray:
         """Interpolate the ASD, log over log; flat outside the published band.
 
         Flat below, since a detector is never used there and the steep wall of seismic
@@ -40,7 +39,7 @@ class NoiseCurve:
         clipped = np.clip(frequency, self.frequency[0], self.frequency[-1])
         return np.exp(np.interp(np.log(clipped), np.log(self.frequency), np.log(self.asd)))
 
-    def on_grid(self, count: int, sample_rate: int) -> FloatArray:
+    def on_grid(self, count: int, sample_rate: int) -> RealArray:
         """Return the ASD at the frequencies of a spectrum of ``count`` samples; read-only.
 
         Short grids are kept: there are few, as lengths are powers of two.
@@ -53,7 +52,7 @@ class NoiseCurve:
         return grid
 
     @cached_property
-    def _grids(self) -> dict[tuple[int, int], FloatArray]:
+    def _grids(self) -> dict[tuple[int, int], RealArray]:
         return {}
 
     @cached_property
@@ -112,7 +111,7 @@ def coloured(
     rng: np.random.Generator,
     lines: tuple[Line, ...] = (),
     spare: int | None = None,
-) -> FloatArray:
+) -> RealArray:
     """Make stationary Gaussian noise with a curve's spectrum.
 
     White noise of two-sided density 1 has variance ``sample_rate / 2`` per one-sided
@@ -138,7 +137,7 @@ def coloured(
     return noise
 
 
-def add_lines(strain: FloatArray, sample_rate: int, lines: tuple[Line, ...]) -> None:
+def add_lines(strain: RealArray, sample_rate: int, lines: tuple[Line, ...]) -> None:
     """Add lines to strain, in place."""
     time = np.arange(len(strain)) / sample_rate
     for line in lines:
@@ -146,7 +145,7 @@ def add_lines(strain: FloatArray, sample_rate: int, lines: tuple[Line, ...]) -> 
 
 
 def optimal_snr(
-    strain: FloatArray, sample_rate: int, curve: NoiseCurve, low_frequency: float
+    strain: RealArray, sample_rate: int, curve: NoiseCurve, low_frequency: float
 ) -> float:
     """Return the signal-to-noise ratio of a matched filter.
 
@@ -158,8 +157,8 @@ def optimal_snr(
 
 
 def _snr_density(
-    strain: FloatArray, sample_rate: int, curve: NoiseCurve, low_frequency: float
-) -> FloatArray:
+    strain: RealArray, sample_rate: int, curve: NoiseCurve, low_frequency: float
+) -> RealArray:
     # A second at the least, so that short signals are summed over a fine grid.
     count = _length(max(2 * len(strain), sample_rate))
     spectrum = fft.rfft(strain, count) / sample_rate
@@ -179,8 +178,8 @@ def _first(low_frequency: float, count: int, sample_rate: int) -> int:
 
 
 def whitened(
-    strain: FloatArray, sample_rate: int, curve: NoiseCurve, low_frequency: float
-) -> FloatArray:
+    strain: RealArray, sample_rate: int, curve: NoiseCurve, low_frequency: float
+) -> RealArray:
     """Return a signal's whitened series without noise: its sum of squares is the SNR squared.
 
     Args:
@@ -199,8 +198,8 @@ def whitened(
 
 
 def strain_of(
-    shape: FloatArray, sample_rate: int, curve: NoiseCurve, low_frequency: float
-) -> FloatArray:
+    shape: RealArray, sample_rate: int, curve: NoiseCurve, low_frequency: float
+) -> RealArray:
     """Return the strain of which whitening makes a shape: what `whitened` undoes.
 
     The curve's lines are left out: what a glitch does to the strain knows nothing of them, and
@@ -226,7 +225,7 @@ def strain_of(
     return np.asarray(strain)
 
 
-def measured(name: str, strain: FloatArray, sample_rate: int) -> NoiseCurve:
+def measured(name: str, strain: RealArray, sample_rate: int) -> NoiseCurve:
     """Estimate the curve of strain: Welch's method, median over segments of 4 s.
 
     The median, so that transients count for little; Allen et al. 2012, arXiv:gr-qc/0509116,

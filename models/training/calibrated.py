@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from models.simulation import waveforms
 from models.training import calibration, novelty
 from models.training.examples import PREDICTED, Examples
+from transforms.arrays import SingleArray
 from transforms.classify.features import PARAMETERS
-
-FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +34,7 @@ def with_hidden(model: Any) -> Any:
     return keras.Model(model.inputs, [model.output, model.layers[-1].input])
 
 
-def outputs(network: Any, examples: Examples) -> tuple[FloatArray, FloatArray]:
+def outputs(network: Any, examples: Examples) -> tuple[SingleArray, SingleArray]:
     """Return the logits, [example, class], and the hidden layer, [example, feature]."""
     parts = [network.predict_on_batch(list(inputs)) for inputs in examples.batches(PREDICTED)]
     logits, features = zip(*parts, strict=True)

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-FloatArray = npt.NDArray[np.floating]
+from transforms.arrays import RealArray
+
 Temperature = tuple[float, float]
 """a and b."""
 
@@ -19,14 +20,14 @@ LIMITS = (0.2, 5.0)
 """Where the temperature is held, so that no SNR makes scores absurd."""
 
 
-def temperatures(log_snr: FloatArray, temperature: Temperature) -> FloatArray:
+def temperatures(log_snr: RealArray, temperature: Temperature) -> RealArray:
     """Return each trigger's temperature, [example], for the logarithm of its SNR."""
     a, b = temperature
     return np.asarray(np.clip(np.exp(a + b * (log_snr - np.log(REFERENCE))), *LIMITS))
 
 
 def loss(
-    logits: FloatArray, truth: npt.NDArray[np.integer], log_snr: FloatArray, t: Temperature
+    logits: RealArray, truth: npt.NDArray[np.integer], log_snr: RealArray, t: Temperature
 ) -> float:
     """Return the mean cross-entropy of logits divided by a temperature."""
     scaled = logits / temperatures(log_snr, t)[:, None]
@@ -34,9 +35,9 @@ def loss(
 
 
 def fit(
-    logits: FloatArray,
+    logits: RealArray,
     truth: npt.NDArray[np.integer],
-    log_snr: FloatArray,
+    log_snr: RealArray,
     second: npt.NDArray[np.bool_],
 ) -> Temperature:
     """Find the temperature that makes probabilities honest, by likelihood.
@@ -66,5 +67,5 @@ def fit(
     return fitted(np.ones(len(truth), bool), with_snr)
 
 
-def _pair(values: FloatArray) -> Temperature:
+def _pair(values: RealArray) -> Temperature:
     return float(values[0]), float(values[1]) if len(values) > 1 else 0.0

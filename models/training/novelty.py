@@ -17,8 +17,8 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from models.training.calibration import REFERENCE
+from transforms.arrays import RealArray
 
-FloatArray = npt.NDArray[np.floating]
 Limit = tuple[float, float]
 """a and b; see `limits`."""
 
@@ -62,13 +62,13 @@ def kept(
     return chosen
 
 
-def unit(features: FloatArray) -> npt.NDArray[np.float32]:
+def unit(features: RealArray) -> npt.NDArray[np.float32]:
     """Return features unit length, [example, feature]; those that are all zero stay so."""
     length = np.linalg.norm(features, axis=1, keepdims=True)
     return np.asarray(features / np.where(length > 0, length, 1), np.float32)
 
 
-def distances(features: FloatArray, known: FloatArray) -> FloatArray:
+def distances(features: RealArray, known: RealArray) -> RealArray:
     """Return half the squared distance to the nearest kept example, [example], from 0 to 2.
 
     Args:
@@ -86,7 +86,7 @@ def distances(features: FloatArray, known: FloatArray) -> FloatArray:
     return np.asarray(np.maximum(np.sum((found - known[nearest]) ** 2, axis=1) / 2, NEAREST))
 
 
-def limits(log_snr: FloatArray, limit: Limit) -> FloatArray:
+def limits(log_snr: RealArray, limit: Limit) -> RealArray:
     """Return the distance from which a trigger is rather unknown, [example].
 
     It is exp(a + b min(ln(snr / 8), 0)): quiet triggers lie farther from all others, the noise
@@ -96,7 +96,7 @@ def limits(log_snr: FloatArray, limit: Limit) -> FloatArray:
     return np.asarray(np.exp(a + b * np.minimum(log_snr - np.log(REFERENCE), 0)))
 
 
-def fit(distance: FloatArray, log_snr: FloatArray) -> Limit:
+def fit(distance: RealArray, log_snr: RealArray) -> Limit:
     """Find the limit: WIDE times the distance that a part of FAR of known triggers exceeds.
 
     That is a quantile which depends on the SNR (regression quantiles: Koenker & Bassett 1978,
@@ -108,7 +108,7 @@ def fit(distance: FloatArray, log_snr: FloatArray) -> Limit:
     """
     log_distance = np.log(distance)
 
-    def loss(pair: FloatArray) -> float:
+    def loss(pair: RealArray) -> float:
         beyond = log_distance - np.log(limits(log_snr, (pair[0], pair[1])))
         return float(np.mean(np.where(beyond > 0, 1 - FAR, -FAR) * beyond))
 

@@ -14,9 +14,8 @@ import numpy.typing as npt
 import scipy.fft
 
 from transforms import gps
+from transforms.arrays import SingleArray
 from transforms.elements import Trigger
-
-FloatArray = npt.NDArray[np.float32]
 
 FREQUENCIES = np.geomspace(17.0, 1900.0, 48)
 """Centre of each image row [Hz]."""
@@ -71,9 +70,9 @@ _LIMITS = {
 class ModelInput:
     """One trigger as the network takes it."""
 
-    image: FloatArray
+    image: SingleArray
     """float32, [frequency, time, span], about 0 to 2."""
-    parameters: FloatArray
+    parameters: SingleArray
     """float32, [parameter], natural logarithms in the order of ``PARAMETERS``."""
 
 
@@ -93,7 +92,7 @@ def model_input(trigger: Trigger) -> ModelInput:
     return ModelInput(image, _parameters(trigger))
 
 
-def _samples(trigger: Trigger) -> FloatArray:
+def _samples(trigger: Trigger) -> SingleArray:
     if trigger.snippet_rate < 2 * FREQUENCIES[0] or len(trigger.snippet) % 4:
         return np.zeros(0, np.float32)
     samples = trigger.snippet_array
@@ -103,7 +102,7 @@ def _samples(trigger: Trigger) -> FloatArray:
     return np.clip(samples, -1e6, 1e6)
 
 
-def _parameters(trigger: Trigger) -> FloatArray:
+def _parameters(trigger: Trigger) -> SingleArray:
     values = []
     for name in PARAMETERS:
         low, high = _LIMITS[name]
@@ -112,7 +111,7 @@ def _parameters(trigger: Trigger) -> FloatArray:
     return np.array(values, np.float32)
 
 
-def _stretch(samples: FloatArray, peak: int, rate: int, span: Span) -> FloatArray:
+def _stretch(samples: SingleArray, peak: int, rate: int, span: Span) -> SingleArray:
     """Cut a span's stretch around the peak, with zeros where the snippet has no samples."""
     count = span.total * rate // span.columns_per_second
     first = peak - (span.padding + span.before) * rate // span.columns_per_second
@@ -130,14 +129,14 @@ class _Rows:
     rows: npt.NDArray[np.intp]
     bins: npt.NDArray[np.intp]
     """Bins of the stretch's spectrum that each row takes, [row, length]."""
-    weights: FloatArray
+    weights: SingleArray
     """Gaussian windows, zero where a row has fewer bins than the length, [row, 2 * length].
 
     Each weight stands twice, for the real and the imaginary part: half the work of complex numbers.
     """
 
 
-def _energy(stretch: FloatArray, rate: int, span: Span) -> FloatArray:
+def _energy(stretch: SingleArray, rate: int, span: Span) -> SingleArray:
     """Return each cell's largest energy, mean 1 per sample in white noise: [frequency, time]."""
     spectrum = scipy.fft.rfft(stretch)
     energy = np.zeros((len(FREQUENCIES), COLUMNS), np.float32)
@@ -160,7 +159,7 @@ def _energy(stretch: FloatArray, rate: int, span: Span) -> FloatArray:
 def _bank(count: int, rate: int, span: Span) -> tuple[_Rows, ...]:
     """Lay out the rows below Nyquist for stretches of ``count`` samples."""
     resolution = rate / count
-    groups: dict[int, list[tuple[int, npt.NDArray[np.intp], FloatArray]]] = {}
+    groups: dict[int, list[tuple[int, npt.NDArray[np.intp], SingleArray]]] = {}
     for row, frequency in enumerate(FREQUENCIES):
         if frequency < rate / 2:
             width = _CUT * frequency / span.q
@@ -177,14 +176,14 @@ def _bank(count: int, rate: int, span: Span) -> tuple[_Rows, ...]:
 
 def _window(
     frequencies: npt.NDArray[np.floating], centre: float, q: float, length: int, count: int
-) -> FloatArray:
+) -> SingleArray:
     """Return a row's window, scaled so that white noise of unit variance has mean energy 1."""
     window = np.exp(-0.5 * ((frequencies - centre) * q / centre) ** 2)
     # E|X_k|^2 = count, and the inverse transform divides by length.
     return np.asarray(window * length / np.sqrt(count * np.sum(window**2)), np.float32)
 
 
-def _group(length: int, rows: list[tuple[int, npt.NDArray[np.intp], FloatArray]]) -> _Rows:
+def _group(length: int, rows: list[tuple[int, npt.NDArray[np.intp], SingleArray]]) -> _Rows:
     bins = np.zeros((len(rows), length), np.intp)
     weights = np.zeros((len(rows), 2 * length), np.float32)
     for index, (_, taken, window) in enumerate(rows):

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from transforms.arrays import SingleArray
 from transforms.classify import artefact
 from transforms.classify.artefact import ArtefactError
-
-FloatArray = npt.NDArray[np.float32]
 
 OUTPUT = "probabilities"
 _ERRORS = 3
@@ -41,7 +39,7 @@ class OnnxModel:
                 f"{artefact.CONVERT}"
             )
 
-    def __call__(self, image: FloatArray, parameters: FloatArray) -> FloatArray:
+    def __call__(self, image: SingleArray, parameters: SingleArray) -> SingleArray:
         """Return the probabilities, [example, class], float32.
 
         Args:
@@ -59,7 +57,7 @@ class OnnxModel:
             answers = self._session.run([OUTPUT], given)
         except InvalidArgument as error:
             raise ValueError(_line(error)) from None
-        values: FloatArray = answers[0]
+        values: SingleArray = answers[0]
         return values
 
 

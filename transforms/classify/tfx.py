@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from transforms.arrays import SingleArray
 from transforms.classify import tensorflow
 from transforms.classify.artefact import ArtefactError
-
-FloatArray = npt.NDArray[np.float32]
 
 
 class TfxModel:
@@ -38,7 +36,7 @@ class TfxModel:
         with _quiet():
             self._handler, self._session = _load(folder)
 
-    def __call__(self, image: FloatArray, parameters: FloatArray) -> FloatArray:
+    def __call__(self, image: SingleArray, parameters: SingleArray) -> SingleArray:
         """Return the probabilities, [example, class], float32.
 
         Args:
@@ -56,20 +54,20 @@ class TfxModel:
         # Each log repeats the whole example: nothing of it is kept but the probabilities.
         return np.concatenate([self._probabilities(log) for log in logs])
 
-    def _example(self, image: FloatArray, parameters: FloatArray) -> bytes:
+    def _example(self, image: SingleArray, parameters: SingleArray) -> bytes:
         features = self._tf.train.Features(
             feature={"image": self._feature(image), "parameters": self._feature(parameters)}
         )
         serialised: bytes = self._tf.train.Example(features=features).SerializeToString()
         return serialised
 
-    def _feature(self, values: FloatArray) -> Any:
+    def _feature(self, values: SingleArray) -> Any:
         held = np.ascontiguousarray(values, "<f4").tobytes()
         return self._tf.train.Feature(bytes_list=self._tf.train.BytesList(value=[held]))
 
-    def _probabilities(self, log: Any) -> FloatArray:
+    def _probabilities(self, log: Any) -> SingleArray:
         (answer,) = log.predict_log.response.outputs.values()
-        values: FloatArray = self._tf.make_ndarray(answer)
+        values: SingleArray = self._tf.make_ndarray(answer)
         return values
 
 

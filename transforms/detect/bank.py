@@ -6,12 +6,11 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from transforms.arrays import FloatArray
 from transforms.detect.config import DetectConfig
 from transforms.detect.decimate import HALF_BAND
 from transforms.detect.octave import CUT, Octave, Wavelet
 from transforms.detect.searchable import top_frequency
-
-FloatArray = npt.NDArray[np.float64]
 
 PAST_SECONDS = 3
 """What of the energies must be known before the hop in which an extended signal ends."""

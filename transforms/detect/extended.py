@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from transforms.arrays import FloatArray, SingleArray
 from transforms.detect.bank import PAST_SECONDS
 from transforms.detect.kernels import rectangle_hits, rectangle_sums, track_hits, track_sums
 from transforms.detect.octave import BINS
@@ -29,8 +30,6 @@ from transforms.detect.ranking import (
 from transforms.detect.tracks import LEAST_PARTS, Track, rising_tracks
 from transforms.elements import RECTANGLE, TRACK
 
-FloatArray = npt.NDArray[np.float64]
-SingleArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.intp]
 Sums = dict[tuple[int, int], SingleArray]
 """(rows, bins) -> [row, bin]: energy of so many rows from here up, and bins up to here."""

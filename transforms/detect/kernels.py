@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-SingleArray = npt.NDArray[np.float32]
+from transforms.arrays import SingleArray
+
 IntArray = npt.NDArray[np.int64]
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -15,11 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
+from transforms.arrays import RealArray, SingleArray
 from transforms.detect.kernels import summarise, weigh
 from transforms.detect.ranking import tile_trials_penalty
 
-FloatArray = npt.NDArray[np.floating]
-SingleArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
 BINS = 32
@@ -43,16 +42,16 @@ class Tiles:
 
     hop: IntArray
     """Which of the blocks handed over."""
-    time: FloatArray
+    time: RealArray
     """Centre, refined between samples, from the hop's start [s]."""
-    sample: FloatArray
+    sample: RealArray
     """Centre as sampled, from the hop's start [s]: in [0, 1) always."""
-    frequency: FloatArray
-    q: FloatArray
-    snr: FloatArray
-    rank: FloatArray
+    frequency: RealArray
+    q: RealArray
+    snr: RealArray
+    rank: RealArray
     """Ranking statistic, see ``trials_penalty``."""
-    phase: FloatArray
+    phase: RealArray
     """At ``time`` [rad]."""
 
 
@@ -64,11 +63,11 @@ class _Group:
     weight: SingleArray
     """[wavelet, length], from each one's lowest frequency up; zero beyond its band."""
     lowest: IntArray
-    frequency: FloatArray
-    q: FloatArray
+    frequency: RealArray
+    q: RealArray
     row: IntArray
     """Places of the wavelets in the bank."""
-    trials_penalty: FloatArray
+    trials_penalty: RealArray
     """What the squared rank lacks of the squared SNR."""
     span: tuple[int, int]
     """First and last of a hop's own samples."""
@@ -93,7 +92,7 @@ class _Band:
     wavelet: Wavelet
     lowest: int
     """Place of its lowest frequency."""
-    weight: FloatArray
+    weight: RealArray
     """[frequency], from ``lowest`` up."""
 
 
@@ -207,7 +206,7 @@ class Octave:
         *,
         hop: IntArray,
         row: IntArray,
-        limit: FloatArray,
+        limit: RealArray,
     ) -> Tiles | None:
         """Return the tiles over a limit of energy in wavelets' series.
 
@@ -252,7 +251,7 @@ class Octave:
         )
 
 
-def _bins(sampled: FloatArray) -> IntArray:
+def _bins(sampled: RealArray) -> IntArray:
     """Return the first and last sample of each bin of a hop, [2, bin], at times [s].
 
     A bin without a sample of its own takes the nearest one.

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaincc, gammainccinv, gammaln
 
-FloatArray = npt.NDArray[np.float64]
-SingleArray = npt.NDArray[np.float32]
+from transforms.arrays import FloatArray, SingleArray
+
 IntArray = npt.NDArray[np.intp]
 
 

@@ -10,12 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
+from transforms.arrays import FloatArray, SingleArray
 from transforms.detect.bank import Spacing
 from transforms.detect.octave import CUT, Octave
 from transforms.detect.ranking import tile_trials_penalty
-
-FloatArray = npt.NDArray[np.float64]
-SingleArray = npt.NDArray[np.float32]
 
 GRID = np.linspace(-1, 1, 5)
 """Frequencies and qualities looked at, in units of half the bank's spacing."""

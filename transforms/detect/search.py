@@ -5,8 +5,8 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from transforms.arrays import SingleArray
 from transforms.detect.bank import PAST_SECONDS, Bank, bank_for
 from transforms.detect.config import DetectConfig
 from transforms.detect.describe import (
@@ -23,7 +23,6 @@ from transforms.gps import NANOSECONDS
 
 __all__ = ["bins_per_second", "extended_for", "search", "warm_up"]
 
-SingleArray = npt.NDArray[np.float32]
 
 HOPS_AT_ONCE = 128
 """Hops handed to the bank together; any number gives the same candidates."""

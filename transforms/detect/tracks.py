@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from transforms.arrays import FloatArray, SingleArray
 from transforms.detect.octave import BINS
 
-FloatArray = npt.NDArray[np.float64]
-SingleArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.intp]
 
 SLOPES = tuple(float(80 * np.exp(0.22 * i)) for i in range(19))

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from transforms.arrays import SingleArray
 from transforms.detect.bank import Bank
 from transforms.detect.config import DetectConfig
 from transforms.detect.decimate import halve
@@ -12,7 +12,6 @@ from transforms.detect.octave import CUT, Octave
 from transforms.elements import Interval, Whitened
 from transforms.gps import NANOSECONDS, to_index, to_ns
 
-SingleArray = npt.NDArray[np.float32]
 Series = dict[int, SingleArray]
 """Rate [Hz] -> [time]."""
 

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pywt
 
-from transforms.elements import FloatArray, SingleArray, Trigger
+from transforms.arrays import FloatArray, SingleArray
+from transforms.elements import Trigger
 from transforms.gps import to_index, to_ns
 
 BASES = ("haar", "db4", "sym8", "db12", "sym12")

@@ -16,7 +16,7 @@ import numpy as np
 from cachetools import LRUCache
 
 from transforms import gps
-from transforms.elements import FloatArray
+from transforms.arrays import FloatArray
 from transforms.ingest.series import DataError
 from transforms.kinds import LetterKind
 

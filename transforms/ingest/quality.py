@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from transforms import gps
-from transforms.elements import FloatArray, Interval
+from transforms.arrays import FloatArray
+from transforms.elements import Interval
 from transforms.ingest.intervals import merged, runs
 from transforms.kinds import SegmentKind
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import signal
 
 from transforms import gps
-from transforms.elements import FloatArray
+from transforms.arrays import FloatArray
 
 HALF_LENGTH = 256
 """Half of the filter's length [output samples]."""

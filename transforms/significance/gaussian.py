@@ -38,14 +38,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from transforms.arrays import FloatArray
 from transforms.detect.bank import Bank
 from transforms.detect.config import DetectConfig
 from transforms.detect.octave import BINS, CLOSER
 from transforms.detect.ranking import tile_trials_penalty
 from transforms.detect.refine import around
 from transforms.detect.searchable import top_frequency
-
-FloatArray = npt.NDArray[np.float64]
 
 POINTS = 1 << 13, 1 << 11
 """Places at which the volume and each face are summed up."""

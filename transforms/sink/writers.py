@@ -12,7 +12,8 @@ import h5py
 import numpy as np
 import pyarrow as pa
 
-from transforms.elements import DeadLetter, Segment, SingleArray, Trigger
+from transforms.arrays import SingleArray
+from transforms.elements import DeadLetter, Segment, Trigger
 from transforms.files import OutputError, whole_file
 from transforms.gps import to_seconds
 from transforms.kinds import LetterKind, SegmentKind, gap_kind

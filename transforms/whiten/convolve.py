@@ -5,17 +5,13 @@ transforms lie on the GPS grid of whole seconds, so a second gives the same bits
 comes alone and when it comes in an array of hundreds.
 """
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import scipy.fft
 
-FloatArray = npt.NDArray[np.floating[Any]]
-ComplexArray = npt.NDArray[np.complexfloating[Any, Any]]
+from transforms.arrays import ComplexArray, RealArray
 
 
-def partition(taps: FloatArray, hop: int) -> ComplexArray:
+def partition(taps: RealArray, hop: int) -> ComplexArray:
     """Transform a filter in parts of one hop.
 
     Args:
@@ -31,7 +27,7 @@ def partition(taps: FloatArray, hop: int) -> ComplexArray:
     return np.asarray(scipy.fft.rfft(padded))
 
 
-def convolve(strain: FloatArray, filters: ComplexArray, hop: int) -> FloatArray:
+def convolve(strain: RealArray, filters: ComplexArray, hop: int) -> RealArray:
     """Filter causally.
 
     Args:

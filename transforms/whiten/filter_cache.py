@@ -10,11 +10,11 @@ from threading import Lock
 from typing import Generic, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from cachetools import LRUCache
 from xxhash import xxh3_128_digest
 
-FloatArray = npt.NDArray[np.float64]
+from transforms.arrays import FloatArray
+
 Made = TypeVar("Made")
 
 LARGEST = 256 << 20

@@ -16,9 +16,8 @@ import scipy.fft
 from scipy.ndimage import median_filter, uniform_filter1d
 from scipy.signal.windows import parzen
 
+from transforms.arrays import FloatArray
 from transforms.whiten.config import WhitenConfig
-
-FloatArray = npt.NDArray[np.float64]
 
 BROAD_HZ = 16.0
 """Width of the running median that separates the broad shape from the lines [Hz]."""

@@ -11,12 +11,11 @@ import numpy.typing as npt
 import scipy.fft
 from scipy.signal import get_window
 
+from transforms.arrays import FloatArray
 from transforms.elements import Block, Interval
 from transforms.gps import NANOSECONDS, to_index, to_ns
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.fir import pre_emphasise
-
-FloatArray = npt.NDArray[np.float64]
 
 SILENCE = 1e-12
 """Least PSD as a fraction of the mean over all segments."""

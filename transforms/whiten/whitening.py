@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import oaconvolve
 
+from transforms.arrays import FloatArray, RealArray, SingleArray
 from transforms.elements import Block, Whitened
 from transforms.gps import NANOSECONDS, to_index, to_ns
 from transforms.whiten.config import WhitenConfig
@@ -20,10 +21,6 @@ from transforms.whiten.convolve import convolve, partition
 from transforms.whiten.filter_cache import FilterCache
 from transforms.whiten.fir import PRE_EMPHASIS, WhiteningFilter, design, pre_emphasise
 from transforms.whiten.psd import Spectra, comes_into_force, in_force
-
-FloatArray = npt.NDArray[np.float64]
-SingleArray = npt.NDArray[np.float32]
-AnyArray = npt.NDArray[np.floating[Any]]
 
 BATCH = 16
 """Hops filtered at once: enough to be fast, few enough to stay in cache."""
@@ -137,7 +134,7 @@ def _steady(filters: _Filters, first_hop: int, last_hop: int) -> SingleArray:
     return out
 
 
-def _emphasised(block: Block, hops: tuple[int, int], made: WhiteningFilter) -> AnyArray:
+def _emphasised(block: Block, hops: tuple[int, int], made: WhiteningFilter) -> RealArray:
     """Return whole hops of pre-emphasised strain in a filter's level and precision.
 
     It lies one sample behind the strain. 0 where there is none.

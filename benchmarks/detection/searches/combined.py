@@ -8,8 +8,7 @@ import numpy.typing as npt
 
 from benchmarks.detection.scoring import Event
 from benchmarks.detection.searches import orthonormal, ours, packets
-
-SingleArray = npt.NDArray[np.float32]
+from transforms.arrays import SingleArray
 
 WINDOWS = -11.0
 """What the squared rank of a window lacks of its own probability's: negative, since a second has 8

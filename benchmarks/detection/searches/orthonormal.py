@@ -6,12 +6,12 @@ doi:10.23919/EUSIPCO.2018.8553393), with the bases and the threshold of
 """
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import gammaln
 from scipy.stats import chi2
 
 from benchmarks.detection.scoring import Event
 from benchmarks.detection.searches import ranking
+from transforms.arrays import RealArray, SingleArray
 from transforms.detect.wdf import (
     BLOCK,
     COARSEST,
@@ -21,9 +21,6 @@ from transforms.detect.wdf import (
     transform,
 )
 
-FloatArray = npt.NDArray[np.floating]
-SingleArray = npt.NDArray[np.float32]
-
 STEPS = 4
 """Windows begin every so manieth part of their length."""
 AT_ONCE = 64
@@ -32,7 +29,7 @@ MOST_KEPT = 8
 """Blocks kept by chance of which a window's ranking takes account."""
 
 
-def kept(windows: FloatArray) -> tuple[FloatArray, FloatArray]:
+def kept(windows: RealArray) -> tuple[RealArray, RealArray]:
     """Return the energy of each block that stands out in a window's best basis, else 0.
 
     Returns:
@@ -44,7 +41,7 @@ def kept(windows: FloatArray) -> tuple[FloatArray, FloatArray]:
     return chosen, np.sqrt(chosen.sum(axis=1))
 
 
-def blocks(rate: int) -> FloatArray:
+def blocks(rate: int) -> RealArray:
     """Place the blocks of a window: centre [s], half of the length [s], frequency [Hz].
 
     Returns:
@@ -90,7 +87,7 @@ def search(white: SingleArray, rate: int, least: float) -> list[Event]:
     return found
 
 
-def rank(enwdf: FloatArray, rate: int) -> FloatArray:
+def rank(enwdf: RealArray, rate: int) -> RealArray:
     """Rank EnWDF by its probability in one basis of a window, p = exp(-(rank^2 + 2) / 2).
 
     Of n blocks, k stand out by chance and have the energy E together with a probability of

@@ -1,10 +1,10 @@
 """Our own search on whitened strain: as it is, and its tiles alone."""
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.detection.detector import as_event, flat
 from benchmarks.detection.scoring import Event
+from transforms.arrays import SingleArray
 from transforms.detect.bank import bank_for
 from transforms.detect.cluster import cluster
 from transforms.detect.config import DetectConfig
@@ -17,8 +17,6 @@ from transforms.detect.view import View
 from transforms.elements import Candidate, Whitened
 from transforms.gps import NANOSECONDS
 from transforms.whiten.config import WhitenConfig
-
-SingleArray = npt.NDArray[np.float32]
 
 BAND_LOW = WhitenConfig().low_frequency
 """Lower end of the whitened band [Hz]."""

@@ -7,15 +7,12 @@ orthonormal basis, so the sum of n squares is a chi^2_n in white noise.
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 import pywt
 
 from benchmarks.detection.scoring import Event
 from benchmarks.detection.searches import ranking
+from transforms.arrays import RealArray, SingleArray
 from transforms.detect.searchable import NYQUIST_PART
-
-FloatArray = npt.NDArray[np.floating]
-SingleArray = npt.NDArray[np.float32]
 
 BASIS = "sym12"
 BANDS = (128, 64, 32, 16)
@@ -33,7 +30,7 @@ def search(white: SingleArray, rate: int, least: float) -> list[Event]:
     levels = [round(np.log2(rate / 2 / band)) for band in BANDS]
     # PyWavelets wants an array that it could write to.
     tree = pywt.WaveletPacket(white.copy(), BASIS, "periodization", max(levels))
-    found: list[FloatArray] = []
+    found: list[RealArray] = []
     for level in levels:
         nodes = tree.get_level(level, order="freq")
         energy = np.array([node.data for node in nodes]) ** 2
@@ -41,7 +38,7 @@ def search(white: SingleArray, rate: int, least: float) -> list[Event]:
     return ranking.events(found)
 
 
-def _level(energy: SingleArray, width: float, least: float) -> Iterator[FloatArray]:
+def _level(energy: SingleArray, width: float, least: float) -> Iterator[RealArray]:
     """Yield the rectangles over the least rank of one level's energies, [band, time]."""
     step, top = 1 / (2 * width), NYQUIST_PART * width * len(energy)
     high = energy

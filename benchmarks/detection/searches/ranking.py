@@ -3,14 +3,12 @@
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import gammaln, log_ndtr, logsumexp
 from scipy.stats import chi2
 
 from benchmarks.detection.scoring import Event
+from transforms.arrays import RealArray
 from transforms.detect.ranking import REFERENCE_HZ
-
-FloatArray = npt.NDArray[np.floating]
 
 CELL = 1 / 32
 """Of all that is over the threshold in this time [s], the loudest is an event."""
@@ -18,7 +16,7 @@ COLUMNS = 6
 """Time, start, end, frequency, SNR and rank: those of an event."""
 
 
-def log_survival(energy: FloatArray, count: int) -> FloatArray:
+def log_survival(energy: RealArray, count: int) -> RealArray:
     """Return ln P(chi^2_count > energy), exact however far out.
 
     Q(n / 2, x / 2) = exp(-x / 2) sum_{i < n / 2} (x / 2)^i / i! for an even n.
@@ -34,12 +32,12 @@ def log_survival(energy: FloatArray, count: int) -> FloatArray:
     return np.asarray(logsumexp(terms, axis=-1) - half[..., 0])
 
 
-def trials_penalty(count: int, frequency: FloatArray | float) -> FloatArray:
+def trials_penalty(count: int, frequency: RealArray | float) -> RealArray:
     """Return what the squared rank lacks: the larger a sum, the fewer of it an octave has."""
     return np.asarray(2 * np.log(frequency / (count * REFERENCE_HZ)))
 
 
-def rank(energy: FloatArray, count: int, frequency: FloatArray | float) -> FloatArray:
+def rank(energy: RealArray, count: int, frequency: RealArray | float) -> RealArray:
     """Rank sums of squares as tiles are: p = exp(-(snr^2 + 2) / 2), less the trials_penalty.
 
     Args:
@@ -60,12 +58,12 @@ def limit(least: float, count: int, frequency: float) -> float:
 
 def hits(
     *,
-    centre: FloatArray,
+    centre: RealArray,
     half: float,
-    frequency: FloatArray | float,
-    energy: FloatArray,
+    frequency: RealArray | float,
+    energy: RealArray,
     count: int,
-) -> FloatArray:
+) -> RealArray:
     """Write sums over a limit as rows of events.
 
     Args:
@@ -84,7 +82,7 @@ def hits(
     return np.stack(np.broadcast_arrays(*columns), axis=1)
 
 
-def events(parts: list[FloatArray]) -> list[Event]:
+def events(parts: list[RealArray]) -> list[Event]:
     """Return the loudest of each cell of time, in order of time.
 
     Args:

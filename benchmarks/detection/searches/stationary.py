@@ -8,14 +8,11 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 import pywt
 
 from benchmarks.detection.scoring import Event
 from benchmarks.detection.searches import ranking
-
-FloatArray = npt.NDArray[np.floating]
-SingleArray = npt.NDArray[np.float32]
+from transforms.arrays import RealArray, SingleArray
 
 LOWEST = 16.0
 """Lower end of the lowest level's band [Hz]."""
@@ -39,7 +36,7 @@ def delays(basis: str, levels: int) -> tuple[float, ...]:
     return tuple(float(np.sum(np.arange(size) * e) / e.sum() - size // 2) for e in energies)
 
 
-def _details(series: FloatArray, basis: str, levels: int) -> list[FloatArray]:
+def _details(series: RealArray, basis: str, levels: int) -> list[RealArray]:
     """Return the coefficients of each level, the finest first."""
     made = pywt.swt(series, basis, levels, trim_approx=True, norm=False)
     return list(made[:0:-1])
@@ -51,7 +48,7 @@ def search(
     """Find rare sums of the energies of neighbouring coefficients of one level."""
     levels = round(np.log2(rate / 2 / LOWEST))
     padded = np.pad(white, MARGIN * rate)
-    found: list[FloatArray] = []
+    found: list[RealArray] = []
     for first in range(0, len(white) // rate, PIECE):
         length = (PIECE + 2 * MARGIN) * rate
         piece = padded[first * rate : first * rate + length]
@@ -69,7 +66,7 @@ def search(
 
 def _level(
     detail: SingleArray, level: int, least: float, *, rate: int, lag: float
-) -> Iterator[FloatArray]:
+) -> Iterator[RealArray]:
     """Yield the sums of one level over the least rank, by their length.
 
     Args:

@@ -7,8 +7,9 @@ what simulations agree on, and no simulation's waveform.
 
 import numpy as np
 
-from models.simulation.waveforms.draws import SEED, Family, FloatArray, Range
+from models.simulation.waveforms.draws import SEED, Family, Range
 from models.simulation.waveforms.pieces import angle, bell, flutter, scaled
+from transforms.arrays import FloatArray
 
 _RISE = 0.02
 """Time in which the emission sets in [s]."""

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from scipy.fft import next_fast_len
 
-from models.simulation.waveforms.draws import PHASE, Family, FloatArray, Range, Variant
+from models.simulation.waveforms.draws import PHASE, Family, Range, Variant
 from models.simulation.waveforms.pieces import scaled
+from transforms.arrays import FloatArray
 
 SUN_SECONDS = 4.925490947e-6
 """G M_sun / c^3 [s]."""

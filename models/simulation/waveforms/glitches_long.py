@@ -5,8 +5,9 @@ Sources are those of :mod:`models.simulation.waveforms.glitches_short`.
 
 import numpy as np
 
-from models.simulation.waveforms.draws import PHASE, SEED, Family, FloatArray, Range, Variant, half
+from models.simulation.waveforms.draws import PHASE, SEED, Family, Range, Variant, half
 from models.simulation.waveforms.pieces import along, arch, bell, scaled
+from transforms.arrays import FloatArray
 
 
 def fast_scattering(

@@ -9,8 +9,9 @@ another.
 
 import numpy as np
 
-from models.simulation.waveforms.draws import PHASE, SEED, Family, FloatArray, Range
+from models.simulation.waveforms.draws import PHASE, SEED, Family, Range
 from models.simulation.waveforms.pieces import band_noise, bell, scaled
+from transforms.arrays import FloatArray
 
 
 def blip(time: FloatArray, frequency: float, q: float, phase: float) -> FloatArray:

@@ -22,8 +22,9 @@ from collections.abc import Callable
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from models.simulation.waveforms.draws import SEED, Family, FloatArray, Range
+from models.simulation.waveforms.draws import SEED, Family, Range
 from models.simulation.waveforms.pieces import along, arch, band_noise, bell, scaled
+from transforms.arrays import FloatArray
 
 Generator = np.random.Generator
 Kind = Callable[[FloatArray, float, Generator], FloatArray]

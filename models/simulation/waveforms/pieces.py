@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.simulation.waveforms.draws import FloatArray
+from transforms.arrays import FloatArray
 
 
 def bell(time: FloatArray, sigma: float) -> FloatArray:

@@ -7,7 +7,8 @@ shape after whitening; what is chosen is said at the family.
 
 import numpy as np
 
-from models.simulation.waveforms.draws import PHASE, Family, FloatArray, Range, half
+from models.simulation.waveforms.draws import PHASE, Family, Range, half
+from transforms.arrays import FloatArray
 
 
 def gaussian(time: FloatArray, sigma: float) -> FloatArray:

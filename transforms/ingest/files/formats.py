@@ -15,7 +15,8 @@ from typing import Protocol
 import numpy as np
 
 from transforms import gps
-from transforms.elements import FloatArray, Span
+from transforms.arrays import FloatArray
+from transforms.elements import Span
 from transforms.ingest import channels, filename, gwf_frames, quality, resample
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.files import gwf, hdf5, text

@@ -10,7 +10,7 @@ import gwframe
 from gwframe import _core  # only there can a frame be asked for its rate and not decompressed
 from gwframe.types import GPSSpan
 
-from transforms.elements import FloatArray
+from transforms.arrays import FloatArray
 from transforms.ingest import filename, frame_cache, quality
 from transforms.ingest.gwf_frames import UNREADABLE, decompressed, failed, is_lacking
 from transforms.ingest.names import completed, is_channel, is_interferometer

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from transforms import gps
-from transforms.elements import FloatArray
+from transforms.arrays import FloatArray
 from transforms.ingest import frame_cache, quality
 from transforms.ingest.files import gwosc_hdf5, gwpy_hdf5
 from transforms.ingest.series import DataError, Held, Stretch, settled

@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
-from transforms.elements import FloatArray
+from transforms.arrays import FloatArray
 from transforms.ingest import filename, frame_cache
 from transforms.ingest.series import DataError, Held, Stretch, index_of, rate_of
 from transforms.kinds import LetterKind

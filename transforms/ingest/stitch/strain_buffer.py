@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from transforms.elements import FloatArray, Frame
+from transforms.arrays import FloatArray
+from transforms.elements import Frame
 from transforms.gps import to_index
 
 _ROOM = 1.5

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transforms.elements import SingleArray
+from transforms.arrays import SingleArray
 
 _LOWEST = 16.0
 """Lowest frequency [Hz]; the highest is Nyquist's."""

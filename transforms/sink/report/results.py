@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from transforms.elements import DeadLetter, FloatArray, Segment
+from transforms.arrays import FloatArray
+from transforms.elements import DeadLetter, Segment
 from transforms.gps import to_seconds
 from transforms.sink import folder, writers
 from transforms.sink.segments import livetime
