@@ -69,6 +69,7 @@ def test_a_search_reports_nothing_below_the_least_and_the_loudest_whatever_it_is
     assert few[-loudest:] == pytest.approx(many[-loudest:], abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEARCHES)
 def test_silence_holds_nothing(name):
     search, floor = SEARCHES[name]
@@ -104,6 +105,7 @@ def test_enwdf_is_that_of_a_trigger_in_the_same_window(noise):
     assert enwdf[0] == pytest.approx(expected.enwdf, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_rarity_of_enwdf_bounds_that_in_white_noise():
     windows = np.random.default_rng(3).standard_normal((8000, RATE // wdf.WINDOWS_PER_SECOND))
     # A few at a time, as the search takes them: all bases of all windows are 655 MB.

@@ -92,6 +92,7 @@ def test_each_stage_has_a_cost(tmp_path):
     assert list((tmp_path / "output").rglob("*.parquet"))
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_and_writes_the_same(tmp_path, capsys, monkeypatch):
     measured = []
 

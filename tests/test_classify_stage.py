@@ -266,6 +266,7 @@ def test_the_first_inference_is_made_while_loading(backend, kind, monkeypatch):
     assert asked == [1]
 
 
+@pytest.mark.slow
 def test_a_back_end_without_its_endpoint_is_told_when_the_graph_is_built(untrained, tmp_path):
     shutil.copytree(untrained.folder, tmp_path, dirs_exist_ok=True)
     contents = {key: value for key, value in untrained.contents.items() if key != "endpoints"}

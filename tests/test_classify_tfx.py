@@ -48,6 +48,7 @@ def test_the_answers_are_those_of_onnx(models):
     assert np.allclose(tfx(image, parameters), onnx(image, parameters), rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_answers_about_triggers_are_those_of_onnx(models):
     onnx, tfx = models
     config = simulate.SimulationConfig(

@@ -191,6 +191,7 @@ def test_low_frequencies_rank_above_high_ones_of_the_same_snr():
     assert np.exp(less / 2) == pytest.approx([0.5, 1, 8])
 
 
+@pytest.mark.slow
 def test_all_octaves_of_noise_give_as_many_false_alarms():
     white = white_noise(400, seed=9)
     config = replace(CONFIG, threshold=4.0)

@@ -121,6 +121,7 @@ def test_quantities_are_those_of_a_plain_reading_of_the_definition():
 # -- noise
 
 
+@pytest.mark.slow
 def test_blocks_of_noise_are_chi_squared_and_seldom_kept():
     rng = np.random.default_rng(3)
     chance, windows = stats.chi2.sf(LAMBDA * BLOCK, BLOCK), 1500

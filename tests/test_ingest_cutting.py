@@ -105,6 +105,7 @@ def virgo(folder: Path, edges: list[int]) -> list[Path]:
     return paths
 
 
+@pytest.mark.slow
 def test_resampling_leaves_no_trace_of_the_files(tmp_path):
     one = virgo(tmp_path, [0, 600_000])
     expected = blocks(one)

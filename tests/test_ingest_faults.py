@@ -67,6 +67,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     assert "is a pipe" in refused(tmp_path / "pipe.gwf")
 
 
+@pytest.mark.slow
 def test_unreadable_file(tmp_path):
     path = tmp_path / "secret.gwf"
     path.write_bytes(GWF)

@@ -154,7 +154,8 @@ def test_the_job_runs_without_a_client_and_outlives_its_jobmanager(pods, broker,
     with pool(tmp_path / "logs") as workers:
         line = ["live", *where, "--topic", "frames", "--make-topics", "--publish", GROUP]
         line += ["--group", GROUP, "--start", "earliest", "--application", str(pods.jar)]
-        line += ["--config", str(ROOT / "flink" / "demo.yaml"), f"--environment_config={workers}"]
+        science = ROOT / "flink" / "dev" / "demo.yaml"
+        line += ["--config", str(science), f"--environment_config={workers}"]
         assert cli.main(line) == cli.DONE
         assert pods.jar.stat().st_size < 100_000
         for name in ("zookeeper", "jobmanager", "tm-1"):

@@ -189,6 +189,7 @@ sixteenths = st.tuples(st.integers(0, 15), st.integers(1, 16)).filter(lambda edg
 checks = ("state vector", "DATA", "CBC_CAT2", "BURST_CAT3", "CBC_HW_INJ", "STOCH_HW_INJ")
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(sixteenths, st.sampled_from(checks)), max_size=6), st.sampled_from("HLV"))
 @settings(deadline=None)
 def test_gaps_and_flags_survive_every_format(items, site):

@@ -328,6 +328,7 @@ def test_reading_begins_at_a_first_part_far_enough_back(low, frames, count, back
     assert (frames * S - reached) // S <= 2 * max(back, 1) + 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1000, 5000])
 def test_channels_that_come_and_go_leave_nothing_behind(count):
     """One each ten minutes, for weeks: each says that it has ended, and is forgotten in a day."""

@@ -123,6 +123,7 @@ def test_names_that_detectors_give_are_taken(name):
     assert row.decode(row.encode(frame), "t/0/1") == frame
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["gaps", "flags"])
 @pytest.mark.parametrize(("count", "different", "taken"), [
     (1024, 32, True), (1025, 1, False), (33, 33, False), (1000, 1000, False), (60000, 2, False),

@@ -70,6 +70,7 @@ def test_it_is_as_good_on_a_new_simulation(card):
     assert figures["overall"] >= 0.85
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ifo", ["H1", "L1"])
 def test_gw150914_is_a_compact_binary(card, ifo):
     block = _event(ifo)

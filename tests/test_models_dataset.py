@@ -75,6 +75,7 @@ def test_an_interrupted_set_is_gone_on_with(made, tmp_path, monkeypatch):
     assert again == [4]
 
 
+@pytest.mark.slow
 def test_batches_hold_each_example_once_in_another_order_each_epoch(made):
     data = batches(made, 7, seed=3)
     orders = []
@@ -111,6 +112,7 @@ def test_some_examples_are_shown_beside_a_gap_which_all_spans_see_alike():
     assert all((shown[:, 0, span.before, number] == 1).all() for number, span in enumerate(SPANS))
 
 
+@pytest.mark.slow
 def test_the_same_draws_put_the_same_examples_beside_a_gap(made):
     first, second = (batches(made, 7, seed=3) for _ in range(2))
     assert np.array_equal(first[1][0]["image"], second[1][0]["image"])

@@ -209,6 +209,7 @@ def test_real_strain_keeps_its_own_transients_to_itself(real):
         assert example.label != waveforms.NOISE or example.trigger.snr < 8
 
 
+@pytest.mark.slow
 def test_injections_into_real_strain_have_the_snr_that_its_spectrum_says(real):
     some = replace(real, left_out=_all_but("sine_gaussian"), unknown_share=0)
     found = simulate.stretch_examples(some, 0, WHITEN, DETECT, (2,))
@@ -217,6 +218,7 @@ def test_injections_into_real_strain_have_the_snr_that_its_spectrum_says(real):
     assert np.median(ratio) == pytest.approx(1.0, abs=0.1)
 
 
+@pytest.mark.slow
 def test_real_strain_alone_makes_noise(real):
     found = simulate.stretch_examples(
         replace(real, stretches=0, noise_threshold=4.3), 0, WHITEN, DETECT, (2,)

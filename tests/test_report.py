@@ -157,6 +157,7 @@ def test_it_tells(full, text):
     assert text in full
 
 
+@pytest.mark.slow
 def test_it_looks_closely_at_what_was_kept(full):
     assert len(re.findall('<figure id="snippet-', full)) == 5
     assert full.count("Time-frequency image, Q = ") == 5
@@ -216,6 +217,7 @@ def test_a_page_that_cannot_be_written_is_one_line(tmp_path):
         write_report(tmp_path)
 
 
+@pytest.mark.slow
 def test_hostile_names_stay_text(tmp_path):
     channel = 'H1:$x$"><script>alert(1)</script>'
     stretches = [

@@ -82,6 +82,7 @@ def test_gw150914_is_denoised_from_what_is_published(event):
     assert wave @ strain == pytest.approx(row["enwdf"] ** 2, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_every_trigger_is_labelled_by_the_packaged_model(event):
     from transforms.classify import artefact
 
@@ -280,6 +281,7 @@ def test_an_output_that_cannot_be_written_is_refused(tmp_path, data, capsys):
     assert "choose another --output" in line
 
 
+@pytest.mark.slow
 def test_a_file_that_may_not_be_read_is_said(tmp_path, data):
     """Run as somebody without rights: whoever runs the tests may be above them."""
     folder = tmp_path / "secret"

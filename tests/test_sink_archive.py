@@ -156,6 +156,7 @@ def test_the_loudest_of_each_channel_keep_their_strain_and_ids_settle_ties(tmp_p
     assert events["d"].sample_rate == 128
 
 
+@pytest.mark.slow
 def test_no_strain_is_kept_when_none_is_asked_for(tmp_path):
     run(tmp_path, loudest=0)
 
@@ -199,6 +200,7 @@ def test_two_runs_differ_in_nothing_but_when_they_were_written(tmp_path):
     assert first.drop_columns(written).equals(second.drop_columns(written), check_metadata=True)
 
 
+@pytest.mark.slow
 def test_what_is_written_is_counted(tmp_path):
     counters = run(tmp_path).metrics().query()["counters"]
 

@@ -96,6 +96,7 @@ def finite(row):
     )
 
 
+@pytest.mark.slow
 @given(st.lists(triggers(), max_size=3), st.lists(segments(), max_size=3), st.lists(LETTERS))
 def test_whatever_is_admitted_is_written_inside_the_folder_and_read_back(found, looked, letters):
     refusals = [letter for each in (*found, *looked) if (letter := refused(each))]

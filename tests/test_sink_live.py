@@ -157,6 +157,7 @@ def live(folder, *steps, config_id="c0ffee", loudest=2, version="0.1.0"):
     return dict(LOOKS)
 
 
+@pytest.mark.slow
 def test_a_minute_is_closed_by_the_watermark(tmp_path):
     early, late = TRIGGER, moved("b", 55)
     seen = live(
@@ -169,6 +170,7 @@ def test_a_minute_is_closed_by_the_watermark(tmp_path):
     assert ids(tmp_path, H1_NEXT) == ["c"]
 
 
+@pytest.mark.slow
 def test_a_straggler_joins_the_file_of_its_minute(tmp_path):
     seen = live(
         tmp_path, [TRIGGER], 61, ["closed"], 300, [moved("b", -3), moved("c", 1)], 301, ["again"]
@@ -245,6 +247,7 @@ def test_files_are_the_same_in_whatever_order_and_bundles_things_come(tmp_path, 
     assert read_snippets(tmp_path / "one").keys() == read_snippets(tmp_path / "two").keys()
 
 
+@pytest.mark.slow
 def test_a_trigger_that_changed_replaces_the_one_that_is_there(tmp_path):
     live(tmp_path, [TRIGGER])
 
@@ -266,6 +269,7 @@ def test_rows_that_an_older_version_wrote_are_kept(tmp_path):
     assert wavelets == [None, TRIGGER.wavelet]
 
 
+@pytest.mark.slow
 def test_the_day_s_loudest_of_each_channel_keep_their_strain(tmp_path):
     others = [moved(name, 20 * number, snr=10.0 + number) for number, name in enumerate("bcdef")]
     live(tmp_path, 0, [TRIGGER, *others[:2], moved("l", 1, "L1"), moved("n", 3, snippet=b"")])
@@ -320,6 +324,7 @@ def test_timestamps_of_beam_are_read_as_they_are_written():
 # -- the folder
 
 
+@pytest.mark.slow
 def test_a_report_can_be_written_of_a_live_folder_at_any_time(tmp_path, capsys):
     live(tmp_path)
     assert main(["report", str(tmp_path)]) == 0
@@ -475,6 +480,7 @@ def test_a_thousand_channels_of_a_detector_make_one_key_a_minute():
     assert names == {H1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [b"", b"PAR1 and no more", "folder"], ids=str)
 def test_a_damaged_file_is_put_aside_and_the_job_goes_on(tmp_path, damage):
     everything = [TRIGGER, segment(0, 5), DeadLetter(source="frames/0/1", reason="empty")]
