@@ -43,7 +43,7 @@ def test_an_empty_file_is_the_default(tmp_path):
         ({"ingest": {"channels": "H1:X"}}, "ingest.channels must be a list of str"),
         ({"ingest": []}, "ingest must hold keys and values"),
         ([], "the file must hold keys and values"),
-        ({"classify": {"backend": "torch"}}, r"classify\.backend must be onnx, tfx_bsl or native"),
+        ({"classify": {"backend": "torch"}}, r"classify\.backend must be onnx or tfx_bsl or native"),
         ({"detect": {"low_frequency": 10}}, "detect.low_frequency 10.0 must lie above"),
     ],
 )
@@ -198,7 +198,7 @@ def test_what_the_schema_refuses_the_code_refuses(tree):
         {"ingest": {"resample_rate": 1000}},
         {"ingest": {"require": ["A", "A"]}},
         {"ingest": {"channels": [" H1:X"]}},
-        {"classify": {"backend": "onnx"}},
+        {"classify": {"backend": "torch"}},
         {"sink": {"loudest": True}},
     ],
 )

@@ -16,7 +16,7 @@ from transforms.observe.config import ADDRESS, FOLDER, LOG, ObserveConfig
 PAGE = ROOT / "docs" / "environment.md"
 OURS = re.compile(r"(WAVEFIER|FLINK|KAFKA|IMAGES|HELM|K8S)_[A-Z0-9_]+")
 NO_VARIABLES = {"FLINK_SERIES", "PATH_INFO"}
-"""What is no variable: a name like ours, and a part of a web server's request."""
+"""Names like ours of what is no variable."""
 SOURCES = [
     path
     for room in ("beam_pipeline", "transforms", "models", "flink", "benchmarks")
