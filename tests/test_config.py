@@ -43,7 +43,10 @@ def test_an_empty_file_is_the_default(tmp_path):
         ({"ingest": {"channels": "H1:X"}}, "ingest.channels must be a list of str"),
         ({"ingest": []}, "ingest must hold keys and values"),
         ([], "the file must hold keys and values"),
-        ({"classify": {"backend": "torch"}}, r"classify\.backend must be onnx or tfx_bsl or native"),
+        (
+            {"classify": {"backend": "torch"}},
+            r"classify\.backend must be onnx or tfx_bsl or native",
+        ),
         ({"detect": {"low_frequency": 10}}, "detect.low_frequency 10.0 must lie above"),
     ],
 )
