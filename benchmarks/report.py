@@ -58,7 +58,8 @@ def _commit() -> str:
 
 
 def _module() -> str:
-    return f"benchmarks.{Path(sys.argv[0]).stem}"
+    spec = sys.modules["__main__"].__spec__
+    return spec.name if spec else Path(sys.argv[0]).stem
 
 
 def write_json(path: Path | None, figures: Mapping[str, Any]) -> None:

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,20 @@ from statistics import median
 
 class CommandError(RuntimeError):
     """A command that was measured failed; the message ends with what it said."""
+
+
+_STARTER = """
+import resource, subprocess, sys, time
+begin = time.perf_counter()
+code = subprocess.call(sys.argv[2:])
+wall = time.perf_counter() - begin
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+with open(sys.argv[1], "w") as told:
+    told.write(f"{used.ru_utime + used.ru_stime} {wall} {used.ru_maxrss}")
+sys.exit(code if code >= 0 else 128 - code)
+"""
+"""Starts the command: to a child, Linux counts the memory of whoever forked it, so a small
+process has to. It counts the child and those of its children that it waited for."""
 
 
 @dataclass(frozen=True)
@@ -47,24 +60,22 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str] | None = N
     Raises:
         CommandError: It failed.
     """
-    with tempfile.TemporaryFile() as said:
-        begin = time.perf_counter()
-        child = subprocess.Popen(
-            [str(part) for part in command],
+    words = [str(part) for part in command]
+    with tempfile.TemporaryFile() as said, tempfile.NamedTemporaryFile("r") as told:
+        done = subprocess.run(
+            [sys.executable, "-IS", "-c", _STARTER, told.name, *words],
             stdout=said,
             stderr=said,
             env={**os.environ, **(environment or {})},
+            check=False,
         )
-        # Counts the child and those of its children that it waited for.
-        _, status, used = os.wait4(child.pid, 0)
-        wall = time.perf_counter() - begin
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode:
+        if done.returncode:
             said.seek(0)
             text = said.read().decode(errors="replace")[-2000:]
-            raise CommandError(f"{command[0]} ended with {child.returncode}:\n{text}")
+            raise CommandError(f"{command[0]} ended with {done.returncode}:\n{text}")
+        cpu, wall, peak = map(float, told.read().split())
     scale = 1 if sys.platform == "darwin" else 1024
-    return Usage(used.ru_utime + used.ru_stime, wall, used.ru_maxrss * scale)
+    return Usage(cpu, wall, int(peak) * scale)
 
 
 def marginal(short: Sequence[Usage], long: Sequence[Usage], seconds: tuple[int, int]) -> Marginal:

@@ -1,7 +1,6 @@
 """What is measured: CPU time of commands, and continuous strain in files."""
 
 import json
-import subprocess
 import sys
 
 import numpy as np
@@ -24,20 +23,17 @@ BURN = "import time\nwhile time.process_time() < {}: pass\n"
 def test_usage_is_the_childs_and_its_childrens():
     inner = BURN.format(0.3)
     outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"
-    # In a small process of its own: Linux lets a child begin with its parent's peak of memory,
-    # and this one may hold TensorFlow.
-    measure = (
-        "import json, sys; from dataclasses import asdict; "
-        "from benchmarks.subprocess_usage import run; "
-        "print(json.dumps(asdict(run([sys.executable, '-c', sys.argv[1]]))))"
-    )
-    told = subprocess.run(
-        [sys.executable, "-c", measure, outer], capture_output=True, text=True, check=True
-    )
-    usage = Usage(**json.loads(told.stdout))
+    usage = subprocess_usage.run([sys.executable, "-c", outer])
     # One waits for the other: together they are never at work twice.
     assert 0.3 <= usage.cpu <= usage.wall + 0.05
     assert 1e6 < usage.peak < 1e9
+
+
+def test_the_peak_is_not_that_of_the_process_that_measures():
+    held = bytearray(500 << 20)
+    held[::4096] = bytes(len(held[::4096])).replace(b"\0", b"1")
+    usage = subprocess_usage.run([sys.executable, "-S", "-c", "pass"])
+    assert len(held) > 2 * usage.peak
 
 
 def test_a_failing_command_says_what_it_said():
