@@ -7,9 +7,9 @@ from beam_pipeline.analysis import analyse
 from beam_pipeline.cli import main
 from transforms.gps import NANOSECONDS
 from transforms.ingest.config import IngestConfig
+from transforms.ingest.errors import DataError
 from transforms.ingest.files.blocks import read_file
 from transforms.ingest.files.formats import read_native
-from transforms.ingest.series import DataError
 from transforms.sink.writers import read_triggers
 
 NAME = "H-H1_LOSC_4_V2-1126259446-32.hdf5"

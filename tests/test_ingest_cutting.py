@@ -12,11 +12,11 @@ import pytest
 from transforms import gps
 from transforms.elements import Block
 from transforms.ingest.config import IngestConfig
+from transforms.ingest.errors import DataError
 from transforms.ingest.files.blocks import read_block
 from transforms.ingest.files.formats import inspect, read
 from transforms.ingest.files.plan import plan
 from transforms.ingest.reach import Reach
-from transforms.ingest.series import DataError
 
 S = gps.NANOSECONDS
 SOURCE = Path(__file__).parent / "data" / "L-L1_GWOSC_4KHZ_R1-1187008867-32.hdf5"

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from transforms.ingest.config import IngestConfig
+from transforms.ingest.errors import DataError
 from transforms.ingest.files.formats import inspect, read
-from transforms.ingest.series import DataError
 
 DATA = Path(__file__).parent / "data"
 HDF5 = (DATA / "H-H1_LOSC_4_V2-1126259446-32.hdf5").read_bytes()

@@ -10,9 +10,9 @@ import pytest
 from transforms import gps
 from transforms.elements import Interval
 from transforms.ingest.config import IngestConfig
+from transforms.ingest.errors import DataError
 from transforms.ingest.files.formats import inspect, read
 from transforms.ingest.quality import settled
-from transforms.ingest.series import DataError
 
 DATA = Path(__file__).parent / "data"
 GW150914 = DATA / "H-H1_LOSC_4_V2-1126259446-32.hdf5"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from transforms.ingest.errors import DataError
 from transforms.ingest.messages import gwf_structure
-from transforms.ingest.series import DataError
 
 HEADER = 40
 

@@ -12,8 +12,8 @@ from hypothesis.extra.numpy import arrays
 
 from transforms import gps
 from transforms.elements import Frame, Interval
+from transforms.ingest.errors import DataError
 from transforms.ingest.messages import row
-from transforms.ingest.series import DataError
 from transforms.kinds import LetterKind
 
 S = gps.NANOSECONDS

@@ -18,11 +18,11 @@ from transforms.arrays import FloatArray
 from transforms.elements import Frame, Interval, Span
 from transforms.gps import NANOSECONDS
 from transforms.ingest.config import IngestConfig
+from transforms.ingest.errors import DataError
 from transforms.ingest.files import formats
 from transforms.ingest.files.plan import settle
 from transforms.ingest.intervals import clipped, merged, runs
 from transforms.ingest.quality import NOT_FINITE
-from transforms.ingest.series import DataError
 
 READ_NS = 32 * NANOSECONDS
 """Read at once of each channel, and held [ns]: some formats decompress long stretches as a

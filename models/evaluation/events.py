@@ -19,7 +19,7 @@ from transforms.detect.config import DetectConfig
 from transforms.detect.searchable import unsearchable
 from transforms.elements import Trigger
 from transforms.gps import LATEST_NS, from_seconds, to_seconds
-from transforms.ingest.series import DataError
+from transforms.ingest.errors import DataError
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.fir import WhiteningFilter
 

@@ -18,8 +18,9 @@ from transforms.elements import Span
 from transforms.gps import from_seconds, to_index, to_ns
 from transforms.ingest import resample
 from transforms.ingest.config import IngestConfig
+from transforms.ingest.errors import DataError
 from transforms.ingest.files import formats
-from transforms.ingest.series import DataError, rate_of
+from transforms.ingest.series import rate_of
 
 BEFORE_NS, AFTER_NS = 200 * 10**9, 16 * 10**9
 """Strain kept before and after an event [ns]: all that whitening may need."""

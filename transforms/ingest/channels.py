@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from transforms.ingest import filename, masks
+from transforms.ingest.errors import DataError
 from transforms.ingest.names import is_channel
-from transforms.ingest.series import DataError
 from transforms.kinds import LetterKind
 
 _STRAIN = re.compile(r"strain|:h_|:Hrec_hoft", re.IGNORECASE)

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from transforms.ingest.errors import DataError
 from transforms.ingest.names import ifo_of, is_channel
-from transforms.ingest.series import DataError
 from transforms.kinds import LetterKind
 
 _NAME = re.compile(

@@ -17,7 +17,7 @@ from cachetools import LRUCache
 
 from transforms import gps
 from transforms.arrays import FloatArray
-from transforms.ingest.series import DataError
+from transforms.ingest.errors import DataError
 from transforms.kinds import LetterKind
 
 LARGEST = 64 << 20

@@ -13,7 +13,8 @@ from gwframe.types import GPSSpan
 
 from transforms.elements import Interval
 from transforms.ingest import frame_cache, masks
-from transforms.ingest.series import DataError, index_of, rate_of
+from transforms.ingest.errors import DataError
+from transforms.ingest.series import index_of, rate_of
 from transforms.kinds import LetterKind
 
 MAGIC = b"IGWD"

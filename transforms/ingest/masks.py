@@ -15,8 +15,8 @@ import numpy as np
 from transforms import gps
 from transforms.elements import Interval
 from transforms.ingest import quality
+from transforms.ingest.errors import DataError
 from transforms.ingest.intervals import tiled
-from transforms.ingest.series import DataError
 from transforms.kinds import LetterKind
 
 FASTEST = 256

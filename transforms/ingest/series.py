@@ -9,9 +9,9 @@ from math import isfinite
 import numpy as np
 
 from transforms import gps
-from transforms.elements import DeadLetter, Interval
+from transforms.elements import Interval
+from transforms.ingest.errors import DataError
 from transforms.kinds import LetterKind
-from transforms.texts import printable
 
 GRID_TOLERANCE = 1e-3
 """How far a sample may lie from the GPS grid [samples]."""
@@ -19,25 +19,6 @@ FASTEST = 1 << 20
 """Highest sample rate [Hz]."""
 LATEST = 9_200_000_000
 """Last GPS time [s], in the year 2271: 64 bits hold no more nanoseconds."""
-_LONGEST_REASON = 2000
-"""Characters of a reason that are kept: a file may name a thousand channels."""
-
-
-class DataError(ValueError):
-    """An input that cannot be used: one line that names it and says what to do."""
-
-    def __init__(self, reason: str, kind: LetterKind = LetterKind.DAMAGED) -> None:
-        """Make an error; of a reason that is too long, its end is cut off."""
-        text = printable(reason)
-        if len(text) > _LONGEST_REASON:
-            text = text[: _LONGEST_REASON - 3] + "..."
-        super().__init__(text)
-        self.kind = kind
-
-
-def letter_of(path: str, error: DataError, checksum: str = "") -> DeadLetter:
-    """Return the dead letter of a file, or of what of it cannot be used."""
-    return DeadLetter(source=printable(path), reason=str(error), checksum=checksum, kind=error.kind)
 
 
 @dataclass(frozen=True, kw_only=True)

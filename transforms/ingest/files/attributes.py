@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from transforms.ingest.series import DataError
+from transforms.ingest.errors import DataError
 from transforms.kinds import LetterKind
 
 _TIMES = {"": 1, "s": 1, "sec": 1, "second": 1, "seconds": 1, "ms": 10**3, "us": 10**6}

@@ -8,10 +8,10 @@ from transforms import gps
 from transforms.elements import Block, BlockPlan
 from transforms.ingest import resample
 from transforms.ingest.config import IngestConfig
+from transforms.ingest.errors import DataError
 from transforms.ingest.files import formats
 from transforms.ingest.files.plan import plan
 from transforms.ingest.reach import Reach
-from transforms.ingest.series import DataError
 
 _ALONE = Reach(past_ns=0, future_ns=0, warm_up_ns=0)
 _UNCUT_NS = 1 << 62

@@ -19,9 +19,10 @@ from transforms.arrays import FloatArray
 from transforms.elements import Span
 from transforms.ingest import channels, filename, gwf_frames, quality, resample
 from transforms.ingest.config import IngestConfig
+from transforms.ingest.errors import DataError
 from transforms.ingest.files import gwf, hdf5, text
 from transforms.ingest.intervals import tiled
-from transforms.ingest.series import LATEST, DataError, Held, Stretch
+from transforms.ingest.series import LATEST, Held, Stretch
 from transforms.kinds import LetterKind
 from transforms.texts import line
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import h5py
 
 from transforms.ingest import filename, masks
+from transforms.ingest.errors import DataError
 from transforms.ingest.files import attributes
 from transforms.ingest.names import is_interferometer
-from transforms.ingest.series import DataError, Stretch, index_of, rate_of
+from transforms.ingest.series import Stretch, index_of, rate_of
 from transforms.kinds import LetterKind
 
 _STRAIN = "strain/Strain"

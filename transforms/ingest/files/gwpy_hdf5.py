@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 import h5py
 
 from transforms.ingest import filename, masks
+from transforms.ingest.errors import DataError
 from transforms.ingest.files import attributes
 from transforms.ingest.names import completed, is_channel
-from transforms.ingest.series import DataError, Stretch, index_of, rate_of
+from transforms.ingest.series import Stretch, index_of, rate_of
 from transforms.kinds import LetterKind
 
 _START = ("x0", "t0", "epoch", "start_time")

@@ -23,11 +23,11 @@ from transforms.coders import (
 from transforms.elements import Block, BlockPlan, DeadLetter, Segment, Span
 from transforms.ingest import quality
 from transforms.ingest.config import IngestConfig
+from transforms.ingest.errors import DataError, letter_of
 from transforms.ingest.files import formats
 from transforms.ingest.files.blocks import read_block
 from transforms.ingest.files.plan import EVERYTHING, Plan, Within, plan
 from transforms.ingest.reach import Reach
-from transforms.ingest.series import DataError, letter_of
 from transforms.kinds import LetterKind, SegmentKind
 from transforms.results import Strain
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from transforms.elements import DeadLetter, Frame
 from transforms.ingest import gwf_frames
 from transforms.ingest.config import IngestConfig
+from transforms.ingest.errors import DataError
 from transforms.ingest.intervals import merged
 from transforms.ingest.messages import gwf, lldd, row
 from transforms.ingest.names import shown
-from transforms.ingest.series import DataError
 from transforms.kinds import LetterKind
 
 

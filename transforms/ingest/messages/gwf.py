@@ -10,11 +10,11 @@ from transforms import gps
 from transforms.elements import Frame
 from transforms.ingest import channels, filename, quality
 from transforms.ingest.config import IngestConfig
+from transforms.ingest.errors import DataError
 from transforms.ingest.gwf_frames import UNREADABLE, decompressed, failed
 from transforms.ingest.intervals import clipped, merged
 from transforms.ingest.messages import gwf_structure
 from transforms.ingest.names import is_channel
-from transforms.ingest.series import DataError
 from transforms.kinds import LetterKind
 from transforms.texts import line
 

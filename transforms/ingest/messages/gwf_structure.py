@@ -10,7 +10,7 @@ LIGO-T970130-v3, sections 4.2 and 4.3; the checksum is that of POSIX ``cksum``.
 import struct
 import zlib
 
-from transforms.ingest.series import DataError
+from transforms.ingest.errors import DataError
 
 _HEADER = 40
 _VERSION = 5

@@ -10,7 +10,7 @@ import zlib
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
-from transforms.ingest.series import DataError
+from transforms.ingest.errors import DataError
 from transforms.kinds import LetterKind
 
 MAGIC = b"PART,"

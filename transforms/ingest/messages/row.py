@@ -12,7 +12,8 @@ import numpy as np
 
 from transforms import gps
 from transforms.elements import Frame, Interval
-from transforms.ingest.series import GRID_TOLERANCE, DataError
+from transforms.ingest.errors import DataError
+from transforms.ingest.series import GRID_TOLERANCE
 from transforms.kinds import LetterKind
 
 MAGIC = b"WROW"
