@@ -17,7 +17,7 @@ from transforms.ingest.config import IngestConfig
 from transforms.ingest.files.formats import examine, read_native
 from transforms.ingest.files.stage import InspectFile
 from transforms.ingest.names import is_channel
-from transforms.ingest.series import FASTEST, LATEST
+from transforms.ingest.sampling import FASTEST, LATEST
 from transforms.kinds import LetterKind
 
 S = gps.NANOSECONDS

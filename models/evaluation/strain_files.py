@@ -20,7 +20,7 @@ from transforms.ingest import resample
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.errors import DataError
 from transforms.ingest.files import formats
-from transforms.ingest.series import rate_of
+from transforms.ingest.sampling import rate_of
 
 BEFORE_NS, AFTER_NS = 200 * 10**9, 16 * 10**9
 """Strain kept before and after an event [ns]: all that whitening may need."""

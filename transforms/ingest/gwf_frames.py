@@ -14,7 +14,7 @@ from gwframe.types import GPSSpan
 from transforms.elements import Interval
 from transforms.ingest import frame_cache, masks
 from transforms.ingest.errors import DataError
-from transforms.ingest.series import index_of, rate_of
+from transforms.ingest.sampling import index_of, rate_of
 from transforms.kinds import LetterKind
 
 MAGIC = b"IGWD"

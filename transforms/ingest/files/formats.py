@@ -21,8 +21,9 @@ from transforms.ingest import channels, filename, gwf_frames, quality, resample
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.errors import DataError
 from transforms.ingest.files import gwf, hdf5, text
+from transforms.ingest.files.stretches import Held, Stretch
 from transforms.ingest.intervals import tiled
-from transforms.ingest.series import LATEST, Held, Stretch
+from transforms.ingest.sampling import LATEST
 from transforms.kinds import LetterKind
 from transforms.texts import line
 

@@ -13,9 +13,10 @@ from gwframe.types import GPSSpan
 from transforms.arrays import FloatArray
 from transforms.ingest import filename, frame_cache, quality
 from transforms.ingest.errors import DataError
+from transforms.ingest.files.stretches import Held, Stretch, settled
 from transforms.ingest.gwf_frames import UNREADABLE, decompressed, failed, is_lacking
 from transforms.ingest.names import completed, is_channel, is_interferometer
-from transforms.ingest.series import Held, Stretch, index_of, rate_of, settled
+from transforms.ingest.sampling import index_of, rate_of
 from transforms.texts import line
 
 _LARGEST_CHECKED = 256 << 20

@@ -11,8 +11,9 @@ import h5py
 from transforms.ingest import filename, masks
 from transforms.ingest.errors import DataError
 from transforms.ingest.files import attributes
+from transforms.ingest.files.stretches import Stretch
 from transforms.ingest.names import completed, is_channel
-from transforms.ingest.series import Stretch, index_of, rate_of
+from transforms.ingest.sampling import index_of, rate_of
 from transforms.kinds import LetterKind
 
 _START = ("x0", "t0", "epoch", "start_time")

@@ -14,7 +14,7 @@ from transforms.arrays import FloatArray
 from transforms.ingest import frame_cache, quality
 from transforms.ingest.errors import DataError
 from transforms.ingest.files import gwosc_hdf5, gwpy_hdf5
-from transforms.ingest.series import Held, Stretch, settled
+from transforms.ingest.files.stretches import Held, Stretch, settled
 from transforms.kinds import LetterKind
 from transforms.texts import line
 

@@ -14,10 +14,10 @@ from transforms import gps
 from transforms.elements import BlockPlan, DeadLetter, Interval, Piece, Segment, Span
 from transforms.ingest import quality, resample
 from transforms.ingest.errors import DataError, letter_of
+from transforms.ingest.files.stretches import chosen_rate
 from transforms.ingest.intervals import clipped, merged, tiled
 from transforms.ingest.reach import Reach
 from transforms.ingest.segments import no_data, segment_of, too_short
-from transforms.ingest.series import chosen_rate
 from transforms.kinds import LetterKind, SegmentKind
 from transforms.texts import printable
 

@@ -17,7 +17,8 @@ import numpy as np
 from transforms.arrays import FloatArray
 from transforms.ingest import filename, frame_cache
 from transforms.ingest.errors import DataError
-from transforms.ingest.series import Held, Stretch, index_of, rate_of
+from transforms.ingest.files.stretches import Held, Stretch
+from transforms.ingest.sampling import index_of, rate_of
 from transforms.kinds import LetterKind
 from transforms.texts import line
 

@@ -13,7 +13,7 @@ import numpy as np
 from transforms import gps
 from transforms.elements import Frame, Interval
 from transforms.ingest.errors import DataError
-from transforms.ingest.series import GRID_TOLERANCE
+from transforms.ingest.sampling import GRID_TOLERANCE
 from transforms.kinds import LetterKind
 
 MAGIC = b"WROW"
