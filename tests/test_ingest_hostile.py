@@ -66,9 +66,9 @@ def analysed(payloads, marks):
             stitcher = stitchers.setdefault(item.channel, Stitcher(CONFIG))
             for given_ in stitcher.feed(item):
                 check(given_, letters)
-            size = len(stitcher.head.to_bytes()) if stitcher.head else 0
+            size = len(stitcher.state.to_bytes()) if stitcher.state else 0
             assert size < 700_000
-            assert stitcher.head is None or len(stitcher.head.waiting) <= 1025
+            assert stitcher.state is None or len(stitcher.state.waiting) <= 1025
     for letter in letters:
         assert letter.reason.isprintable()
         assert len(letter.reason) < 1000
@@ -190,7 +190,7 @@ def odd_streams(draw):
 def test_streams_in_any_order_at_any_rate_give_good_blocks_each_time_once(marks, frames):
     stitchers, _ = analysed([row.encode(frame) for frame in frames], marks)
     for stitcher in stitchers.values():
-        head = stitcher.head
+        head = stitcher.state
         assert head is None or head.kept_ns <= head.done_ns <= head.end_ns
 
 
@@ -203,9 +203,9 @@ def test_each_time_is_told_of_once_and_a_restart_changes_nothing(frames, random_
         told += [g for g in given_ if not isinstance(g, DeadLetter)]
         kept = [] if broken.forgot else kept
         kept += broken.placed
-        if broken.head is not None and random_.random() < 0.5:
-            head = type(broken.head).from_bytes(broken.head.to_bytes(), broken.head.waiting)
-            assert head == broken.head
+        if broken.state is not None and random_.random() < 0.5:
+            head = type(broken.state).from_bytes(broken.state.to_bytes(), broken.state.waiting)
+            assert head == broken.state
             broken = Stitcher(CONFIG, head)
             for old in kept:
                 if head.kept_ns < old.gps_end_ns <= head.end_ns:
@@ -215,7 +215,7 @@ def test_each_time_is_told_of_once_and_a_restart_changes_nothing(frames, random_
         for g in told
     ]
     assert all(one[1] == other[0] for one, other in itertools.pairwise(spans))
-    assert not spans or spans[-1][1] == plain.head.end_ns
+    assert not spans or spans[-1][1] == plain.state.end_ns
 
 
 @pytest.mark.parametrize("value", [1e31, -1e40, 1e100, 1e155, -1.7e308, np.inf])
@@ -331,7 +331,7 @@ def test_a_frame_without_samples_does_not_end_its_channel_s_stretch(marks):
     )
     stitchers, letters = analysed([GWF, empty, row_], marks)
     assert [letter.kind for letter in letters] == [LetterKind.METADATA] * 2
-    assert not stitchers["H1:STRAIN"].head.over
+    assert not stitchers["H1:STRAIN"].state.over
 
 
 def gwf():

@@ -346,10 +346,10 @@ def test_what_waits_and_reaches_further_gives_its_new_part(strain):
     stitcher = Stitcher(STITCHING)
     for frame in (first, third, longer, lacking):
         list(stitcher.feed(frame))
-    assert stitcher.head.end_ns == longer.gps_end_ns
-    assert stitcher.past.between(*(to_index(START * NANOSECONDS, RATE) + np.array((0, 4500)))) == (
-        strain[:4500].tobytes()
-    )
+    assert stitcher.state.end_ns == longer.gps_end_ns
+    assert stitcher.strain.between(
+        *(to_index(START * NANOSECONDS, RATE) + np.array((0, 4500)))
+    ) == (strain[:4500].tobytes())
 
 
 def test_what_is_older_than_the_gaps_remembered_is_late_and_not_lost_without_a_word():
@@ -357,7 +357,7 @@ def test_what_is_older_than_the_gaps_remembered_is_late_and_not_lost_without_a_w
     stitcher = Stitcher(replace(STITCHING, wait_ns=0))
     for frame in sent[1::2]:
         list(stitcher.feed(frame))
-    assert len(stitcher.head.lost) == MOST_LOST
+    assert len(stitcher.state.lost) == MOST_LOST
     for frame in (sent[0], sent[2], sent[1], sent[-4]):
         (letter,) = stitcher.feed(frame)
         assert letter.kind is LetterKind.LATE
@@ -396,7 +396,7 @@ def test_a_stitcher_goes_on_from_what_is_kept(strain):
         given += stitcher.feed(frame)
         kept.append(frame)
         if shuffle.random() < 0.3:
-            head = stitcher.head
+            head = stitcher.state
             bare = StreamState.from_bytes(head.to_bytes(), head.waiting)
             assert bare == head
             stitcher = Stitcher(STITCHING, bare)
@@ -410,8 +410,8 @@ def test_what_is_kept_stays_small(strain):
     stitcher = Stitcher(STITCHING)
     for frame in frames(np.tile(strain, 8)[: 900 * RATE]):
         list(stitcher.feed(frame))
-        head = stitcher.head
+        head = stitcher.state
         assert len(head.to_bytes()) < 2000
-        seconds = stitcher.past.length / RATE
+        seconds = stitcher.strain.length / RATE
         assert seconds <= STITCHING.reach.past_ns / NANOSECONDS + 3
-    assert to_index(head.kept_ns, RATE) == stitcher.past.first
+    assert to_index(head.kept_ns, RATE) == stitcher.strain.first

@@ -318,7 +318,7 @@ def test_of_a_channel_that_has_ended_a_small_head_is_left_for_a_day(keyed):
             kept.feed(frame)
     kept.feed(quiet())
     assert kept.nbytes < 1000
-    assert stage._PROCESS._held[kept.name].stitcher.past._array.nbytes == 0
+    assert stage._PROCESS._held[kept.name].stitcher.strain._array.nbytes == 0
     assert kept.timer.at == event_time(frames[-6].gps_end_ns + gps.REMEMBERED_NS)
     # It is still told what was there from what was never there.
     assert kept.feed(frames[-6]) == []

@@ -325,7 +325,7 @@ def test_masks_that_a_format_has_no_place_for_are_one_line():
     odd = replace(frame, flags=(Interval(frame.gps_start_ns, frame.gps_end_ns, "ODD"),))
     wire = command.Wire("gwf", "{ifo}", Faults(()))
     with pytest.raises(exits.UserError, match="no bit that says ODD; send rows"):
-        wire.parcel(ScheduledFrame(0, PlayedFrame(frame=odd, due_ns=0, file_ns=0, place=0)))
+        wire.packed(ScheduledFrame(0, PlayedFrame(frame=odd, due_ns=0, file_ns=0, place=0)))
 
 
 def test_settings_that_cannot_be_are_one_line():

@@ -20,7 +20,7 @@ from transforms.gps import to_seconds
 class SentFrame:
     """A frame as it is sent."""
 
-    sending: ScheduledFrame
+    scheduled: ScheduledFrame
     topic: str
     messages: list[bytes]
     """What is sent once of it."""
@@ -31,7 +31,7 @@ class SentFrame:
 
 @dataclass
 class _Entry:
-    parcel: SentFrame
+    sent: SentFrame
     receipt: Receipt | None = None
 
 
@@ -68,9 +68,9 @@ class Account:
         if self._file:
             self._file.close()
 
-    def entry(self, parcel: SentFrame) -> Callable[[Receipt], None]:
+    def entry(self, sent: SentFrame) -> Callable[[Receipt], None]:
         """Return what is to be called when the broker has all of a frame."""
-        entry = _Entry(parcel)
+        entry = _Entry(sent)
         self._entries.append(entry)
         return partial(self._arrived, entry)
 
@@ -82,13 +82,13 @@ class Account:
     def _note(self, entry: _Entry) -> None:
         if entry.receipt is None:
             return
-        fault, frame = entry.parcel.sending.fault, entry.parcel.sending.played.frame
-        kind, where = fault.kind if fault else "", (frame.channel, entry.parcel.topic)
+        fault, frame = entry.sent.scheduled.fault, entry.sent.scheduled.played.frame
+        kind, where = fault.kind if fault else "", (frame.channel, entry.sent.topic)
         self._frames[where] += kind != DROP
         self._faults[*where, kind] += 1
         progress.note(0.0, to_seconds(frame.gps_end_ns - frame.gps_start_ns))
         if self._file:
-            self._file.write(json.dumps(_line(entry.parcel, entry.receipt, kind)) + "\n")
+            self._file.write(json.dumps(_line(entry.sent, entry.receipt, kind)) + "\n")
 
     def summary(self) -> Iterator[str]:
         """Yield a line for each channel."""
@@ -101,22 +101,22 @@ class Account:
             yield f"{channel}: {number} frames sent to {topic}" + (f" ({faults})" * bool(faults))
 
 
-def _line(parcel: SentFrame, receipt: Receipt, kind: str) -> dict[str, object]:
-    played, joined = parcel.sending.played, b"".join(parcel.messages)
+def _line(sent: SentFrame, receipt: Receipt, kind: str) -> dict[str, object]:
+    played, joined = sent.scheduled.played, b"".join(sent.messages)
     return {
         "gps": to_seconds(played.frame.gps_start_ns),
         "gps_ns": played.frame.gps_start_ns,
         "file_gps": to_seconds(played.file_ns),
         "ifo": played.frame.ifo,
         "channel": played.frame.channel,
-        "topic": parcel.topic,
+        "topic": sent.topic,
         "fault": kind,
-        "how": parcel.how,
-        "late": (parcel.sending.at_ns - played.due_ns) / 1e9,
-        "copies": parcel.copies,
-        "parts": len(parcel.messages),
+        "how": sent.how,
+        "late": (sent.scheduled.at_ns - played.due_ns) / 1e9,
+        "copies": sent.copies,
+        "parts": len(sent.messages),
         "bytes": len(joined),
-        "sha256": sha256(joined).hexdigest() if parcel.messages else "",
+        "sha256": sha256(joined).hexdigest() if sent.messages else "",
         "partition": receipt.partition,
         "offsets": receipt.offsets,
         "produced_ms": receipt.produced_ms,

@@ -52,16 +52,16 @@ class Wire:
         """Name the topic of a detector."""
         return self.topic.replace("{ifo}", ifo)
 
-    def parcel(self, sending: ScheduledFrame) -> SentFrame:
+    def packed(self, scheduled: ScheduledFrame) -> SentFrame:
         """Pack a frame.
 
         Raises:
             UserError: The format has no place for what the frame says.
         """
-        played, kind = sending.played, sending.fault.kind if sending.fault else ""
+        played, kind = scheduled.played, scheduled.fault.kind if scheduled.fault else ""
         topic = self.topic_of(played.frame.ifo)
         if kind == DROP:
-            return SentFrame(sending=sending, topic=topic, messages=[], copies=0)
+            return SentFrame(scheduled=scheduled, topic=topic, messages=[], copies=0)
         try:
             messages, how = encode([played.frame], self.kind), ""
         except ValueError as error:
@@ -69,7 +69,7 @@ class Wire:
         if kind == CORRUPT:
             messages, how = self.faults.corrupted(played, messages)
         return SentFrame(
-            sending=sending,
+            scheduled=scheduled,
             topic=topic,
             messages=messages,
             copies=2 if kind == DUPLICATE else 1,
@@ -168,21 +168,21 @@ def _play(
 
 
 def send(
-    sendings: Iterable[ScheduledFrame],
+    frames: Iterable[ScheduledFrame],
     wire: Wire,
     sender: Sender,
     pace: RateLimiter,
     account: Account,
 ) -> None:
     """Send frames, each when it is due; it is packed beforehand."""
-    for sending in sendings:
-        parcel = wire.parcel(sending)
-        while (left := pace.left(sending.at_ns)) > 0:
+    for scheduled in frames:
+        sent = wire.packed(scheduled)
+        while (left := pace.left(scheduled.at_ns)) > 0:
             sender.wait(left)
-        arrived = account.entry(parcel)
-        if not parcel.messages:
+        arrived = account.entry(sent)
+        if not sent.messages:
             arrived(Receipt())
             continue
-        frame = sending.played.frame
+        frame = scheduled.played.frame
         headers = {"gps": gps.seconds_text(frame.gps_start_ns)}
-        sender.send(parcel.topic, frame.channel, headers, parcel.messages * parcel.copies, arrived)
+        sender.send(sent.topic, frame.channel, headers, sent.messages * sent.copies, arrived)

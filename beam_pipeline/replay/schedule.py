@@ -49,8 +49,8 @@ def schedule(
                 fault, late_ns = None, 0
             else:
                 swapped[channel] = played.place
-        sending = ScheduledFrame(played.due_ns + late_ns, played, fault)
-        heappush(waiting, (sending.at_ns, late_ns > 0, number, sending))
+        scheduled = ScheduledFrame(played.due_ns + late_ns, played, fault)
+        heappush(waiting, (scheduled.at_ns, late_ns > 0, number, scheduled))
     while waiting:
         yield heappop(waiting)[-1]
 

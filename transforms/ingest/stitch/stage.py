@@ -1,11 +1,11 @@
 """The way in from a stream: frames of each channel to blocks, in keyed state.
 
-What is kept of a channel is a head of about a kilobyte, and its frames since the past that
-the next block needs began. The frames stand in bags of ``BAG_SECONDS`` each, by their last
-samples. A bag is emptied when it is out of reach: nothing is written twice. The joined strain
-itself is also held in the process, and made again of the bags where state and process
-disagree, after a restart or a move. Of a channel that has ended a small head is left, for a
-day of data time.
+What is kept of a channel is its `StreamState`, of about a kilobyte, and its frames since the
+past that the next block needs began. The frames stand in bags of ``BAG_SECONDS`` each, by
+their last samples. A bag is emptied when it is out of reach: nothing is written twice. The
+joined strain itself is also held in the process, and made again of the bags where state and
+process disagree, after a restart or a move. Of a channel that has ended a small state is left,
+for a day of data time.
 """
 
 import hashlib
@@ -155,21 +155,21 @@ class _Stitch(beam.DoFn):  # type: ignore[misc]
         )
         before = head.read() or b""
         stitcher = _PROCESS.take(channel, before) or kept.restored(before, self._config)
-        was = stitcher.head
+        was = stitcher.state
         with Spent("stitch"):
             given = list(stitcher.feed(frame))
         _PROCESS.keep(channel, kept.write(before, stitcher, was), stitcher)
-        if frame.data and stitcher.head == was and not given:
+        if frame.data and stitcher.state == was and not given:
             self._repeat(channel)
-        if stitcher.head is not None and stitcher.head.over:
-            forget.set(event_time(stitcher.head.end_ns + gps.REMEMBERED_NS))
+        if stitcher.state is not None and stitcher.state.over:
+            forget.set(event_time(stitcher.state.end_ns + gps.REMEMBERED_NS))
         for each in given:
             yield self._out(each)
-            if isinstance(each, Segment) and stitcher.head is not None:
-                yield timed(_nothing(each.start_ns, each.end_ns, stitcher.head), each.start_ns)
-        if not frame.data and stitcher.head is not None:
-            end_ns = stitcher.head.end_ns
-            yield timed(_nothing(end_ns, end_ns, stitcher.head), end_ns)
+            if isinstance(each, Segment) and stitcher.state is not None:
+                yield timed(_nothing(each.start_ns, each.end_ns, stitcher.state), each.start_ns)
+        if not frame.data and stitcher.state is not None:
+            end_ns = stitcher.state.end_ns
+            yield timed(_nothing(end_ns, end_ns, stitcher.state), end_ns)
 
     @on_timer(_FORGET)  # type: ignore[untyped-decorator]
     def forget(self, head: Any = beam.DoFn.StateParam(HEAD)) -> None:
@@ -196,22 +196,22 @@ class _Stitch(beam.DoFn):  # type: ignore[misc]
         return timed(given, given.analyse_start_ns)
 
 
-def _nothing(start_ns: int, end_ns: int, head: StreamState) -> Block:
+def _nothing(start_ns: int, end_ns: int, state: StreamState) -> Block:
     """Return a block that says that nothing of a stretch is analysed: nobody need wait for it.
 
     A stretch of no length says that the channel has ended.
     """
     return Block(
-        ifo=head.ifo,
-        channel=head.channel,
-        sample_rate=head.sample_rate,
+        ifo=state.ifo,
+        channel=state.channel,
+        sample_rate=state.sample_rate,
         gps_start_ns=start_ns,
         data=b"",
         segment_start_ns=start_ns,
         segment_end_ns=end_ns,
         analyse_start_ns=start_ns,
         analyse_end_ns=end_ns,
-        arrived_ns=head.arrived_ns,
+        arrived_ns=state.arrived_ns,
     )
 
 
@@ -230,11 +230,11 @@ class _StoredState:
         if not encoded:
             return Stitcher(config)
         waiting = tuple(sorted(self.waiting.read(), key=_start))
-        head = StreamState.from_bytes(encoded[_DIGEST:], waiting)
-        stitcher = Stitcher(config, head)
+        state = StreamState.from_bytes(encoded[_DIGEST:], waiting)
+        stitcher = Stitcher(config, state)
         frames = [frame for bag in self.bags for frame in bag.read()]
         for frame in sorted(frames, key=_start):
-            if head.kept_ns < frame.gps_end_ns <= head.end_ns:
+            if state.kept_ns < frame.gps_end_ns <= state.end_ns:
                 stitcher.restore(frame)
         return stitcher
 
@@ -244,29 +244,29 @@ class _StoredState:
         Args:
             before: The head as it was, encoded.
             stitcher: What has taken a frame.
-            was: Its head before.
+            was: Its state before.
         """
-        head = stitcher.head
-        if head is None:
+        state = stitcher.state
+        if state is None:
             return b""
         digest = hashlib.sha256(before[:_DIGEST])
-        self._add(stitcher, head, was)
+        self._add(stitcher, state, was)
         for frame in stitcher.placed:
             digest.update(frame.data)
         if stitcher.waited:
             self.waiting.clear()
-            for frame in head.waiting:
+            for frame in state.waiting:
                 self.waiting.add(frame)
         # The strain placed, frame after frame, is part of the mark: equal marks, equal strain.
-        text = head.to_bytes()
+        text = state.to_bytes()
         digest.update(text)
         encoded = digest.hexdigest().encode() + text
         self.head.write(encoded)
         return encoded
 
-    def _add(self, stitcher: Stitcher, head: StreamState, was: StreamState | None) -> None:
+    def _add(self, stitcher: Stitcher, state: StreamState, was: StreamState | None) -> None:
         """Add the strain placed to the bag of its last sample, and empty those out of reach."""
-        length_ns = _bag_ns(self.past_ns, head.sample_rate)
+        length_ns = _bag_ns(self.past_ns, state.sample_rate)
         begun = was is not None and was.kept_ns < was.end_ns and not stitcher.forgot
         last = (was.end_ns - 1) // length_ns if was and begun else None
         if stitcher.forgot:

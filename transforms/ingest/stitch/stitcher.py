@@ -55,15 +55,15 @@ class Complaint:
 class Stitcher:
     """The frames of one channel: what is known of it, and the strain still needed.
 
-    ``head`` and the frames that ``past`` holds are all there is to keep; a new one made of
+    ``state`` and the frames that ``strain`` holds are all there is to keep; a new one made of
     them goes on with the same results.
     """
 
-    def __init__(self, config: StitchConfig, head: StreamState | None = None) -> None:
-        """Begin, or go on from a head; then ``restore`` the frames that were kept with it."""
+    def __init__(self, config: StitchConfig, state: StreamState | None = None) -> None:
+        """Begin, or go on from a state; then ``restore`` the frames that were kept with it."""
         self._config = config
-        self.head = head
-        self.past = StrainBuffer()
+        self.state = state
+        self.strain = StrainBuffer()
         self.placed: list[Frame] = []
         """Strain that the frame fed last has added."""
         self.waited = False
@@ -73,7 +73,7 @@ class Stitcher:
 
     def restore(self, frame: Frame) -> None:
         """Put back strain that was placed before."""
-        self.past.append(frame)
+        self.strain.append(frame)
 
     def feed(self, frame: Frame) -> Iterator[Given]:
         """Add a frame; yield what is certain with it.
@@ -83,7 +83,7 @@ class Stitcher:
         """
         self.placed, self.waited, self.forgot = [], False, False
         if not frame.data:
-            if self.head is not None:
+            if self.state is not None:
                 yield from self._end()
             return
         complaint = self._complaint(frame)
@@ -92,13 +92,13 @@ class Stitcher:
         if complaint:
             yield _letter(frame, complaint)
             return
-        if self.head is None:
-            self.head = StreamState.before(frame)
+        if self.state is None:
+            self.state = StreamState.before(frame)
         fresh = self._fresh(_on_grid(frame))
         if fresh is None or self._waits(fresh):
             return
-        if fresh.gps_start_ns > self.head.end_ns:
-            self.head, self.waited = self.head.waiting_for(fresh), True
+        if fresh.gps_start_ns > self.state.end_ns:
+            self.state, self.waited = self.state.waiting_for(fresh), True
         else:
             yield from self._place(fresh)
         yield from self._place_waiting(self._config.wait_ns)
@@ -109,14 +109,14 @@ class Stitcher:
             rate = f"{frame.sample_rate} Hz is no power of two up to {FASTEST}"
             advice = "live data are not resampled; send 16384 Hz, or analyse the files"
             return Complaint(f"{rate}: {advice}", LetterKind.RATE)
-        head = self.head
-        if head is None or frame.gps_end_ns > head.end_ns:
+        state = self.state
+        if state is None or frame.gps_end_ns > state.end_ns:
             return None
-        if clipped(head.lost, frame.gps_start_ns, frame.gps_end_ns):
-            late = (head.end_ns - frame.gps_end_ns) / NANOSECONDS
+        if clipped(state.lost, frame.gps_start_ns, frame.gps_end_ns):
+            late = (state.end_ns - frame.gps_end_ns) / NANOSECONDS
             text = f"came too late: {late:g} s of newer data are analysed without it"
             return Complaint(text, LetterKind.LATE)
-        there = head.rate_at(frame.gps_end_ns - 1)
+        there = state.rate_at(frame.gps_end_ns - 1)
         if frame.sample_rate != there:
             rates = f"comes at {frame.sample_rate} Hz, where it came at {there} Hz"
             return Complaint(f"{rates}; send one rate", LetterKind.RATE)
@@ -124,9 +124,9 @@ class Stitcher:
 
     @property
     def _known(self) -> StreamState:
-        if self.head is None:
+        if self.state is None:
             raise RuntimeError("no frame has been fed")
-        return self.head
+        return self.state
 
     def _fresh(self, frame: Frame) -> Frame | None:
         """Return the part of a frame that was not there before; None where there is none."""
@@ -153,32 +153,32 @@ class Stitcher:
     def _place_waiting(self, wait_ns: int) -> Iterator[Given]:
         """Place the frames that waited, as far as they follow or have waited long enough."""
         while self._known.waiting:
-            head, first = self._known, self._known.waiting[0]
-            follows = first.gps_start_ns <= head.end_ns
-            if not follows and not _waited_long_enough(head.waiting, wait_ns):
+            state, first = self._known, self._known.waiting[0]
+            follows = first.gps_start_ns <= state.end_ns
+            if not follows and not _waited_long_enough(state.waiting, wait_ns):
                 return
-            self.head, self.waited = replace(head, waiting=head.waiting[1:]), True
+            self.state, self.waited = replace(state, waiting=state.waiting[1:]), True
             if complaint := self._complaint(first):
                 yield _letter(first, complaint)
                 continue
             fresh = self._fresh(first)
             if fresh is not None:
-                if fresh.gps_start_ns > head.end_ns:
+                if fresh.gps_start_ns > state.end_ns:
                     yield from self._skip_to(fresh.gps_start_ns)
                 yield from self._place(fresh)
 
     def _skip_to(self, start_ns: int) -> Iterator[Given]:
         """Declare that what lacks before a time is a gap."""
         yield from self._release(closed=True)
-        head = self._known
-        gap = no_data(head.end_ns, start_ns)
-        yield segment_of(head.ifo, head.channel, gap)
+        state = self._known
+        gap = no_data(state.end_ns, start_ns)
+        yield segment_of(state.ifo, state.channel, gap)
         self._begin_anew()
-        self.head = head.after_gap(gap)
+        self.state = state.after_gap(gap)
 
     def _begin_anew(self) -> None:
         """Drop all strain: what comes has nothing to do with it."""
-        self.past.clear()
+        self.strain.clear()
         self.placed.clear()
         self.forgot = True
 
@@ -186,25 +186,25 @@ class Stitcher:
         """Add a frame that follows what is there."""
         if frame.sample_rate != self._known.sample_rate:
             yield from self._change_rate(frame.sample_rate)
-        head, rate = self._known, frame.sample_rate
+        state, rate = self._known, frame.sample_rate
         start_ns, end_ns = frame.gps_start_ns, frame.gps_end_ns
-        flags = tuple(merged((*head.flags, *clipped(frame.flags, start_ns, end_ns))))
+        flags = tuple(merged((*state.flags, *clipped(frame.flags, start_ns, end_ns))))
         if len(flags) > MOST_FLAGS:
             past = seconds_text(self._config.reach.past_ns)
             text = f"has too many flags: more than {MOST_FLAGS} in {past} s"
             yield _letter(frame, Complaint(f"{text}; send fewer", LetterKind.METADATA))
             return
         found = quality.scan(frame.samples, to_index(start_ns, rate), rate)
-        gaps = merged((*head.gaps, *clipped(frame.gaps, start_ns, end_ns), *found))
-        self.past.append(frame)
+        gaps = merged((*state.gaps, *clipped(frame.gaps, start_ns, end_ns), *found))
+        self.strain.append(frame)
         self.placed.append(frame)
-        self.head = replace(
-            head,
+        self.state = replace(
+            state,
             end_ns=end_ns,
             gaps=tuple(quality.open_ended(gaps, end_ns, end_ns, rate)),
             flags=flags,
-            done_ns=max(head.done_ns, end_ns) if frame.analysed else head.done_ns,
-            arrived_ns=max(head.arrived_ns, frame.arrived_ns),
+            done_ns=max(state.done_ns, end_ns) if frame.analysed else state.done_ns,
+            arrived_ns=max(state.arrived_ns, frame.arrived_ns),
             over=False,
         )
         yield from self._release(closed=False)
@@ -213,20 +213,20 @@ class Stitcher:
         """Begin a stretch of another rate: what was there is closed."""
         yield from self._release(closed=True)
         self._begin_anew()
-        self.head = self._known.at_rate(rate)
+        self.state = self._known.at_rate(rate)
 
     def _end(self) -> Iterator[Given]:
         """Yield the rest: nothing more comes for now."""
         yield from self._place_waiting(-1)
         yield from self._release(closed=True)
         self._begin_anew()
-        self.head = self._known.ended()
+        self.state = self._known.ended()
 
     def _release(self, closed: bool) -> Iterator[Given]:
         """Yield what is certain of what is there; all of it where nothing follows."""
-        head = self._known
-        bad = quality.settled(head.gaps, head.sample_rate)
-        tiles = tiled(bad, head.open_ns, head.end_ns) if head.open_ns < head.end_ns else []
+        state = self._known
+        bad = quality.settled(state.gaps, state.sample_rate)
+        tiles = tiled(bad, state.open_ns, state.end_ns) if state.open_ns < state.end_ns else []
         if len(tiles) > MOST_TILES:
             tiles = list(_coarse(tiles, self._config.minimum_ns))
         for number, tile in enumerate(tiles):
@@ -239,77 +239,77 @@ class Stitcher:
             else:
                 yield from self._analyse_closed(tile.start_ns, tile.end_ns)
             if not last or refused is not None:
-                self.head = self._known.opened_at(tile.end_ns)
+                self.state = self._known.opened_at(tile.end_ns)
         self._forget()
 
     def _refused(self, tile: Interval) -> Segment | None:
         """Return the segment of a tile that must not be analysed, however long; else None."""
-        head = self._known
-        return segment_of(head.ifo, head.channel, tile) if tile.name else None
+        state = self._known
+        return segment_of(state.ifo, state.channel, tile) if tile.name else None
 
     def _lose(self, lost: Segment) -> Iterator[Given]:
         """Yield what is left of a stretch as a segment that is not analysed."""
-        head = self._known
-        if head.done_ns < lost.end_ns:
-            yield replace(lost, start_ns=head.done_ns)
-            self.head = replace(head, done_ns=lost.end_ns)
+        state = self._known
+        if state.done_ns < lost.end_ns:
+            yield replace(lost, start_ns=state.done_ns)
+            self.state = replace(state, done_ns=lost.end_ns)
 
     def _analyse_closed(self, start_ns: int, end_ns: int) -> Iterator[Given]:
         """Analyse what is left of a stretch whose end is known."""
-        head, least = self._known, self._config.minimum_ns
+        state, least = self._known, self._config.minimum_ns
         if end_ns - start_ns < least:
             stretch = Interval(start_ns, end_ns, "")
-            yield from self._lose(too_short(head.ifo, head.channel, stretch, least))
-        elif head.done_ns < end_ns:
+            yield from self._lose(too_short(state.ifo, state.channel, stretch, least))
+        elif state.done_ns < end_ns:
             yield self._block(start_ns, end_ns, end_ns)
 
     def _analyse_open(self, start_ns: int) -> Iterator[Given]:
         """Analyse the whole seconds of a stretch that goes on."""
-        head = self._known
-        whole = head.end_ns // NANOSECONDS * NANOSECONDS
+        state = self._known
+        whole = state.end_ns // NANOSECONDS * NANOSECONDS
         # Blocks end with whole seconds: what lies beyond them is no part of the first spectrum.
         if whole - start_ns < self._config.reach.warm_up_ns:
             return
         certain_ns = (self._certain() - self._config.certain_ns) // NANOSECONDS * NANOSECONDS
         end_ns = min(whole - NANOSECONDS, certain_ns)
-        if head.done_ns < end_ns:
+        if state.done_ns < end_ns:
             yield self._block(start_ns, end_ns, whole)
 
     def _certain(self) -> int:
         """Return up to when samples are good for sure: a run of equal ones may become a gap."""
-        head = self._known
-        growing = [gap.start_ns for gap in head.gaps if gap.end_ns == head.end_ns]
-        return min(growing, default=head.end_ns)
+        state = self._known
+        growing = [gap.start_ns for gap in state.gaps if gap.end_ns == state.end_ns]
+        return min(growing, default=state.end_ns)
 
     def _block(self, start_ns: int, end_ns: int, known_ns: int) -> Block:
         """Return the block that answers for all up to a time of a stretch."""
-        head, rate = self._known, self._known.sample_rate
-        analyse_ns = max(head.done_ns, start_ns)
+        state, rate = self._known, self._known.sample_rate
+        analyse_ns = max(state.done_ns, start_ns)
         begin = max(
             to_index(start_ns, rate), to_index(analyse_ns - self._config.reach.past_ns, rate)
         )
         begin_ns = to_ns(begin, rate)
-        self.head = replace(head, done_ns=end_ns)
+        self.state = replace(state, done_ns=end_ns)
         return Block(
-            ifo=head.ifo,
-            channel=head.channel,
+            ifo=state.ifo,
+            channel=state.channel,
             sample_rate=rate,
             gps_start_ns=begin_ns,
-            data=self.past.between(begin, to_index(known_ns, rate)),
+            data=self.strain.between(begin, to_index(known_ns, rate)),
             segment_start_ns=start_ns,
             segment_end_ns=known_ns,
             analyse_start_ns=analyse_ns,
             analyse_end_ns=end_ns,
-            flags=tuple(clipped(head.flags, begin_ns, known_ns)),
-            arrived_ns=head.arrived_ns,
+            flags=tuple(clipped(state.flags, begin_ns, known_ns)),
+            arrived_ns=state.arrived_ns,
         )
 
     def _forget(self) -> None:
         """Drop what no block will want."""
-        head = self._known
-        needed_ns = max(head.open_ns, head.done_ns - self._config.reach.past_ns)
-        self.past.forget(to_index(needed_ns, head.sample_rate))
-        self.head = head.from_then_on(needed_ns)
+        state = self._known
+        needed_ns = max(state.open_ns, state.done_ns - self._config.reach.past_ns)
+        self.strain.forget(to_index(needed_ns, state.sample_rate))
+        self.state = state.from_then_on(needed_ns)
 
 
 def _on_grid(frame: Frame) -> Frame:

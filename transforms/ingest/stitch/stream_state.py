@@ -46,7 +46,7 @@ class StreamState:
 
     @classmethod
     def before(cls, frame: Frame) -> "StreamState":
-        """Return the head of a channel whose first frame comes now."""
+        """Return the state of a channel whose first frame comes now."""
         # The time of the first sample, as all later ones are counted from the grid.
         start = to_ns(to_index(frame.gps_start_ns, frame.sample_rate), frame.sample_rate)
         earlier = (Interval(0, start, EARLIER),)
@@ -95,7 +95,7 @@ class StreamState:
         return replace(self, kept_ns=time_ns, gaps=gaps, flags=flags)
 
     def to_bytes(self) -> bytes:
-        """Return the head as JSON, without the frames that wait."""
+        """Return the state as JSON, without the frames that wait."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         values |= {
             name: [tuple(vars(item).values()) for item in values[name]] for name in _INTERVALS
@@ -104,7 +104,7 @@ class StreamState:
 
     @classmethod
     def from_bytes(cls, encoded: bytes, waiting: tuple[Frame, ...] = ()) -> "StreamState":
-        """Return the head of its bytes and of the frames that wait."""
+        """Return the state of its bytes and of the frames that wait."""
         values = json.loads(encoded)
         for name in _INTERVALS:
             values[name] = tuple(Interval(*item) for item in values[name])
