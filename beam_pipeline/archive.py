@@ -7,7 +7,7 @@ from pathlib import Path
 
 import apache_beam as beam
 
-from beam_pipeline import progress
+from beam_pipeline import progress_bar
 from beam_pipeline.config import PipelineConfig
 from beam_pipeline.graph import build, reach
 from beam_pipeline.interrupt import whole
@@ -59,7 +59,7 @@ def build_archive(
         reach=reach(config),
         minimum_ns=config.whiten.minimum_seconds * NANOSECONDS,
         within=within,
-        watched=Watched(plan=progress.note_plan, block=progress.note_block),
+        watched=Watched(plan=progress_bar.note_plan, block=progress_bar.note_block),
     )
     provenance = Provenance(config=config.id, version=own_version())
     files = "Write files" >> WriteArchive(folder=folder, config=config.sink, provenance=provenance)

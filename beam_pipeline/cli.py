@@ -6,7 +6,7 @@ Exit codes: 0 done, 1 a problem with the data, 2 a mistake in the call, 130 Ctrl
 import sys
 from collections.abc import Sequence
 
-from beam_pipeline import streams
+from beam_pipeline import standard_streams
 from beam_pipeline.exits import DATA_PROBLEM, DONE, USAGE, DataProblem, UserError
 from beam_pipeline.interrupt import INTERRUPTED, Interrupted, beginning, stoppable
 
@@ -15,19 +15,19 @@ __all__ = ["DATA_PROBLEM", "DONE", "USAGE", "main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; what a user can mend is one line on standard error."""
-    streams.prepare()
+    standard_streams.prepare()
     try:
         code = _run(sys.argv[1:] if arguments is None else arguments)
     except UserError as error:
-        streams.complain(error)
+        standard_streams.complain(error)
         code = USAGE
     except DataProblem as error:
-        streams.complain(error)
+        standard_streams.complain(error)
         code = DATA_PROBLEM
     except Interrupted as stop:
-        streams.complain(INTERRUPTED)
+        standard_streams.complain(INTERRUPTED)
         code = stop.exit_code
-    return streams.finished(code)
+    return standard_streams.finished(code)
 
 
 def _run(words: Sequence[str]) -> int:

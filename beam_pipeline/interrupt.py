@@ -60,9 +60,9 @@ def beginning() -> Iterator[None]:
     """
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        from beam_pipeline import private_tmpdir, streams
+        from beam_pipeline import private_tmpdir, standard_streams
 
-        streams.complain(INTERRUPTED)
+        standard_streams.complain(INTERRUPTED)
         private_tmpdir.remove()
         os._exit(128 + number)
 

@@ -16,7 +16,7 @@ import hypothesis
 import numpy as np
 import pytest
 
-from beam_pipeline import progress
+from beam_pipeline import progress_bar
 from flink import charts, parts
 from flink.dev.broker import Broker
 from flink.processes import Problem, free_ports
@@ -92,7 +92,7 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def patient() -> Iterator[None]:
     """Have a run that takes longer than a while say nothing of it: the machine may be slow."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(progress, "LINE_EVERY", math.inf)
+        patch.setattr(progress_bar, "LINE_EVERY", math.inf)
         yield
 
 

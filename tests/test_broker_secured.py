@@ -17,7 +17,7 @@ from flink.settings import QUICK, BrokerSettings
 from transforms.broker import BrokerAwayError, KafkaConfig, Topic, check_topics, ensure_topics
 from transforms.elements import DeadLetter, Segment, Trigger
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.kafka.progress import Positions
+from transforms.ingest.kafka.positions import Positions
 from transforms.ingest.kafka.reader import Reader
 from transforms.ingest.messages.decoder import Decoder
 from transforms.ingest.strain.source import strain_source

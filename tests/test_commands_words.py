@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from beam_pipeline import cli, streams
+from beam_pipeline import cli, standard_streams
 from beam_pipeline.commands import failure, live_options
 from beam_pipeline.exits import UserError
 from beam_pipeline.flink import job_server
@@ -273,10 +273,10 @@ def test_the_root_of_a_failed_job_is_found_in_what_beam_says(text, kind, ours):
 @given(st.text())
 @example("a\nb\u2028c\x1b[2J\udce9\ud800")
 def test_what_is_told_is_one_line_of_any_encoding(text):
-    line = streams.one_line(text)
+    line = standard_streams.one_line(text)
     assert line.isprintable()
     assert len(line.splitlines()) <= 1
-    assert len(streams.one_line("x" * 10**5)) < 5000
+    assert len(standard_streams.one_line("x" * 10**5)) < 5000
 
 
 def command(*words, **kwargs):

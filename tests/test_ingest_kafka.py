@@ -31,7 +31,7 @@ from transforms.broker import BrokerError, KafkaConfig, check_topics
 from transforms.elements import DeadLetter, Frame
 from transforms.ingest.kafka import reader as readers
 from transforms.ingest.kafka.arrival import ArrivalTime
-from transforms.ingest.kafka.progress import Positions
+from transforms.ingest.kafka.positions import Positions
 from transforms.ingest.kafka.reader import Reader
 from transforms.ingest.kafka.rewind import read_note
 from transforms.ingest.kafka.source import Source

@@ -17,7 +17,7 @@ from transforms.coders import DeadLetterCoder, FrameCoder
 from transforms.elements import DeadLetter, Frame
 from transforms.ingest.kafka import client
 from transforms.ingest.kafka.arrival import ArrivalTime
-from transforms.ingest.kafka.progress import VERSION, Positions, Progress
+from transforms.ingest.kafka.positions import VERSION, Partitions, Positions
 from transforms.ingest.kafka.reader import arrival_ns
 from transforms.ingest.kafka.rewind import Sample, find, read_note, write_note
 from transforms.ingest.kafka.source import Source
@@ -87,12 +87,12 @@ class Following:
 
     def __init__(self, start, idle, analysed=None):
         self.time = ChannelTime(idle)
-        self.progress = Progress(start, self.time, idle, 0.0, analysed)
-        self.read, self.extend = self.progress.read, self.progress.extend
-        self.hear, self.lose = self.progress.hear, self.progress.lose
+        self.partitions = Partitions(start, self.time, idle, 0.0, analysed)
+        self.read, self.extend = self.partitions.read, self.partitions.extend
+        self.hear, self.lose = self.partitions.hear, self.partitions.lose
 
     def hand_over(self, partition, offset, frames, needed, now):
-        given = self.progress.hand_over(
+        given = self.partitions.hand_over(
             partition, offset, frames, needed=needed, arrived_ns=0, now=now
         )
         for one in given:
@@ -104,11 +104,11 @@ class Following:
         return [one.element for one in self.time.own(unix_ns)]
 
     def advance(self, now):
-        return self.progress.advance(now, 0)
+        return self.partitions.advance(now, 0)
 
     @property
     def kept(self):
-        return Kept.from_text(self.progress.positions.kept)
+        return Kept.from_text(self.partitions.positions.kept)
 
 
 EVENTS = st.lists(
@@ -125,7 +125,7 @@ PLACES = {"H1:X": "a/0", "L1:X": "a/1"}
 @given(EVENTS)
 def test_the_watermark_never_goes_back_and_a_channel_is_quiet_once(events):
     pace = IdleConfig(quiet_seconds=2, idle_seconds=4)
-    progress = Following(Positions({"a/0": 0, "a/1": 0}), pace)
+    partitions = Following(Positions({"a/0": 0, "a/1": 0}), pace)
     now, marks, told = 0.0, [], dict.fromkeys(PLACES)
     ends, waits = dict.fromkeys(PLACES, 0), dict.fromkeys(PLACES, 0.0)
     for kind, channel, step in events:
@@ -142,21 +142,21 @@ def test_the_watermark_never_goes_back_and_a_channel_is_quiet_once(events):
                 gps_start_ns=start_ns,
                 data=bytes(8 * RATE),
             )
-            offset = progress.read[place]
-            progress.hand_over(place, offset, [frame], offset + 1, now)
+            offset = partitions.read[place]
+            partitions.hand_over(place, offset, [frame], offset + 1, now)
             told[channel], waits[channel] = False, 0.0
         elif kind == "more":
-            progress.extend(place, progress.read[place] + 1)
+            partitions.extend(place, partitions.read[place] + 1)
         elif kind == "heard":
-            progress.hear(place, now)
+            partitions.hear(place, now)
         else:
-            progress.lose(place)
-        for frame in progress.quiet(0):
+            partitions.lose(place)
+        for frame in partitions.quiet(0):
             assert told[frame.channel] is False
             assert waits[frame.channel] >= pace.quiet_seconds
             assert not frame.data
             told[frame.channel] = True
-        watermark_ns = progress.advance(now)
+        watermark_ns = partitions.advance(now)
         if watermark_ns is not None:
             marks.append(watermark_ns)
             idle_s = max(0.0, min(wait for name, wait in waits.items() if told[name] is not None))
@@ -167,20 +167,20 @@ def test_the_watermark_never_goes_back_and_a_channel_is_quiet_once(events):
 @given(EVENTS.filter(lambda events: all(kind != "heard" for kind, _, _ in events)))
 def test_without_an_answer_of_the_broker_no_channel_is_quiet(events):
     """Of two partitions, the other's frames are answers of another broker."""
-    progress = Following(Positions({"a/0": 0, "a/1": 0}), IdleConfig(2, 4))
+    partitions = Following(Positions({"a/0": 0, "a/1": 0}), IdleConfig(2, 4))
     frame = Frame(ifo="L1", channel="L1:X", sample_rate=RATE, gps_start_ns=0, data=bytes(8 * RATE))
-    progress.hand_over("a/1", 0, [frame], 1, 0.0)
+    partitions.hand_over("a/1", 0, [frame], 1, 0.0)
     for number, (_, _, step) in enumerate(events):
         start = number * S
-        progress.hand_over("a/0", number, [replace(frame, channel="H1:X", gps_start_ns=start)],
+        partitions.hand_over("a/0", number, [replace(frame, channel="H1:X", gps_start_ns=start)],
                            number + 1, 5.0 * number + step)  # fmt: skip
-        assert not progress.quiet(0)
+        assert not partitions.quiet(0)
 
 
 def test_what_waits_in_a_partition_holds_the_watermark_and_what_is_late_does_not():
-    progress = Following(Positions({"a/0": 0, "a/1": 0}), IdleConfig())
+    partitions = Following(Positions({"a/0": 0, "a/1": 0}), IdleConfig())
     for name in ("a/0", "a/1"):
-        progress.extend(name, 3)
+        partitions.extend(name, 3)
     for number in range(3):
         frame = Frame(
             ifo="H1",
@@ -189,15 +189,15 @@ def test_what_waits_in_a_partition_holds_the_watermark_and_what_is_late_does_not
             gps_start_ns=number * S,
             data=bytes(8 * RATE),
         )
-        progress.hand_over("a/0", number, [frame], number + 1, 0.1)
-    assert progress.advance(0.1) is None
+        partitions.hand_over("a/0", number, [frame], number + 1, 0.1)
+    assert partitions.advance(0.1) is None
     late = Frame(ifo="L1", channel="L1:X", sample_rate=RATE, gps_start_ns=0, data=bytes(8 * RATE))
-    progress.hand_over("a/1", 0, [late], 1, 0.2)
-    assert progress.progress.lag == 2
-    assert progress.advance(0.2) == S
-    progress.hand_over("a/1", 1, [], 2, 0.3)
-    progress.hand_over("a/1", 2, [], 3, 0.3)
-    assert progress.advance(0.3) == 3 * S
+    partitions.hand_over("a/1", 0, [late], 1, 0.2)
+    assert partitions.partitions.lag == 2
+    assert partitions.advance(0.2) == S
+    partitions.hand_over("a/1", 1, [], 2, 0.3)
+    partitions.hand_over("a/1", 2, [], 3, 0.3)
+    assert partitions.advance(0.3) == 3 * S
 
 
 def test_channels_of_partitions_that_are_gone_are_forgotten_and_what_was_analysed_is_not():
@@ -205,15 +205,15 @@ def test_channels_of_partitions_that_are_gone_are_forgotten_and_what_was_analyse
     kept = Kept(channels=channels, analysed={"H1:X": START * S})
     start = Positions({"a/1": 7}, kept.to_text())
     analysed = {"H1:X": 0, "L1:X": (START + 1) * S}
-    progress = Following(start, IdleConfig(), analysed)
-    assert list(progress.kept.channels) == ["L1:X"]
+    partitions = Following(start, IdleConfig(), analysed)
+    assert list(partitions.kept.channels) == ["L1:X"]
     # What a checkpoint says counts, and not what the committed offsets say.
-    assert progress.kept.analysed == {"H1:X": START * S, "L1:X": (START + 1) * S}
+    assert partitions.kept.analysed == {"H1:X": START * S, "L1:X": (START + 1) * S}
     frame = Frame(
         ifo="L1", channel="L1:X", sample_rate=RATE, gps_start_ns=START * S, data=bytes(8 * RATE)
     )
     later = replace(frame, gps_start_ns=(START + 1) * S)
-    marked = progress.hand_over("a/1", 7, [frame, later], 8, 0.0)
+    marked = partitions.hand_over("a/1", 7, [frame, later], 8, 0.0)
     assert marked == [replace(frame, analysed=True), later]
 
 
@@ -225,77 +225,77 @@ ARRIVAL = IdleConfig(quiet_seconds=2, idle_seconds=4)
 
 def arrivals(offsets, **given):
     time = ArrivalTime(ARRIVAL, **{"key": str, **given})
-    return Progress(Positions(offsets), time, ARRIVAL, 0.0)
+    return Partitions(Positions(offsets), time, ARRIVAL, 0.0)
 
 
-def handed(progress, partition, elements, arrived_ns, now):
-    offset = progress.read[partition]
-    return progress.hand_over(
+def handed(partitions, partition, elements, arrived_ns, now):
+    offset = partitions.read[partition]
+    return partitions.hand_over(
         partition, offset, elements, needed=offset + 1, arrived_ns=arrived_ns, now=now
     )
 
 
 def test_an_element_is_at_its_own_time_or_that_of_its_arrival():
-    progress = arrivals({"a/0": 0}, own_ns=lambda element: element)
+    partitions = arrivals({"a/0": 0}, own_ns=lambda element: element)
     latest_ns = utc.from_unix(UNIX * S)
     given = [0, 5 * S, latest_ns, None, -1, latest_ns + 1, 10**40]
-    placed = handed(progress, "a/0", given, UNIX * S, 0.0)
+    placed = handed(partitions, "a/0", given, UNIX * S, 0.0)
     assert [one.element for one in placed] == given
     assert [one.time_ns for one in placed] == [0, 5 * S, latest_ns] + [latest_ns] * 4
     assert [one.key for one in placed] == [str(one) for one in given]
     # Its sender says that it was sent in 1970.
-    (old,) = handed(progress, "a/0", [None], 1_000_000, 0.0)
+    (old,) = handed(partitions, "a/0", [None], 1_000_000, 0.0)
     assert old.time_ns == 0
-    assert progress.positions == Positions({"a/0": 2})
+    assert partitions.positions == Positions({"a/0": 2})
 
 
 def test_the_time_of_arrivals_goes_on_as_far_as_all_brokers_have_answered():
-    progress = arrivals({"a/0": 0, "a/1": 0})
-    assert progress.advance(0.0, UNIX * S) is None
-    assert progress.unheard(1.0) == []  # new ones, that may hold what is not known yet
-    progress.extend("a/0", 1)
-    progress.extend("a/1", 0)
-    assert progress.unheard(1.0) == ["a/1"]
-    progress.hear("a/1", 1.0)
+    partitions = arrivals({"a/0": 0, "a/1": 0})
+    assert partitions.advance(0.0, UNIX * S) is None
+    assert partitions.unheard(1.0) == []  # new ones, that may hold what is not known yet
+    partitions.extend("a/0", 1)
+    partitions.extend("a/1", 0)
+    assert partitions.unheard(1.0) == ["a/1"]
+    partitions.hear("a/1", 1.0)
     # What waits holds, however long ago it arrived.
-    assert progress.advance(2.0, (UNIX + 2) * S) is None
-    (one,) = handed(progress, "a/0", ["x"], (UNIX - 3600) * S, 3.0)
+    assert partitions.advance(2.0, (UNIX + 2) * S) is None
+    (one,) = handed(partitions, "a/0", ["x"], (UNIX - 3600) * S, 3.0)
     assert one.time_ns == utc.from_unix((UNIX - 3600) * S)
     # Both have answered, the one that did so first at 1 s: 3 s ago.
-    assert progress.advance(4.0, (UNIX + 4) * S) == utc.from_unix((UNIX + 1 - 4) * S)
-    assert progress.unheard(4.0) == ["a/0", "a/1"]
+    assert partitions.advance(4.0, (UNIX + 4) * S) == utc.from_unix((UNIX + 1 - 4) * S)
+    assert partitions.unheard(4.0) == ["a/0", "a/1"]
     for name in ("a/0", "a/1"):
-        progress.hear(name, 5.0)
-    reached_ns = progress.advance(6.0, (UNIX + 6) * S)
+        partitions.hear(name, 5.0)
+    reached_ns = partitions.advance(6.0, (UNIX + 6) * S)
     assert reached_ns == utc.from_unix((UNIX + 5 - 4) * S)
     # One whose broker is away holds it, and so does a wall clock that is set back.
-    progress.lose("a/1")
-    progress.hear("a/0", 60.0)
-    assert progress.advance(61.0, (UNIX + 61) * S) == reached_ns
-    progress.hear("a/1", 60.0)
-    assert progress.advance(61.0, (UNIX - 61) * S) == reached_ns
-    assert progress.advance(61.0, (UNIX + 61) * S) == utc.from_unix((UNIX + 60 - 4) * S)
-    progress.extend("a/1", 1)
-    assert progress.advance(62.0, (UNIX + 62) * S) == utc.from_unix((UNIX + 60 - 4) * S)
+    partitions.lose("a/1")
+    partitions.hear("a/0", 60.0)
+    assert partitions.advance(61.0, (UNIX + 61) * S) == reached_ns
+    partitions.hear("a/1", 60.0)
+    assert partitions.advance(61.0, (UNIX - 61) * S) == reached_ns
+    assert partitions.advance(61.0, (UNIX + 61) * S) == utc.from_unix((UNIX + 60 - 4) * S)
+    partitions.extend("a/1", 1)
+    assert partitions.advance(62.0, (UNIX + 62) * S) == utc.from_unix((UNIX + 60 - 4) * S)
 
 
 @given(EVENTS)
 def test_the_time_of_arrivals_never_goes_back_nor_before_what_may_wait(events):
-    progress = arrivals({"a/0": 0, "a/1": 0})
+    partitions = arrivals({"a/0": 0, "a/1": 0})
     now, marks, confirmed = 0.0, [], dict.fromkeys(PLACES.values())
     for kind, channel, step in events:
         now, place = now + step, PLACES[channel]
         if "frame" in kind:
-            handed(progress, place, [kind], int((UNIX + now) * S), now)
+            handed(partitions, place, [kind], int((UNIX + now) * S), now)
             confirmed[place] = now
         elif kind == "more":
-            progress.extend(place, progress.read[place] + 1)
+            partitions.extend(place, partitions.read[place] + 1)
         elif kind == "heard":
-            progress.hear(place, now)
+            partitions.hear(place, now)
             confirmed[place] = now
         else:
-            progress.lose(place)
-        watermark_ns = progress.advance(now, int((UNIX + now) * S))
+            partitions.lose(place)
+        watermark_ns = partitions.advance(now, int((UNIX + now) * S))
         if watermark_ns is not None:
             marks.append(watermark_ns)
             assert None not in confirmed.values()
@@ -333,7 +333,7 @@ def test_reading_begins_at_a_first_part_far_enough_back(low, frames, count, back
 def test_channels_that_come_and_go_leave_nothing_behind(count):
     """One each ten minutes, for weeks: each says that it has ended, and is forgotten in a day."""
     analysed = {f"L1:OLD-{number}": START * S for number in range(40)}
-    progress = Following(Positions({"a/0": 0}), IdleConfig(5, 10), analysed)
+    partitions = Following(Positions({"a/0": 0}), IdleConfig(5, 10), analysed)
     sizes, now, told = [], 0.0, 0
     for number in range(count):
         start_ns = (START + 600 * number) * S
@@ -344,23 +344,23 @@ def test_channels_that_come_and_go_leave_nothing_behind(count):
             gps_start_ns=start_ns,
             data=bytes(8 * RATE),
         )
-        assert progress.hand_over("a/0", number, [frame], number + 1, now) == [frame]
+        assert partitions.hand_over("a/0", number, [frame], number + 1, now) == [frame]
         for _ in range(8):
             now += 1
-            progress.hear("a/0", now)
-        told += len(progress.quiet(0))
-        progress.advance(now)
+            partitions.hear("a/0", now)
+        told += len(partitions.quiet(0))
+        partitions.advance(now)
         if number % 50 == 49:
-            sizes.append(len(progress.progress.positions.to_bytes()))
-            assert len(progress.kept.channels) <= 86_400 / 600 + 2
+            sizes.append(len(partitions.partitions.positions.to_bytes()))
+            assert len(partitions.kept.channels) <= 86_400 / 600 + 2
     assert told == count
-    assert not progress.kept.analysed
+    assert not partitions.kept.analysed
     assert max(sizes) < 12_000
-    assert progress.advance(now) == (START + 600 * (count - 1) + 1) * S
+    assert partitions.advance(now) == (START + 600 * (count - 1) + 1) * S
 
 
 def test_in_silence_the_last_channel_stays_and_time_goes_on():
-    progress = Following(Positions({"a/0": 0}), IdleConfig(5, 10))
+    partitions = Following(Positions({"a/0": 0}), IdleConfig(5, 10))
     for number, second in enumerate((0, 3600, 7200)):
         frame = Frame(
             ifo="H1",
@@ -369,14 +369,14 @@ def test_in_silence_the_last_channel_stays_and_time_goes_on():
             gps_start_ns=(START + second) * S,
             data=bytes(8 * RATE),
         )
-        progress.hand_over("a/0", number, [frame], number + 1, 0.0)
+        partitions.hand_over("a/0", number, [frame], number + 1, 0.0)
     for now in range(1, 200_000, 2):
-        progress.hear("a/0", float(now))
-        progress.quiet(0)
-        progress.advance(float(now))
-    assert list(progress.kept.channels) == ["H1:2"]
+        partitions.hear("a/0", float(now))
+        partitions.quiet(0)
+        partitions.advance(float(now))
+    assert list(partitions.kept.channels) == ["H1:2"]
     # All but the time until the first answer, and the idle seconds.
-    beyond_ns = progress.advance(float(now)) - (START + 7201) * S
+    beyond_ns = partitions.advance(float(now)) - (START + 7201) * S
     assert (now - 20) * S < beyond_ns < (now - 10) * S
     # One that comes back is a channel as before.
     frame = Frame(
@@ -386,11 +386,11 @@ def test_in_silence_the_last_channel_stays_and_time_goes_on():
         gps_start_ns=(START + 3) * S,
         data=bytes(8 * RATE),
     )
-    assert progress.hand_over("a/0", 3, [frame], 4, now) == [frame]
+    assert partitions.hand_over("a/0", 3, [frame], 4, now) == [frame]
 
 
 def test_a_channel_that_goes_on_far_behind_the_others_is_not_forgotten():
-    progress = Following(Positions({"a/0": 0}), IdleConfig(5, 10))
+    partitions = Following(Positions({"a/0": 0}), IdleConfig(5, 10))
     for number in range(300):
         ahead = Frame(
             ifo="H1",
@@ -400,13 +400,13 @@ def test_a_channel_that_goes_on_far_behind_the_others_is_not_forgotten():
             data=bytes(8 * RATE),
         )
         behind = replace(ahead, channel="L1:X", gps_start_ns=(START + number) * S)
-        progress.hand_over("a/0", number, [ahead, behind], number + 1, float(number))
-        progress.advance(float(number))
-    assert set(progress.kept.channels) == {"H1:X", "L1:X"}
+        partitions.hand_over("a/0", number, [ahead, behind], number + 1, float(number))
+        partitions.advance(float(number))
+    assert set(partitions.kept.channels) == {"H1:X", "L1:X"}
 
 
 def test_there_is_a_largest_number_of_channels():
-    progress = Following(Positions({"a/0": 0}), IdleConfig())
+    partitions = Following(Positions({"a/0": 0}), IdleConfig())
     frames = [
         Frame(
             ifo="H1",
@@ -421,7 +421,7 @@ def test_there_is_a_largest_number_of_channels():
     for again in (False, True):
         letters = []
         for number in range(0, 2000, 100):  # many channels in a message
-            given = progress.hand_over(
+            given = partitions.hand_over(
                 "a/0", number // 100, frames[number : number + 100], number // 100 + 1, 0.0
             )
             letters += [one for one in given if isinstance(one, DeadLetter)]
@@ -430,24 +430,24 @@ def test_there_is_a_largest_number_of_channels():
             ]
         assert len(letters) == (0 if again else 2000 - MOST_CHANNELS)
         assert {one.kind for one in letters} <= {LetterKind.CHANNEL}
-    assert len(progress.kept.channels) == MOST_CHANNELS
-    note = write_note(progress.time.reached_ns["a/0"])
+    assert len(partitions.kept.channels) == MOST_CHANNELS
+    note = write_note(partitions.time.reached_ns["a/0"])
     assert 3900 < len(note) <= 4000
 
 
 def test_an_answer_that_was_overtaken_says_nothing():
-    progress = Following(Positions({"a/0": 0}), IdleConfig(5, 10))
+    partitions = Following(Positions({"a/0": 0}), IdleConfig(5, 10))
     frame = Frame(
         ifo="H1", channel="H1:X", sample_rate=RATE, gps_start_ns=START * S, data=bytes(8 * RATE)
     )
     for number in range(40):  # asked before each frame, answered behind it
-        progress.hand_over("a/0", number, [frame], number + 1, float(number))
-        progress.hear("a/0", number - 0.9)
+        partitions.hand_over("a/0", number, [frame], number + 1, float(number))
+        partitions.hear("a/0", number - 0.9)
     for now in (41.0, 43.0):
-        progress.hear("a/0", now)
-    assert not progress.quiet(0)
-    progress.hear("a/0", 45.0)
-    assert len(progress.quiet(0)) == 1
+        partitions.hear("a/0", now)
+    assert not partitions.quiet(0)
+    partitions.hear("a/0", 45.0)
+    assert len(partitions.quiet(0)) == 1
 
 
 @pytest.mark.parametrize(

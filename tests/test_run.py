@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from beam_pipeline import cli, config, exits, progress
+from beam_pipeline import cli, config, exits, progress_bar
 from beam_pipeline.commands import actions
 from transforms.detect.wdf import denoised, window_start_ns
 from transforms.sink import writers
@@ -337,11 +337,11 @@ def test_a_signal_is_one_line_and_leaves_whole_files(number, code, tmp_path, dat
         signal.raise_signal(number)
 
     # In the middle of the graph, where Beam would wrap and log what it meets.
-    progress._watchers.append(interrupt)
+    progress_bar._watchers.append(interrupt)
     try:
         assert run(tmp_path / "out", *files) == code
     finally:
-        progress._watchers.remove(interrupt)
+        progress_bar._watchers.remove(interrupt)
     (line,) = capsys.readouterr().err.splitlines()
     assert line == "wavefier: interrupted; what was written is whole"
     assert not list(tmp_path.rglob("*.part"))
@@ -384,7 +384,7 @@ def test_storage_that_fails_is_one_line_and_a_bug_is_not(error, code, tmp_path, 
         raise error
 
     # In the middle of the graph, where Beam wraps and logs what it meets.
-    progress._watchers.append(fail)
+    progress_bar._watchers.append(fail)
     try:
         if code is None:
             with pytest.raises(Exception, match="a bug"):
@@ -392,7 +392,7 @@ def test_storage_that_fails_is_one_line_and_a_bug_is_not(error, code, tmp_path, 
             return
         assert run(tmp_path / "out", file) == code
     finally:
-        progress._watchers.remove(fail)
+        progress_bar._watchers.remove(fail)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("wavefier: the run has failed: [Errno 28] No space left on device")
 
@@ -405,13 +405,13 @@ def test_a_report_that_cannot_be_drawn_is_one_line(tmp_path):
 
 def test_a_pipe_is_told_now_and_then_how_far_a_run_is(monkeypatch):
     told, clock = io.StringIO(), [0.0]
-    monkeypatch.setattr(progress, "LINE_EVERY", 5.0)
-    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
-    with progress.shown(told):
-        progress.note(32.0, 0.0)
+    monkeypatch.setattr(progress_bar, "LINE_EVERY", 5.0)
+    monkeypatch.setattr(progress_bar.time, "monotonic", lambda: clock[0])
+    with progress_bar.shown(told):
+        progress_bar.note(32.0, 0.0)
         for seconds in (1.0, 4.0, 1.0, 5.0):
             clock[0] += seconds
-            progress.note(0.0, 8.0)
+            progress_bar.note(0.0, 8.0)
     assert told.getvalue() == "16 of 32 s of strain\n32 of 32 s of strain\n"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from beam_pipeline import cli, progress
+from beam_pipeline import cli, progress_bar
 from transforms.sink import writers
 
 ROOT = Path(__file__).parents[1]
@@ -49,11 +49,11 @@ def test_an_interrupted_run_leaves_the_former_results(former, strain, number):
     def interrupt(*_):
         signal.raise_signal(number)
 
-    progress._watchers.append(interrupt)
+    progress_bar._watchers.append(interrupt)
     try:
         assert run(former, strain) == 128 + number
     finally:
-        progress._watchers.remove(interrupt)
+        progress_bar._watchers.remove(interrupt)
 
     assert contents(former) == before
 
@@ -78,12 +78,12 @@ def test_a_run_that_crashes_leaves_the_former_results(former, strain):
     def crash(*_):
         raise ZeroDivisionError
 
-    progress._watchers.append(crash)
+    progress_bar._watchers.append(crash)
     try:
         with pytest.raises(Exception, match="ZeroDivisionError"):
             run(former, strain)
     finally:
-        progress._watchers.remove(crash)
+        progress_bar._watchers.remove(crash)
 
     assert contents(former) == before
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from beam_pipeline import progress, streams
+from beam_pipeline import progress_bar, standard_streams
 from beam_pipeline.archive import ArchiveJob, output_folder, run_archive
 from beam_pipeline.commands import failure, inputs
 from beam_pipeline.commands.doctor import examine
@@ -17,7 +17,7 @@ from beam_pipeline.commands.surroundings import quiet_threads
 from beam_pipeline.config import PipelineConfig, load_config
 from beam_pipeline.exits import DATA_PROBLEM, DONE, USAGE, DataProblem, UserError
 from beam_pipeline.options import beam_options, in_process, see_runner
-from beam_pipeline.streams import one_line
+from beam_pipeline.standard_streams import one_line
 from transforms import times
 from transforms.classify.artefact import ArtefactError
 from transforms.files import OutputError
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         beam_options(options.beam)
         see_runner(options.beam)
         with output_folder(job, config) as held:
-            with progress.shown(), _one_line(options):
+            with progress_bar.shown(), _one_line(options):
                 run_archive(job, config, options.beam, held)
             # Still held: what is told is this run's.
             return _summary(job.output, _drawn(job.output), options.rows)
@@ -118,7 +118,9 @@ def _files(words: Sequence[str]) -> list[str]:
     named = inputs.expand(words)
     again = len(words) - len(named)
     if again > 0 and not any(word.startswith("@") for word in words):
-        streams.complain(f"{again} of the files named stand there twice: each is read once")
+        standard_streams.complain(
+            f"{again} of the files named stand there twice: each is read once"
+        )
     return named
 
 
@@ -150,16 +152,16 @@ def _summary(output: str, page: Path, rows: int) -> int:
     for segment in segments:
         if segment.kind is SegmentKind.TOO_SHORT:
             start = to_seconds(segment.start_ns)
-            streams.complain(f"{segment.channel} at {start:.3f}: {segment.reason}")
+            standard_streams.complain(f"{segment.channel} at {start:.3f}: {segment.reason}")
     unsearchable = (s for s in segments if s.kind is SegmentKind.UNSEARCHABLE)
     for line in dict.fromkeys(f"{s.channel}: {s.reason}" for s in unsearchable):
-        streams.complain(line)
+        standard_streams.complain(line)
     for letter in letters:
-        streams.complain(letter.reason)
+        standard_streams.complain(letter.reason)
     _say(f"report: {page}")
     nothing = not any(segment.analysed for segment in segments)
     if nothing:
-        streams.complain("nothing was analysed")
+        standard_streams.complain("nothing was analysed")
     faults = any(letter.kind is not LetterKind.NOTE for letter in letters)
     return DATA_PROBLEM if faults or nothing else DONE
 

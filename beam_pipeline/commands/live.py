@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from beam_pipeline import streams
+from beam_pipeline import standard_streams
 from beam_pipeline.commands import failure
 from beam_pipeline.commands.live_options import live_options, stream_options
 from beam_pipeline.commands.surroundings import quiet_threads
@@ -114,7 +114,7 @@ def _see_topics(job: LiveJob, make: bool, patience_s: float) -> None:
         except BrokerAwayError as error:
             if time.monotonic() > end:
                 raise
-            streams.complain(f"{error}; waiting for it")
+            standard_streams.complain(f"{error}; waiting for it")
             time.sleep(_POLL_S)
 
 
@@ -149,7 +149,7 @@ class _Watched:
                 ended = FlinkCluster(self.master).cancel(self.name)
         finally:  # a second signal waits for nobody
             if not ended:
-                streams.complain(f"{self.name} is left on {self.master}: cancel it there")
+                standard_streams.complain(f"{self.name} is left on {self.master}: cancel it there")
 
 
 def _run(job: LiveJob, config: PipelineConfig, options: Sequence[str], watched: _Watched) -> None:
@@ -162,7 +162,7 @@ def _run(job: LiveJob, config: PipelineConfig, options: Sequence[str], watched: 
     try:
         with whole():  # what is half handed over could not be cancelled
             result = pipeline.run()
-        streams.complain(f"live from {', '.join(job.topics)}; Ctrl-C ends it")
+        standard_streams.complain(f"live from {', '.join(job.topics)}; Ctrl-C ends it")
         try:
             outcome = str(result.wait_until_finish())
         except RuntimeError as error:

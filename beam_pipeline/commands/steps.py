@@ -5,7 +5,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from beam_pipeline.progress import LINE_EVERY
+from beam_pipeline.progress_bar import LINE_EVERY
 
 
 class Steps:

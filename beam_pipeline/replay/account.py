@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 
-from beam_pipeline import progress
+from beam_pipeline import progress_bar
 from beam_pipeline.replay.faults import DROP
 from beam_pipeline.replay.schedule import ScheduledFrame
 from beam_pipeline.replay.sender import Receipt
@@ -86,7 +86,7 @@ class Account:
         kind, where = fault.kind if fault else "", (frame.channel, entry.sent.topic)
         self._frames[where] += kind != DROP
         self._faults[*where, kind] += 1
-        progress.note(0.0, to_seconds(frame.gps_end_ns - frame.gps_start_ns))
+        progress_bar.note(0.0, to_seconds(frame.gps_end_ns - frame.gps_start_ns))
         if self._file:
             self._file.write(json.dumps(_line(entry.sent, entry.receipt, kind)) + "\n")
 

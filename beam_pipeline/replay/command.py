@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from tqdm import tqdm
 
-from beam_pipeline import progress
+from beam_pipeline import progress_bar
 from beam_pipeline.exits import DATA_PROBLEM, DONE, UserError
 from beam_pipeline.replay.account import Account, SentFrame
 from beam_pipeline.replay.faults import CORRUPT, DROP, DUPLICATE, KINDS, Faults, parse
@@ -103,7 +103,7 @@ def replay(options: argparse.Namespace, start_ns: int | None, end_ns: int | None
         if options.now:
             cut = replace(cut, shift_ns=_shift_to_now(playback, cut))
             playback = Playback(spans, cut, problems)
-        with Account(options.fault_log) as account, progress.shown():
+        with Account(options.fault_log) as account, progress_bar.shown():
             _play(options, config, playback, wire, account)
     except (BrokerError, SendError) as error:
         raise UserError(error) from error
@@ -157,7 +157,7 @@ def _play(
 ) -> None:
     frame_ns = playback.cut.frame_ns
     if options.loop:
-        progress.note(playback.frames_in_pass * options.loop * gps.to_seconds(frame_ns), 0.0)
+        progress_bar.note(playback.frames_in_pass * options.loop * gps.to_seconds(frame_ns), 0.0)
     pace = RateLimiter(options.speed, gps_now if options.now else time.monotonic, options.now)
     sender = Sender(config.client_settings(), tell)
     try:

@@ -26,7 +26,7 @@ from flink.settings import BrokerSettings, ClusterSettings
 from transforms.broker import KafkaConfig
 from transforms.elements import DeadLetter, Frame
 from transforms.gps import GPS_EPOCH_UNIX, NANOSECONDS
-from transforms.ingest.kafka.progress import Positions
+from transforms.ingest.kafka.positions import Positions
 from transforms.ingest.kafka.reader import Reader
 from transforms.ingest.kafka.source import Source
 from transforms.ingest.kafka.stage import ReadKafka

@@ -14,7 +14,7 @@ from transforms.elements import DeadLetter
 from transforms.ingest.kafka import client
 from transforms.ingest.kafka.crashes import Marks
 from transforms.ingest.kafka.guarded import guarded
-from transforms.ingest.kafka.progress import Positions, Progress
+from transforms.ingest.kafka.positions import Partitions, Positions
 from transforms.ingest.kafka.rewind import write_note
 from transforms.ingest.kafka.seek import begin
 from transforms.ingest.kafka.source import Batch, Decoder, Source
@@ -58,7 +58,7 @@ class Reader(Generic[T]):
         self._decoders: dict[str, Decoder[T]] = {}
         self._given: Positions | None = None
         self._timekeeper = source.timekeeper(source.idle)
-        self._progress = Progress(Positions(), self._timekeeper, source.idle, 0.0)
+        self._partitions = Partitions(Positions(), self._timekeeper, source.idle, 0.0)
         self._snapshots: deque[_Snapshot] = deque()
         self._committed: dict[str, int] = {}
         self._last_commit = self._last_question = 0.0
@@ -103,7 +103,7 @@ class Reader(Generic[T]):
         offsets = {name: start.offsets.get(name, begun.offsets.get(name, 0)) for name in found}
         start = Positions(offsets, start.kept)
         self._committed = {name: one.offset for name, one in at_last.items()}
-        self._progress = Progress(
+        self._partitions = Partitions(
             start, self._timekeeper, self._source.idle, time.monotonic(), begun.context_until_ns
         )
         self._decoders = {}
@@ -112,7 +112,7 @@ class Reader(Generic[T]):
         self._given = start
 
     def _assign(self) -> None:
-        self._consumer.assign([client.at(*place) for place in self._progress.read.items()])
+        self._consumer.assign([client.at(*place) for place in self._partitions.read.items()])
 
     def _drain(self) -> Batch[T]:
         elements: list[Placed[T]] = []
@@ -131,22 +131,22 @@ class Reader(Generic[T]):
             if count >= _MOST_MESSAGES or size >= _MOST_BYTES:
                 break
             message = self._consumer.poll(max(0.0, end - time.monotonic()))
-        now, unix_ns, progress = time.monotonic(), time.time_ns(), self._progress
-        for name in progress.read:
+        now, unix_ns, partitions = time.monotonic(), time.time_ns(), self._partitions
+        for name in partitions.read:
             _, last = self._consumer.get_watermark_offsets(client.at(name), cached=True)
             if last >= 0:
-                progress.extend(name, last)
+                partitions.extend(name, last)
         self._listen()
         elements += self._timekeeper.own(unix_ns)
-        watermark_ns = progress.advance(now, unix_ns)
+        watermark_ns = partitions.advance(now, unix_ns)
         return Batch(
-            positions=progress.positions,
+            positions=partitions.positions,
             elements=elements,
             dead_letters=letters,
             watermark_ns=watermark_ns,
             messages=count,
             size=size,
-            lag=progress.lag,
+            lag=partitions.lag,
         )
 
     def _take(
@@ -170,7 +170,7 @@ class Reader(Generic[T]):
             else:
                 good.append(item)
         pending = decoder.pending
-        given = self._progress.hand_over(
+        given = self._partitions.hand_over(
             name,
             offset,
             good,
@@ -197,9 +197,9 @@ class Reader(Generic[T]):
             # Then from the start again, until the broker answers.
             self._given = None
             return
-        lost = f"messages of {name} from offset {self._progress.read[name]} on were deleted"
+        lost = f"messages of {name} from offset {self._partitions.read[name]} on were deleted"
         _LOG.warning("%s: reading goes on at %d, the beginning of the log", lost, low)
-        self._progress.jump(name, low)
+        self._partitions.jump(name, low)
         self._decoders.pop(name, None)
         self._committed.pop(name, None)
         self._assign()
@@ -208,18 +208,18 @@ class Reader(Generic[T]):
         """Ask silent partitions whether there is nothing, or nobody to bring it."""
         if now - self._last_question >= self._source.idle.tick_seconds:
             self._last_question = now
-            self._ends.ask(self._progress.unheard(now), now)
+            self._ends.ask(self._partitions.unheard(now), now)
 
     def _listen(self) -> None:
         """Handle what silent partitions have answered."""
         for name, asked, end in self._ends.answers():
-            if name not in self._progress.read:
+            if name not in self._partitions.read:
                 continue
             if end is None:
-                self._progress.lose(name)
+                self._partitions.lose(name)
             else:
-                self._progress.extend(name, end)
-                self._progress.hear(name, asked)
+                self._partitions.extend(name, end)
+                self._partitions.hear(name, asked)
 
     def _commit(self, given: Mapping[str, int], now: float) -> None:
         """Commit what was handed over a while ago, without waiting for the broker.

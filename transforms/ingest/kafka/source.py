@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 from transforms.broker import BrokerError, KafkaConfig
 from transforms.elements import DeadLetter
-from transforms.ingest.kafka.progress import Positions
+from transforms.ingest.kafka.positions import Positions
 from transforms.ingest.kafka.rewind import Rewind
 from transforms.ingest.kafka.timekeeper import IdleConfig, Placed, Timekeeper
 

@@ -17,7 +17,7 @@ from apache_beam.typehints.decorators import no_annotations
 from transforms.coders import DEAD_LETTERS, event_time, timed
 from transforms.elements import DeadLetter
 from transforms.ingest.kafka import reader
-from transforms.ingest.kafka.progress import Positions
+from transforms.ingest.kafka.positions import Positions
 from transforms.ingest.kafka.source import Batch, Source
 from transforms.observe.record import Spent
 

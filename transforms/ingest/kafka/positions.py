@@ -1,4 +1,4 @@
-"""How far topics were read: bookkeeping of partitions, without Kafka or Beam.
+"""How far topics were read: positions and partitions, without Kafka or Beam.
 
 A partition is called ``topic/number``. Seconds are of a clock that only goes forward.
 """
@@ -53,8 +53,8 @@ class Positions:
         return cls(*values)
 
 
-class Progress(Generic[T]):
-    """Follow what is handed over from some positions on."""
+class Partitions(Generic[T]):
+    """How far each partition was read, and what of it is handed over, from some positions on."""
 
     def __init__(
         self,
