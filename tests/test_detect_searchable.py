@@ -17,7 +17,7 @@ from beam_pipeline import cli
 from beam_pipeline.config import ConfigError, PipelineConfig
 from beam_pipeline.graph import Analyse, margin_ns, reach, stitching
 from beam_pipeline.options import IN_PROCESS
-from models.evaluation import events
+from models.evaluation import labelled
 from transforms.classify.config import ClassifyConfig
 from transforms.classify.features import model_input
 from transforms.detect.bank import Bank, bank_for
@@ -160,12 +160,12 @@ def test_an_evaluation_takes_any_rate_that_can_be_searched(tmp_path, seconds):
         path = write(folder, rate, seconds=seconds, at=at - START)
         table = folder / "labels.csv"
         with table.open("w", newline="") as file:
-            csv.writer(file).writerows([events.COLUMNS, (path.name, at, "H1", "blip")])
-        rows = events.table(folder)
+            csv.writer(file).writerows([labelled.COLUMNS, (path.name, at, "H1", "blip")])
+        rows = labelled.table(folder)
         told, refused = [], ""
         try:
-            told = list(events.from_folder(rows, pipeline, lambda *_: None))
-        except events.EventError as error:
+            told = list(labelled.from_folder(rows, pipeline, lambda *_: None))
+        except labelled.LabelError as error:
             refused = str(error)
         if rate in TWOS:
             assert bool(told) == (rate >= SEARCHED), (rate, refused)

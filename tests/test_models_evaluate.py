@@ -146,7 +146,7 @@ def test_what_no_detector_finds_is_labelled_at_its_time(card, coloured, tmp_path
 
 
 def test_other_labels_are_unknown_where_a_model_has_that(card):
-    with pytest.raises(evaluate.EventError, match="label koi_fish: not among the classes"):
+    with pytest.raises(evaluate.LabelError, match="label koi_fish: not among the classes"):
         evaluate._truths(replace(card, classes=("blip", "noise")), ["blip", "koi_fish"])
     open_card = replace(card, classes=("blip", "noise", "unknown"))
     index, note = evaluate._truths(open_card, ["koi_fish", "koi_fish", "blip"])
@@ -179,7 +179,7 @@ def test_a_wrong_line_is_told_in_one(tmp_path, capsys, change, message):
     card = artefact.load_card(artefact.default_artefact())
     if change.get("label") == "none_such" and evaluate.UNKNOWN in card.classes:
         card = replace(card, classes=waveforms.CLASSES[:2])
-    with pytest.raises(evaluate.EventError, match=re.escape(message)) as raised:
+    with pytest.raises(evaluate.LabelError, match=re.escape(message)) as raised:
         evaluate.on_folder(card, folder, _silent)
     assert "\n" not in str(raised.value)
 

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from models import environment, metrics
-from models.evaluation import events
+from models.evaluation import labelled
 from models.evaluation.evaluation import Evaluation
-from models.evaluation.events import Event, EventError
+from models.evaluation.labelled import LabelError, LabelledTrigger
 from models.simulation import waveforms
 from models.simulation.simulate import Progress
 from models.training.settings import TrainConfig
@@ -50,12 +50,12 @@ def on_simulation(
 
     Raises:
         ArtefactError: The model does not fit this version's features.
-        EventError: Nothing was found, or a label is not among the model's classes.
+        LabelError: Nothing was found, or a label is not among the model's classes.
         models.pool.PoolError: A process was killed.
     """
     artefact.fits(card)
     return _evaluated(
-        card, events.simulated(config, pipeline_of(card), processes, progress), waveforms.CLASSES
+        card, labelled.simulated(config, pipeline_of(card), processes, progress), waveforms.CLASSES
     )
 
 
@@ -64,13 +64,13 @@ def on_folder(card: artefact.Card, folder: Path, progress: Progress) -> Evaluati
 
     Raises:
         ArtefactError: The model does not fit this version's features.
-        EventError: The folder cannot be used.
+        LabelError: The folder cannot be used.
     """
     artefact.fits(card)
-    rows = events.table(folder)
+    rows = labelled.table(folder)
     labels = [row.label for row in rows]
     _truths(card, labels)  # refused before the work, not after it
-    return _evaluated(card, events.from_folder(rows, pipeline_of(card), progress), labels)
+    return _evaluated(card, labelled.from_folder(rows, pipeline_of(card), progress), labels)
 
 
 def _truths(card: artefact.Card, labels: Iterable[str]) -> tuple[dict[str, int], str]:
@@ -78,7 +78,7 @@ def _truths(card: artefact.Card, labels: Iterable[str]) -> tuple[dict[str, int],
     counts = Counter(labels)
     others = sorted(label for label in counts if label not in card.classes)
     if others and UNKNOWN not in card.classes:
-        raise EventError(
+        raise LabelError(
             f"label {', '.join(others)}: not among the classes of {card.label}, which has no "
             f"{UNKNOWN!r} either; it has {', '.join(card.classes)}"
         )
@@ -88,7 +88,7 @@ def _truths(card: artefact.Card, labels: Iterable[str]) -> tuple[dict[str, int],
 
 
 def _evaluated(
-    card: artefact.Card, found: Iterable[tuple[int, Event]], labels: Sequence[str]
+    card: artefact.Card, found: Iterable[tuple[int, LabelledTrigger]], labels: Sequence[str]
 ) -> Evaluation:
     index, _ = _truths(card, labels)
     model = OnnxModel(card.folder)
@@ -100,7 +100,7 @@ def _evaluated(
         if len(timed) < TIMED:
             timed.append(event.trigger)
     if not rows:
-        raise EventError("there is no event to evaluate on: simulate more stretches")
+        raise LabelError("there is no event to evaluate on: simulate more stretches")
     # Stretches come as they are done; their order must not depend on it.
     rows.sort(key=lambda row: (row[0], row[1]["time"]))
     told = [row for _, row, _ in rows]
@@ -130,7 +130,9 @@ def asked(model: OnnxModel, trigger: Trigger) -> npt.NDArray[np.float32]:
     return answer
 
 
-def _row(card: artefact.Card, event: Event, answer: npt.NDArray[np.float32]) -> dict[str, Any]:
+def _row(
+    card: artefact.Card, event: LabelledTrigger, answer: npt.NDArray[np.float32]
+) -> dict[str, Any]:
     best = int(np.argmax(answer))
     return {
         "file": event.file,

@@ -1,4 +1,4 @@
-"""Labelled events to evaluate a model on: simulated ones, or strain snippets in a folder."""
+"""Labelled triggers to evaluate a model on: simulated ones, or strain snippets in a folder."""
 
 import csv
 from collections import defaultdict
@@ -28,12 +28,12 @@ POOLED = 512
 """Snippets of a detector and rate that enter its spectrum at most."""
 
 
-class EventError(ValueError):
+class LabelError(ValueError):
     """Data that cannot be evaluated on; one line says why and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Event:
+class LabelledTrigger:
     """A trigger whose label is known."""
 
     file: str
@@ -59,7 +59,7 @@ def simulated(
     pipeline: tuple[WhitenConfig, DetectConfig],
     processes: int,
     progress: Progress,
-) -> Iterator[tuple[int, Event]]:
+) -> Iterator[tuple[int, LabelledTrigger]]:
     """Simulate the test set of a training, and yield its events by stretch, in any order.
 
     Yields:
@@ -81,10 +81,10 @@ def _stretch(task: _Task) -> tuple[int, list[Example]]:
     return task.number, stretch_examples(test, task.number, task.whitening, task.detection, seed)
 
 
-def _event(number: int, example: Example) -> Event:
+def _event(number: int, example: Example) -> LabelledTrigger:
     trigger = example.trigger
     file = f"stretch {number}, {trigger.channel.partition(':')[2]}"
-    return Event(
+    return LabelledTrigger(
         file=file,
         time=to_seconds(trigger.time_ns),
         ifo=trigger.ifo,
@@ -113,25 +113,25 @@ def table(folder: Path) -> list[Row]:
     """Read the one CSV of a folder of snippets.
 
     Raises:
-        EventError: There is no folder, not one CSV, a column is missing, a time is no
+        LabelError: There is no folder, not one CSV, a column is missing, a time is no
             number, or a file is not there.
     """
     if not folder.is_dir():
-        raise EventError(f"{folder} is no folder: give one with HDF5 files and a CSV")
+        raise LabelError(f"{folder} is no folder: give one with HDF5 files and a CSV")
     tables = sorted(folder.glob("*.csv"))
     if len(tables) != 1:
         names = ", ".join(path.name for path in tables) or "none"
-        raise EventError(f"{folder} must hold one CSV with {','.join(COLUMNS)}; it holds {names}")
+        raise LabelError(f"{folder} must hold one CSV with {','.join(COLUMNS)}; it holds {names}")
     if tables[0].is_fifo():
-        raise EventError(f"{tables[0]} is a pipe, which is not waited for: write it into a file")
+        raise LabelError(f"{tables[0]} is a pipe, which is not waited for: write it into a file")
     try:
         rows = _rows(tables[0])
     except (UnicodeDecodeError, csv.Error) as error:
-        raise EventError(f"{tables[0]} is no CSV in UTF-8 ({error}): write it anew") from error
+        raise LabelError(f"{tables[0]} is no CSV in UTF-8 ({error}): write it anew") from error
     except OSError as error:
-        raise EventError(f"{tables[0]} cannot be read ({error.strerror})") from error
+        raise LabelError(f"{tables[0]} cannot be read ({error.strerror})") from error
     if not rows:
-        raise EventError(f"{tables[0]} has no line: list the events in it")
+        raise LabelError(f"{tables[0]} has no line: list the events in it")
     return rows
 
 
@@ -140,7 +140,7 @@ def _rows(path: Path) -> list[Row]:
         reader = csv.DictReader(file, skipinitialspace=True)
         missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
         if missing:
-            raise EventError(f"{path} lacks the columns {', '.join(missing)}: add them")
+            raise LabelError(f"{path} lacks the columns {', '.join(missing)}: add them")
         return [_row(path, reader.line_num, line) for line in reader]
 
 
@@ -152,21 +152,21 @@ def _row(path: Path, number: int, line: dict[str, str | None]) -> Row:
     except ValueError:
         time = np.nan
     if not 0 <= time <= to_seconds(LATEST_NS):
-        raise EventError(f"{place}: time {text!r} is no number: give GPS seconds")
+        raise LabelError(f"{place}: time {text!r} is no number: give GPS seconds")
     if not (file and ifo and label):
-        raise EventError(f"{place}: file, ifo and label must not be empty")
+        raise LabelError(f"{place}: file, ifo and label must not be empty")
     if not (path.parent / file).is_file():
-        raise EventError(f"{place}: there is no file {file} in {path.parent}: add it")
+        raise LabelError(f"{place}: there is no file {file} in {path.parent}: add it")
     return Row(number=number, file=path.parent / file, time=time, ifo=ifo, label=label)
 
 
 def from_folder(
     rows: Sequence[Row], pipeline: tuple[WhitenConfig, DetectConfig], progress: Progress
-) -> Iterator[tuple[int, Event]]:
+) -> Iterator[tuple[int, LabelledTrigger]]:
     """Yield the events of snippets, each with its number.
 
     Raises:
-        EventError: A file cannot be used.
+        LabelError: A file cannot be used.
     """
     whitening, detection = pipeline
     filters = _filters(rows, pipeline, progress)
@@ -179,7 +179,7 @@ def from_folder(
         else:
             white = snippets.whiten_short(strain, *filters[row.ifo, strain.rate], margin)
         found = snippets.trigger_at(white, row.time_ns, detection, bank)
-        event = Event(
+        event = LabelledTrigger(
             file=row.file.name,
             time=row.time,
             ifo=row.ifo,
@@ -195,9 +195,9 @@ def _read(row: Row, pipeline: tuple[WhitenConfig, DetectConfig]) -> Strain:
     try:
         strain = strain_files.read(row.file, row.ifo, row.time_ns)
     except DataError as error:
-        raise EventError(str(error)) from error
+        raise LabelError(str(error)) from error
     if reason := unsearchable(strain.rate, *pipeline):
-        raise EventError(f"{row.file}: {reason}; leave it out")
+        raise LabelError(f"{row.file}: {reason}; leave it out")
     return strain
 
 
@@ -222,4 +222,4 @@ def _filters(
             for kind in needed
         }
     except ValueError as error:
-        raise EventError(str(error)) from error
+        raise LabelError(str(error)) from error
