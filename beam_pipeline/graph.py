@@ -69,14 +69,15 @@ class Analyse(beam.PTransform):  # type: ignore[misc]
         science = self.config
         white = strain.blocks | "Whiten" >> whitening(science)
         found = white.whitened | "Detect" >> Detect(
-            science.detect, science.whiten.low_frequency, science.id
+            config=science.detect, band_low=science.whiten.low_frequency, config_id=science.id
         )
         # Before a model looks at them: what lies outside was found for its neighbours only.
         only = beam.Filter(_is_within, self.within).with_output_types(Trigger)
         triggers = (
             found.triggers
             | "Within" >> only
-            | "Classify" >> Classify(science.classify, science.whiten, science.detect)
+            | "Classify"
+            >> Classify(config=science.classify, whitening=science.whiten, detection=science.detect)
         )
         segments = (
             (strain.segments, white.segments)
@@ -103,7 +104,7 @@ def _clipped(segment: Segment, within: Within) -> Iterator[TimestampedValue]:
 def whitening(config: PipelineConfig) -> Whiten:
     """Return the stage that whitens what can be searched, and says of the rest why not."""
     refuse = partial(unsearchable, whiten=config.whiten, detect=config.detect)
-    return Whiten(config.whiten, margin_ns(config), refuse)
+    return Whiten(config=config.whiten, margin_ns=margin_ns(config), refuse=refuse)
 
 
 def margin_ns(config: PipelineConfig) -> int:

@@ -56,7 +56,7 @@ def test_a_run_counts_each_label_and_its_scores(backend, untrained):
 
     pipeline = beam.Pipeline(runner=RUNNER)
     made = pipeline | beam.Create(triggers).with_output_types(Trigger)
-    made | Classify(ClassifyConfig(folder, backend))
+    made | Classify(config=ClassifyConfig(folder, backend))
     result = pipeline.run()
     result.wait_until_finish()
     counters, scores = counted(result)

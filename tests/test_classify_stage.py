@@ -56,7 +56,7 @@ def run(triggers, check, window=None, stamps=None, backend="onnx"):
         made = pipeline | beam.Create(stamped) | beam.Map(lambda value: value)
         if window is not None:
             made |= beam.WindowInto(window)
-        check(made | Classify(ClassifyConfig(backend=backend)))
+        check(made | Classify(config=ClassifyConfig(backend=backend)))
 
 
 class _Times(beam.DoFn):
@@ -271,9 +271,9 @@ def test_a_back_end_without_its_endpoint_is_told_when_the_graph_is_built(untrain
     shutil.copytree(untrained.folder, tmp_path, dirs_exist_ok=True)
     contents = {key: value for key, value in untrained.contents.items() if key != "endpoints"}
     (tmp_path / artefact.CARD).write_text(json.dumps(contents))
-    Classify(ClassifyConfig(str(tmp_path)))
+    Classify(config=ClassifyConfig(str(tmp_path)))
     with pytest.raises(artefact.ArtefactError, match="train again") as refused:
-        Classify(ClassifyConfig(str(tmp_path), "tfx_bsl"))
+        Classify(config=ClassifyConfig(str(tmp_path), "tfx_bsl"))
     assert "serving_default(examples)" in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -287,12 +287,16 @@ def test_the_label_unknown_is_one_of_the_classes(untrained):
 
 def test_a_missing_model_is_told_when_the_graph_is_built(tmp_path):
     with pytest.raises(artefact.ArtefactError, match="wavefier train"):
-        Classify(ClassifyConfig(model=str(tmp_path)))
+        Classify(config=ClassifyConfig(model=str(tmp_path)))
 
 
 def test_a_model_of_other_whitening_is_told_when_the_graph_is_built():
     with pytest.raises(artefact.ArtefactError, match=r"whiten.low_frequency = 30"):
-        Classify(ClassifyConfig(), WhitenConfig(low_frequency=30.0), DetectConfig())
+        Classify(
+            config=ClassifyConfig(),
+            whitening=WhitenConfig(low_frequency=30.0),
+            detection=DetectConfig(),
+        )
 
 
 @pytest.mark.slow

@@ -46,7 +46,7 @@ def test_a_stage_is_wired_once(stage):
         str(path.relative_to(ROOT))
         for package in ("beam_pipeline", "transforms")
         for path in sorted((ROOT / package).rglob("*.py"))
-        for _ in re.finditer(rf'"{stage}" >>', path.read_text())
+        for _ in re.finditer(rf'"{stage}"\s+>>', path.read_text())
     ]
     assert wired == ["beam_pipeline/graph.py"]
 

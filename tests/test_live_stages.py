@@ -345,7 +345,7 @@ def test_what_a_channel_left_open_at_its_end_is_final_a_day_later_and_kept_no_lo
         stitched = keyed | StitchFrames(stitching(SCIENCE))
         white = stitched.blocks | whitening(SCIENCE)
         low = SCIENCE.whiten.low_frequency
-        found = white.whitened | Detect(SCIENCE.detect, low, SCIENCE.id)
+        found = white.whitened | Detect(config=SCIENCE.detect, band_low=low, config_id=SCIENCE.id)
         assert_that(found.triggers, check)
 
 

@@ -29,14 +29,14 @@ def old(untrained, tmp_path):
 def test_an_old_model_is_refused_until_it_is_converted_and_keeps_its_id(old, untrained, capsys):
     config = ClassifyConfig(str(old.folder))
     with pytest.raises(ArtefactError, match=r"python -m models\.training\.convert") as refused:
-        Classify(config)
+        Classify(config=config)
     assert str(old.folder) in str(refused.value)
     assert "\n" not in str(refused.value)
     with pytest.raises(ArtefactError, match="has no ONNX form"):
         artefact.verify(old)
     assert convert.main([str(old.folder)]) == 0
     assert old.label in capsys.readouterr().out
-    Classify(config)
+    Classify(config=config)
     card = artefact.load_card(old.folder)
     artefact.verify(card)
     assert card.id == old.id

@@ -323,7 +323,7 @@ def test_mistakes_are_one_line(monkeypatch, capsys, arguments, words):
 def test_masks_that_a_format_has_no_place_for_are_one_line():
     frame = expected(CHANNELS[0])[0]
     odd = replace(frame, flags=(Interval(frame.gps_start_ns, frame.gps_end_ns, "ODD"),))
-    wire = command.Wire("gwf", "{ifo}", Faults(()))
+    wire = command.Wire(kind="gwf", topic="{ifo}", faults=Faults(()))
     with pytest.raises(exits.UserError, match="no bit that says ODD; send rows"):
         wire.packed(ScheduledFrame(0, PlayedFrame(frame=odd, due_ns=0, file_ns=0, place=0)))
 

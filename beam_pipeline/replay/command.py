@@ -38,7 +38,7 @@ class Problems:
         tell(text)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Wire:
     """How a frame becomes messages, and where they go."""
 
@@ -90,7 +90,7 @@ def replay(options: argparse.Namespace, start_ns: int | None, end_ns: int | None
     """
     problems = Problems()
     try:
-        wire = Wire(options.format, options.topic, _faults(options))
+        wire = Wire(kind=options.format, topic=options.topic, faults=_faults(options))
         cut = _cut(options, start_ns, end_ns)
         config = KafkaConfig(options.brokers, options.kafka_config)
         spans = gather(options.files, options.channel, problems)

@@ -17,7 +17,7 @@ from transforms.elements import FINAL, LOW_SCORE, Trigger
 from transforms.whiten.config import WhitenConfig
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Classify(beam.PTransform):  # type: ignore[misc]
     """Label triggers: PCollection[Trigger] to PCollection[Trigger], times and windows kept.
 

@@ -48,7 +48,7 @@ class Detected(NamedTuple):
     progress: PCollection[Progress]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Detect(beam.PTransform):  # type: ignore[misc]
     """Blocks of white noise to triggers: one for each transient of a channel.
 

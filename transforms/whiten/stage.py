@@ -33,7 +33,7 @@ class White(NamedTuple):
     segments: PCollection[Segment]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Whiten(beam.PTransform):  # type: ignore[misc]
     """Blocks of strain to blocks of white noise, and to the segments analysed.
 
