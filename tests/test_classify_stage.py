@@ -309,7 +309,7 @@ def test_building_the_graph_loads_nothing_that_runs_a_model(backend):
         f"p = beam.Pipeline(runner={RUNNER!r})\n"
         "from transforms.elements import Trigger\n"
         "made = p | beam.Create([1]) | beam.Map(lambda _: None).with_output_types(Trigger)\n"
-        f"made | Classify(ClassifyConfig(backend={backend!r}))\n"
+        f"made | Classify(config=ClassifyConfig(backend={backend!r}))\n"
         "heavy = ('tensorflow', 'keras', 'tfx_bsl', 'onnxruntime')\n"
         "found = [m for m in heavy if m in sys.modules]\n"
         "sys.exit(', '.join(found) or 0)\n"
