@@ -15,12 +15,13 @@ from flink.dev.broker import Broker
 from flink.processes import free_ports
 from flink.settings import QUICK, BrokerSettings
 from transforms.broker import BrokerAwayError, KafkaConfig, Topic, check_topics, ensure_topics
-from transforms.elements import DeadLetter, Segment, Trigger
+from transforms.elements import DeadLetter, Progress, Segment, Trigger
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.kafka.positions import Positions
 from transforms.ingest.kafka.reader import Reader
 from transforms.ingest.messages.decoder import Decoder
 from transforms.ingest.strain.source import strain_source
+from transforms.results import Results
 from transforms.sink.kafka import PublishKafka, output_topics
 
 # A Java machine starts; on a busy core that takes longer than other tests may.
@@ -189,12 +190,19 @@ def test_the_whole_way_from_replay_to_results(config, data, tmp_path):
 
     ensure_topics(config, output_topics("secured"))
     with beam.Pipeline(runner=RUNNER) as pipeline:
-        kinds = {"triggers": Trigger, "segments": Segment, "dead_letters": DeadLetter}
+        kinds = {
+            "triggers": Trigger,
+            "segments": Segment,
+            "dead_letters": DeadLetter,
+            "progress": Progress,
+        }
         found = {"segments": [SEGMENT]}
-        {
-            name: pipeline | name >> beam.Create(found.get(name, [])).with_output_types(kind)
-            for name, kind in kinds.items()
-        } | PublishKafka(config=config, prefix="secured", version="0.1.0", timeout_seconds=60.0)
+        Results(
+            **{
+                name: pipeline | name >> beam.Create(found.get(name, [])).with_output_types(kind)
+                for name, kind in kinds.items()
+            }
+        ) | PublishKafka(config=config, prefix="secured", version="0.1.0", timeout_seconds=60.0)
     consumer = Consumer({**config.client_settings(), "group.id": "look"})
     consumer.assign([TopicPartition("secured.segments", 0, 0)])
     (message,) = consumer.consume(1, timeout=240)

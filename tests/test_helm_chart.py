@@ -247,7 +247,7 @@ def test_the_science_of_the_schema_is_that_of_the_code():
         ("ingest: {resample_rate: 1000}", r"/science/ingest/resample_rate"),
         ("ingest: {channels: ['H1:A', 'H1:A']}", r"/science/ingest/channels.*equal"),
         ("whiten: {lookahead_seconds: 0.0}", r"/science/whiten/lookahead_seconds.*exclusiveMin"),
-        ("classify: {backend: onnx}", r"/science/classify/backend.*'native', 'tfx_bsl'"),
+        ("classify: {backend: torch}", r"/science/classify/backend.*'onnx', 'tfx_bsl'"),
         ("sink: {loudest: true}", r"/science/sink/loudest.*got boolean, want integer"),
     ],
 )

@@ -58,7 +58,9 @@ def test_every_file_that_the_packages_read_is_installed():
     text = (ROOT / "setup.py").read_text()
     given = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.keyword)]
     data = ast.literal_eval(next(each.value for each in given if each.arg == "package_data"))
-    patterns = [f"{name.replace('.', '/')}/{each}" for name, own in data.items() for each in own]
+    patterns = [
+        f"{name.replace('.', '/') or '*'}/{each}" for name, own in data.items() for each in own
+    ]
     for path in (path for package in PACKAGES for path in (ROOT / package).rglob("*")):
         name = str(path.relative_to(ROOT))
         if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import h5py
 
+from benchmarks import simulated
 from benchmarks.rehearsal.deliveries import Delivery, stretches
 from benchmarks.simulated import Archive
 from transforms.gps import NANOSECONDS, to_index
@@ -36,5 +37,5 @@ def _parts(path: Path, made: Archive, good: Iterable[Delivery], folder: Path) ->
     for first, last in stretches(inside):
         begin, end = (to_index(time, rate) - start * rate for time in (first, last))
         at = first // NANOSECONDS
-        found.append(strain.write(folder, strain[begin:end], at, made, "hdf5"))
+        found.append(simulated.write(folder, strain[begin:end], at, made, "hdf5"))
     return found
