@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUTPUT ?= demo
 FRAMES ?= 14400
-# How many tests run beside each other.
-WORKERS ?= 2
+# How many tests run beside each other: one of them mostly waits for a cluster.
+WORKERS ?= 3
 
 # One thread for each process: Beam parallelises over blocks, not inside numpy.
 export OMP_NUM_THREADS ?= 1
@@ -53,7 +53,7 @@ test: env  ## run all tests; without Java, all but those on a real cluster; with
 	$(PYTEST)
 
 quick: env lint type  ## style, types and what a minute tests: no server, no Helm, few examples
-	WAVEFIER_EXAMPLES=20 $(PYTEST) -m "not java and not go and not slow"
+	WAVEFIER_EXAMPLES=20 $(PYTEST) -n 2 -m "not java and not go and not slow"
 
 lint: env  ## style, direction of imports, links of the documentation; warns of what is too long
 	$(BIN)/ruff check .

@@ -12,6 +12,8 @@ from transforms.ingest.files.blocks import read_file
 from transforms.ingest.files.formats import read_native
 from transforms.sink.writers import read_triggers
 
+pytestmark = pytest.mark.slow
+
 NAME = "H-H1_LOSC_4_V2-1126259446-32.hdf5"
 OF_THE_RUN = ["emitted_at", "latency"]
 

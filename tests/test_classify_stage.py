@@ -278,6 +278,7 @@ def test_a_back_end_without_its_endpoint_is_told_when_the_graph_is_built(untrain
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_the_label_unknown_is_one_of_the_classes(untrained):
     sure = np.array([0.1, 0.2, 0.7], np.float32)
     (labelled,) = _Label(untrained.classes, "m").process((trigger(0), sure))

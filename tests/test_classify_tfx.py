@@ -8,8 +8,6 @@ import apache_beam as beam
 import numpy as np
 import pytest
 from apache_beam.testing.util import assert_that
-from tfx_bsl.public.beam.run_inference import RunInference
-from tfx_bsl.public.proto.model_spec_pb2 import InferenceSpecType, SavedModelSpec
 
 from models.simulation import simulate
 from models.training import examples
@@ -20,6 +18,7 @@ from transforms.classify.tfx import TfxModel
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 
+pytestmark = pytest.mark.slow
 FOLDER = artefact.default_artefact()
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
@@ -37,7 +36,6 @@ def models():
     return OnnxModel(FOLDER), TfxModel(FOLDER)
 
 
-@pytest.mark.slow
 def test_the_answers_are_those_of_onnx(models):
     onnx, tfx = models
     image, parameters = inputs(300)
@@ -48,7 +46,6 @@ def test_the_answers_are_those_of_onnx(models):
     assert np.allclose(tfx(image, parameters), onnx(image, parameters), rtol=0, atol=1e-5)
 
 
-@pytest.mark.slow
 def test_the_answers_about_triggers_are_those_of_onnx(models):
     onnx, tfx = models
     config = simulate.SimulationConfig(
@@ -81,8 +78,11 @@ def _example(image, parameters):
     return tf.train.Example(features=tf.train.Features(feature=held)).SerializeToString()
 
 
-@pytest.mark.slow
 def test_tfx_bsl_s_own_transform_serves_the_artefact(models):
+    # Only now: TensorFlow takes seconds of whoever collects tests.
+    from tfx_bsl.public.beam.run_inference import RunInference
+    from tfx_bsl.public.proto.model_spec_pb2 import InferenceSpecType, SavedModelSpec
+
     onnx, _ = models
     image, parameters = inputs(20)
     expected = onnx(image, parameters)
@@ -157,7 +157,6 @@ def test_without_tfx_bsl_one_line_says_so(monkeypatch):
         TfxModel(FOLDER)
 
 
-@pytest.mark.slow
 def test_it_says_nothing_to_a_user():
     code = (
         "import logging, numpy as np\n"

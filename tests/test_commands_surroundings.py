@@ -172,6 +172,7 @@ def test_what_needs_no_proxy_is_kept(given, no_proxy):
     assert environment["no_proxy"] == no_proxy
 
 
+@pytest.mark.slow
 def test_of_temporary_files_nothing_is_left(tmp_path, data):
     given, output = tmp_path / "given", tmp_path / "output"
     given.mkdir()

@@ -182,6 +182,7 @@ def test_python_of_enough_pages_is_run():
     assert ran >= {"docs/grid.md", "docs/examples.md", "docs/tutorial.md"}
 
 
+@pytest.mark.slow
 def test_the_example_of_the_readme_is_short_and_finds_gw150914(shown, monkeypatch, capsys):
     monkeypatch.chdir(shown)
     assert len(blocks(README, "python")[0].splitlines()) <= 12

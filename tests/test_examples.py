@@ -13,6 +13,7 @@ from benchmarks.rehearsal.servers import end_all, servers
 from flink.settings import ROOT
 from transforms.broker import KafkaConfig, Topic, ensure_topics
 
+pytestmark = pytest.mark.slow
 EVENT = "H-H1_LOSC_4_V2-1126259446-32.hdf5"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 EXAMPLES = ROOT / "examples"

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from flink.processes import free_ports
 
 
@@ -64,6 +66,7 @@ print(json.dumps({"found": found, "before": prepared, "after": compiled()}))
 """
 
 
+@pytest.mark.slow
 def test_a_worker_that_waits_has_compiled_what_a_search_runs():
     """At any rate, and whatever is found."""
     line = [sys.executable, "-c", SEARCH]

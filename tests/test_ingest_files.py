@@ -7,6 +7,7 @@ from pathlib import Path
 import apache_beam as beam
 import h5py
 import numpy as np
+import pytest
 from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.utils.timestamp import Timestamp
 
@@ -43,6 +44,7 @@ def timed(element: Block | Segment, time: Timestamp = beam.DoFn.TimestampParam) 
     return element, time.micros
 
 
+@pytest.mark.slow
 def test_files_become_blocks_at_their_event_time(tmp_path):
     broken = tmp_path / "broken.gwf"
     broken.write_bytes(b"IGWD and no more")

@@ -63,6 +63,7 @@ def test_the_command_line_does_not_wait_for_tensorflow():
     assert done.returncode == 0
 
 
+@pytest.mark.slow
 def test_only_what_judges_models_needs_scikit_learn():
     script = (
         "import sys\n"

@@ -100,6 +100,7 @@ def test_a_job_that_cannot_be_leaves_no_jar(tmp_path):
     assert not list(tmp_path.glob("*.jar"))
 
 
+@pytest.mark.slow
 def test_a_broker_that_is_away_is_waited_for(tmp_path, capsys):
     nobody = f"127.0.0.1:{free_ports(1)[0]}"
     arguments = ["--brokers", nobody, "--topic", "a", "--application", str(tmp_path / "job.jar")]

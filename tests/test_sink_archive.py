@@ -119,6 +119,7 @@ def test_a_run_leaves_one_file_for_each_detector_and_day(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_snippets_under_their_former_name_are_read_and_replaced(tmp_path):
     run(tmp_path)
     (tmp_path / "snippets.h5").rename(tmp_path / "events.h5")

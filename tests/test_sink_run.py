@@ -58,6 +58,7 @@ def test_an_interrupted_run_leaves_the_former_results(former, strain, number):
     assert contents(former) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [["--config", "{}/bad.yaml"], ["--runner=NoRunner"], ["--start", "9", "--end", "1"]],
@@ -115,6 +116,7 @@ def test_a_disk_that_is_full_is_one_line_and_leaves_the_former_results(former, s
     assert contents(former) == before
 
 
+@pytest.mark.slow
 def test_the_summary_is_of_the_run_and_not_of_what_lies_about(strain, tmp_path, capsys):
     (tmp_path / "triggers").mkdir()
     (tmp_path / "triggers" / "README").write_text("mine")
@@ -129,6 +131,7 @@ def test_the_summary_is_of_the_run_and_not_of_what_lies_about(strain, tmp_path, 
     assert (tmp_path / "triggers" / "README").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_a_folder_whose_name_is_not_utf8_takes_results(strain, tmp_path):
     output = tmp_path / os.fsdecode(b"caf\xe9")
     script = "import sys; from beam_pipeline import cli; sys.exit(cli.main(sys.argv[1:]))"
