@@ -26,6 +26,7 @@ import yaml
 from beam_pipeline.flink import bypass_proxy
 from flink.processes import HOST, Problem, Processes, reported
 from flink.settings import ROOT
+from transforms.texts import one_line
 
 HERE = Path(__file__).parents[1] / "monitoring"
 ALERTS = HERE / "alerts.yaml"
@@ -163,7 +164,7 @@ class Prometheus:
             with _LOCAL.open(url, timeout=30) as answer:
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
-            raise Problem(f"{fields}: {json.load(error).get('error')}") from error
+            raise Problem(f"{fields or path}: {_reason(error)}") from error
 
     def has(self, query: str) -> bool:
         """Return whether a query had a result at any time since the start."""
@@ -185,9 +186,18 @@ class Prometheus:
     def _answers(self) -> bool:
         try:
             self.ask("status/buildinfo")
-        except OSError:
+        except (OSError, Problem):  # while it starts, it refuses all questions
             return False
         return True
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    """Return what a refusal says: JSON, but while the server starts, a plain text."""
+    text = error.read().decode(errors="replace")
+    try:
+        return str(json.loads(text)["error"])
+    except (ValueError, KeyError, TypeError):
+        return one_line(f"{error.code} {text}")
 
 
 @contextmanager
