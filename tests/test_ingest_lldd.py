@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from transforms.elements import DeadLetter
 from transforms.ingest.messages import lldd
-from transforms.ingest.messages.lldd import Assembler, Header, Lost, Whole, parse, split
+from transforms.ingest.messages.lldd import Assembler, Header, Whole, parse, split
 
 RECORDED = Path(__file__).parent / "data" / "lldd-igwn-0.4.1.npz"
 GPS = 1_400_000_000
@@ -21,7 +22,7 @@ def payload(seed: int, length: int = 1000) -> bytes:
     return np.random.default_rng(seed).bytes(length)
 
 
-def fed(messages: list[bytes], assembler: Assembler | None = None) -> list[Whole | Lost]:
+def fed(messages: list[bytes], assembler: Assembler | None = None) -> list[Whole | DeadLetter]:
     """Feed messages at offsets 0, 1, 2, ...; what comes of them."""
     assembler = assembler or Assembler()
     return [
@@ -77,7 +78,7 @@ def test_a_lost_part_is_told_once_others_have_come_for_long_enough():
     for number in range(1, lldd.PATIENCE + 3):
         messages += split(payload(number), GPS + number, 300)
     given = fed(messages)
-    (lost,) = (item for item in given if isinstance(item, Lost))
+    (lost,) = (item for item in given if isinstance(item, DeadLetter))
     assert given.index(lost) == lldd.PATIENCE - 1
     assert lost.source == "H1/0/0"
     assert f"GPS {GPS}: 3 of 4 parts came, 700 of 1000 bytes" in lost.reason
@@ -148,7 +149,7 @@ PART = split(payload(1), GPS, 300)[1]
 )
 def test_a_damaged_part_is_told(message, reason):
     (lost,) = fed([message])
-    assert isinstance(lost, Lost)
+    assert isinstance(lost, DeadLetter)
     assert lost.reason.startswith("H1/0/0: part of a frame is damaged: ")
     assert reason in lost.reason
     assert lost.reason.endswith("; send the frame again")
@@ -158,7 +159,7 @@ def test_a_damaged_part_is_told(message, reason):
 def test_a_damaged_part_does_not_harm_the_frames_around_it():
     messages = split(payload(1), GPS, 300)
     given = fed([*messages[:2], b"PART,\0", changed(messages[2], evt_id=7), *messages[2:]])
-    assert [type(item) for item in given] == [Lost, Whole]
+    assert [type(item) for item in given] == [DeadLetter, Whole]
     assert given[1].payload == payload(1)
 
 
@@ -175,6 +176,6 @@ CUT = split(payload(1), GPS, 300)
 def test_parts_that_do_not_fit_together_are_told(messages, reason):
     assembler = Assembler()
     (lost,) = fed(messages, assembler)
-    assert isinstance(lost, Lost)
+    assert isinstance(lost, DeadLetter)
     assert reason in lost.reason
     assert (assembler.pending, assembler.nbytes) == (None, 0)

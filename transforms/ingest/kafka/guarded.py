@@ -1,12 +1,12 @@
 """The one boundary at which messages are decoded: whatever a message does, others go on."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Generic, TypeVar
 
 from transforms.elements import DeadLetter
+from transforms.ingest.errors import letter_of_message
 from transforms.ingest.kafka.crashes import MOST_DEATHS, Marks
 from transforms.ingest.kafka.source import Decoder, Source
 from transforms.kinds import LetterKind
@@ -45,8 +45,10 @@ class Guarded(Generic[T]):
     def feed(self, payload: bytes, source: str, arrived_ns: int) -> Sequence[T | DeadLetter]:
         """Decode a message, and return what it completes."""
         if self._marks.deaths(source) >= MOST_DEATHS:
-            text = f"reading it ended the process {MOST_DEATHS} times; look at who sends it"
-            return [_letter(source, text, payload, LetterKind.CRASHED)]
+            text = (
+                f"{source}: reading it ended the process {MOST_DEATHS} times; look at who sends it"
+            )
+            return [letter_of_message(source, text, payload, LetterKind.CRASHED)]
         self._marks.begin(source)
         try:
             return self._decoder.feed(payload, source, arrived_ns)
@@ -54,16 +56,7 @@ class Guarded(Generic[T]):
         # C++, and bytes that anybody may send. What they raise cannot be listed, and a message
         # that ended the job would end it again after each restart.
         except Exception as error:
-            text = f"cannot be read: {type(error).__name__}: {line(error)}; send it again"
-            return [_letter(source, text, payload, LetterKind.DAMAGED)]
+            text = f"{source}: cannot be read: {type(error).__name__}: {line(error)}; send it again"
+            return [letter_of_message(source, text, payload, LetterKind.DAMAGED)]
         finally:
             self._marks.end()
-
-
-def _letter(source: str, text: str, payload: bytes, kind: LetterKind) -> DeadLetter:
-    return DeadLetter(
-        source=source,
-        reason=f"{source}: {text}",
-        checksum=hashlib.sha256(payload).hexdigest(),
-        kind=kind,
-    )

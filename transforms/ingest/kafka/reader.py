@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -22,6 +22,7 @@ from transforms.ingest.kafka.timekeeper import Placed
 from transforms.rate_limited_log import RateLimitedLog
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 _LOG = logging.getLogger(__name__)
 _WAIT_S = 0.5
 """Longest wait for a first message [s]: a checkpoint has to wait for it."""
@@ -163,12 +164,7 @@ class Reader(Generic[T]):
         if name not in self._decoders:
             self._decoders[name] = self._source.decoder()
         decoder = self._decoders[name]
-        good: list[T] = []
-        for item in decoder.feed(payload, f"{name}/{offset}", arrived_ns):
-            if isinstance(item, DeadLetter):
-                letters.append(item)
-            else:
-                good.append(item)
+        good = _without(letters, decoder.feed(payload, f"{name}/{offset}", arrived_ns))
         pending = decoder.pending
         given = self._partitions.hand_over(
             name,
@@ -178,11 +174,7 @@ class Reader(Generic[T]):
             arrived_ns=arrived_ns,
             now=time.monotonic(),
         )
-        for one in given:
-            if isinstance(one, DeadLetter):
-                letters.append(one)
-            else:
-                elements.append(one)
+        elements += _without(letters, given)
 
     def _recover(self, message: kafka.Message) -> None:
         """Log an error, and go on at the beginning of a log whose part was deleted."""
@@ -253,6 +245,17 @@ class Reader(Generic[T]):
             self._errors.tell("commit", f"offsets were not committed: {error.args[0].str()}")
             return
         self._committed.update((f"{one.topic}/{one.partition}", one.offset) for one in places)
+
+
+def _without(letters: list[DeadLetter], items: Iterable[Item | DeadLetter]) -> list[Item]:
+    """Return items without the dead letters among them, which are added to the others."""
+    good: list[Item] = []
+    for item in items:
+        if isinstance(item, DeadLetter):
+            letters.append(item)
+        else:
+            good.append(item)
+    return good
 
 
 def arrival_ns(kind: int, milliseconds: int, now_ns: int) -> int:

@@ -1,13 +1,12 @@
 """From a topic's messages to frames, whatever they are: told apart by their first bytes."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
 from transforms.elements import DeadLetter, Frame
 from transforms.ingest import gwf_frames
 from transforms.ingest.config import IngestConfig
-from transforms.ingest.errors import DataError
+from transforms.ingest.errors import DataError, letter_of_message
 from transforms.ingest.intervals import merged
 from transforms.ingest.messages import gwf, lldd, row
 from transforms.ingest.names import shown
@@ -41,15 +40,8 @@ class Decoder:
             return self._decoded(payload, source, arrived_ns)
         found: list[Frame | DeadLetter] = []
         for given in self._assembler.feed(payload, source):
-            if isinstance(given, lldd.Lost):
-                found.append(
-                    DeadLetter(
-                        source=given.source,
-                        reason=given.reason,
-                        checksum=given.checksum,
-                        kind=given.kind,
-                    )
-                )
+            if isinstance(given, DeadLetter):
+                found.append(given)
             else:
                 found += self._decoded(given.payload, given.source, arrived_ns)
         return found
@@ -58,10 +50,7 @@ class Decoder:
         try:
             frames = self._frames(payload, source)
         except DataError as error:
-            checksum = hashlib.sha256(payload).hexdigest()
-            return [
-                DeadLetter(source=source, reason=str(error), checksum=checksum, kind=error.kind)
-            ]
+            return [letter_of_message(source, str(error), payload, error.kind)]
         return [replace(frame, arrived_ns=arrived_ns) for frame in frames]
 
     def _frames(self, payload: bytes, source: str) -> list[Frame]:

@@ -4,13 +4,13 @@ A message is ``PART,part_id=..,part_num=..,part_tot=..,evt_id=..,evt_len=..,part
 part_len=..``, one zero byte, and the part's bytes (docs/live.md).
 """
 
-import hashlib
 import re
 import zlib
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
-from transforms.ingest.errors import DataError
+from transforms.elements import DeadLetter
+from transforms.ingest.errors import DataError, letter_of_message
 from transforms.kinds import LetterKind
 
 MAGIC = b"PART,"
@@ -65,17 +65,6 @@ class Whole:
     payload: bytes
     source: str
     """The message that came first of it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lost:
-    """A message or frame that cannot be used."""
-
-    source: str
-    reason: str
-    checksum: str
-    """SHA-256 of the bytes that came."""
-    kind: LetterKind
 
 
 @dataclass
@@ -171,13 +160,12 @@ class Assembler:
         """Return the source of the oldest message still needed, or None."""
         return next((item.source for item in self._incomplete.values()), None)
 
-    def feed(self, message: bytes, source: str) -> list[Whole | Lost]:
+    def feed(self, message: bytes, source: str) -> list[Whole | DeadLetter]:
         """Add a message; return the frame that it makes whole, and what is given up."""
         try:
             header, chunk = parse(message, source)
         except DataError as error:
-            checksum = hashlib.sha256(message).hexdigest()
-            return [Lost(source=source, reason=str(error), checksum=checksum, kind=error.kind)]
+            return [letter_of_message(source, str(error), message, error.kind)]
         event = header.event
         if event in self._done:
             return []
@@ -192,7 +180,7 @@ class Assembler:
         given = [self._whole(event)] if len(item.parts) == header.part_tot else []
         return [*given, *self._given_up()]
 
-    def _whole(self, event: tuple[int, ...]) -> Whole | Lost:
+    def _whole(self, event: tuple[int, ...]) -> Whole | DeadLetter:
         item, payload = self._taken(event)
         offset = 0
         for _, (header, chunk) in sorted(item.parts.items()):
@@ -204,8 +192,8 @@ class Assembler:
         self._done.append(event)
         return Whole(payload, item.source)
 
-    def _given_up(self) -> list[Whole | Lost]:
-        given: list[Whole | Lost] = []
+    def _given_up(self) -> list[Whole | DeadLetter]:
+        given: list[Whole | DeadLetter] = []
         while self._incomplete:
             event, item = next(iter(self._incomplete.items()))
             if self.nbytes <= LARGEST_HELD and self._begun - item.begun <= PATIENCE:
@@ -220,16 +208,11 @@ class Assembler:
         return item, b"".join(chunk for _, (_, chunk) in sorted(item.parts.items()))
 
 
-def _lost(item: _Incomplete, payload: bytes, what: str) -> Lost:
+def _lost(item: _Incomplete, payload: bytes, what: str) -> DeadLetter:
     header, _ = next(iter(item.parts.values()))
     reason = (
         f"{item.source}: {what} of the frame of GPS {header.evt_id}: {len(item.parts)} of"
         f" {header.part_tot} parts came, {len(payload)} of {header.evt_len} bytes;"
         " send the frame again"
     )
-    return Lost(
-        source=item.source,
-        reason=reason,
-        checksum=hashlib.sha256(payload).hexdigest(),
-        kind=LetterKind.INCOMPLETE,
-    )
+    return letter_of_message(item.source, reason, payload, LetterKind.INCOMPLETE)

@@ -1,11 +1,11 @@
 """What a frame must be to be handed over, in whatever format it came: checked here alone."""
 
-import hashlib
 import time
 from collections.abc import Sequence
 
 from transforms.elements import DeadLetter, Frame
 from transforms.gps import GPS_EPOCH_UNIX, NANOSECONDS, seconds_text
+from transforms.ingest.errors import letter_of_message
 from transforms.ingest.kafka.source import Decoder
 from transforms.ingest.names import ifo_of, is_channel, is_check, shown
 from transforms.kinds import LetterKind
@@ -39,12 +39,7 @@ def _checked(frame: Frame, payload: bytes) -> Frame | DeadLetter:
     if found is None:
         return frame
     kind, text = found
-    return DeadLetter(
-        source=frame.source,
-        reason=f"{frame.source}: {text}",
-        checksum=hashlib.sha256(payload).hexdigest(),
-        kind=kind,
-    )
+    return letter_of_message(frame.source, f"{frame.source}: {text}", payload, kind)
 
 
 def _bad_name(frame: Frame) -> tuple[LetterKind, str] | None:
