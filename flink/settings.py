@@ -82,6 +82,18 @@ class Settings:
             raise Problem(f"{path}: cannot be read ({reason}): remove the folder") from None
         return cls._read(texts)
 
+    @classmethod
+    def of_running(cls) -> Self:
+        """Return the settings of what was started in the folder that the environment sets.
+
+        Where nothing was, they are the environment's.
+
+        Raises:
+            Problem: A value, or the file that was left, cannot be.
+        """
+        given = cls.from_environment()
+        return cls.load(given.folder) or given
+
     @staticmethod
     def marks(folder: Path) -> bool:
         """Return whether a folder is ours, to fill and to remove."""

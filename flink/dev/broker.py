@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from flink import parts
 from flink.dev import configuration
+from flink.dev.actions import act, settings_for
 from flink.processes import HOST, Problem, Processes, alone, refuse_taken, reported, run
 from flink.settings import BrokerSettings
 from transforms.broker import KafkaConfig
@@ -135,22 +136,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _act(action: str) -> int:
-    settings = BrokerSettings.from_environment()
-    if action not in ("up", "down"):
-        settings = BrokerSettings.load(settings.folder) or settings
-    broker = Broker(settings)
-    if action in ("up", "down"):
-        print(broker.up() if action == "up" else broker.down())
-    elif action == "kill":
-        broker.kill()
-    elif action == "logs":
-        print(broker.processes.tail(BROKER))
-    else:
-        topics = broker.topics()
-        known = "does not answer" if topics is None else f"topics: {', '.join(topics) or 'none'}"
-        print(f"{broker.address}, {known}")
-        return 1 if topics is None else 0
-    return 0
+    broker = Broker(settings_for(action, BrokerSettings))
+    if action != "status":
+        act(broker, action, BROKER)
+        return 0
+    topics = broker.topics()
+    known = "does not answer" if topics is None else f"topics: {', '.join(topics) or 'none'}"
+    print(f"{broker.address}, {known}")
+    return 1 if topics is None else 0
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 from beam_pipeline.flink.rest import FlinkCluster
 from flink import parts
 from flink.dev import configuration, launch
+from flink.dev.actions import act, add_actions, settings_for, status
 from flink.dev.launch import JOB_SERVER, JOBMANAGER, KINDS, TASKMANAGER, ZOOKEEPER
 from flink.processes import HOST, Problem, Processes, alone, listens, refuse_taken, reported
 from flink.settings import ClusterSettings
@@ -209,32 +210,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     actions.add_parser("down", help="end every process, remove every file")
     actions.add_parser("status", help="say what runs; 1 if something does not")
     actions.add_parser("options", help="print the options of a Beam pipeline")
-    actions.add_parser("kill", help="kill a process").add_argument("name")
     actions.add_parser("start", help="start a process").add_argument("kind", choices=KINDS)
-    actions.add_parser("logs", help="print the end of a log").add_argument("name")
+    add_actions(actions)
     given = parser.parse_args(arguments)
     return reported(lambda: _act(given))
 
 
 def _act(given: argparse.Namespace) -> int:
-    settings = ClusterSettings.from_environment()
-    if given.action not in ("up", "down"):
-        settings = ClusterSettings.load(settings.folder) or settings
+    settings = settings_for(given.action, ClusterSettings)
     cluster = Cluster(settings)
-    if given.action in ("up", "down"):
-        print(cluster.up() if given.action == "up" else cluster.down())
-    elif given.action == "options":
+    if given.action == "status":
+        return status(cluster)
+    if given.action == "options":
         print(" ".join(configuration.pipeline_options(settings)))
-    elif given.action == "kill":
-        cluster.kill(given.name)
     elif given.action == "start":
         print(f"{cluster.start(given.kind)} has started")
-    elif given.action == "logs":
-        print(cluster.processes.tail(given.name))
     else:
-        lack = cluster.lack()
-        print(lack or cluster.describe())
-        return 1 if lack else 0
+        act(cluster, given.action, getattr(given, "name", ""))
     return 0
 
 

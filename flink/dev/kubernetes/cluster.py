@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from flink.dev.actions import act, add_actions, settings_for, status
 from flink.dev.kubernetes import binaries, configuration, launch, node
 from flink.dev.kubernetes.pause_image import write_pause_image
 from flink.images import ImageSettings
@@ -258,32 +259,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "run", help="run a command, such as kubectl or helm, on the cluster"
     )
     inside.add_argument("command", nargs=argparse.REMAINDER)
-    actions.add_parser("kill", help="kill a process").add_argument("name")
-    actions.add_parser("logs", help="print the end of a log").add_argument("name")
+    add_actions(actions)
     given = parser.parse_args(arguments)
     return reported(lambda: _act(given))
 
 
 def _act(given: argparse.Namespace) -> int:
-    settings = KubernetesSettings.from_environment()
-    if given.action not in ("up", "down"):
-        settings = KubernetesSettings.load(settings.folder) or settings
-    cluster = Kubernetes(settings)
-    if given.action in ("up", "down"):
-        print(cluster.up() if given.action == "up" else cluster.down())
-    elif given.action == "load":
+    cluster = Kubernetes(settings_for(given.action, KubernetesSettings))
+    if given.action == "status":
+        return status(cluster)
+    if given.action == "run":
+        return cluster.enter(given.command)
+    if given.action == "load":
         images = ImageSettings.from_environment()
         cluster.load(sorted(images.folder.glob("*.tar")))
-    elif given.action == "run":
-        return cluster.enter(given.command)
-    elif given.action == "kill":
-        cluster.processes.kill(given.name)
-    elif given.action == "logs":
-        print(cluster.processes.tail(given.name))
     else:
-        lack = cluster.lack()
-        print(lack or cluster.describe())
-        return 1 if lack else 0
+        act(cluster, given.action, getattr(given, "name", ""))
     return 0
 
 
