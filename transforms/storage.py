@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from transforms.files import OutputError, refusal
+from transforms.texts import complaint
 
 
 @contextmanager
@@ -23,4 +24,4 @@ def storage(output: str) -> Iterator[None]:
 def said(error: OSError) -> str:
     """Return what the system says of an error: one line, without names."""
     known = os.strerror(error.errno) if error.errno else ""
-    return known or " ".join(str(error).split())
+    return known or complaint(error)

@@ -38,9 +38,14 @@ def one_line(text: str) -> str:
     return printable("".join(" " if char.isspace() else char for char in text))
 
 
+def complaint(error: BaseException) -> str:
+    """Return what a library complained about as one line, of any length."""
+    return " ".join(str(error).split())
+
+
 def line(error: BaseException) -> str:
     """Return what a library complained about as one short line."""
-    text = " ".join(str(error).split())
+    text = complaint(error)
     return text if len(text) <= 160 else text[:157] + "..."
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from transforms.arrays import SingleArray
 from transforms.classify import artefact
 from transforms.classify.artefact import ArtefactError
+from transforms.texts import complaint
 
 OUTPUT = "probabilities"
 _ERRORS = 3
@@ -56,7 +57,7 @@ class OnnxModel:
         try:
             answers = self._session.run([OUTPUT], given)
         except InvalidArgument as error:
-            raise ValueError(_line(error)) from None
+            raise ValueError(complaint(error)) from None
         values: SingleArray = answers[0]
         return values
 
@@ -86,8 +87,4 @@ def _load(folder: Path) -> Any:
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except refused as error:
-        raise ArtefactError(f"{path} cannot be loaded: {_line(error)}") from None
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
+        raise ArtefactError(f"{path} cannot be loaded: {complaint(error)}") from None

@@ -16,6 +16,7 @@ import numpy as np
 from transforms.arrays import SingleArray
 from transforms.classify import tensorflow
 from transforms.classify.artefact import ArtefactError
+from transforms.texts import complaint
 
 
 class TfxModel:
@@ -86,8 +87,7 @@ def _load(folder: Path) -> tuple[Any, Any]:
         handler = CreateModelHandler(spec)
         return handler, handler.load_model()
     except (OSError, RuntimeError, ValueError, OpError) as error:
-        told = " ".join(str(error).split())
-        raise ArtefactError(f"the model in {folder} cannot be loaded: {told}") from None
+        raise ArtefactError(f"the model in {folder} cannot be loaded: {complaint(error)}") from None
 
 
 @contextmanager
