@@ -8,7 +8,7 @@ from pathlib import Path
 
 from beam_pipeline.exits import UserError
 from beam_pipeline.replay import options as replay_options
-from beam_pipeline.replay.options import FILE_HELP, TIME_HELP
+from beam_pipeline.replay.options import FILE_HELP, add_choice
 from beam_pipeline.version import own_version
 from beam_pipeline.words import Actions, OneLineParser, divide, options_of
 
@@ -94,15 +94,7 @@ def _add_run(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
     run.add_argument("files", nargs="+", metavar="FILE", help=FILE_HELP)
     run.add_argument("--output", required=True, metavar="DIR", help=_OUTPUT_HELP)
     run.add_argument("--config", type=Path, metavar="YAML", help="the science; default: built in")
-    run.add_argument(
-        "--channel",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="read this channel, where a file holds several; may be repeated",
-    )
-    run.add_argument("--start", metavar="TIME", help=f"analyse from here on {TIME_HELP}")
-    run.add_argument("--end", metavar="TIME", help=f"analyse up to here {TIME_HELP}")
+    add_choice(run, read="read", do="analyse")
     run.add_argument(
         "--rows", type=int, default=10, metavar="N", help="triggers to print (default: 10)"
     )

@@ -31,16 +31,27 @@ def add(parser: argparse.ArgumentParser) -> None:
     _add_faults(parser)
 
 
-def _add_data(parser: argparse.ArgumentParser) -> None:
+def add_choice(parser: argparse.ArgumentParser, *, read: str, do: str) -> None:
+    """Add the options that choose what of files is used.
+
+    Args:
+        parser: Of a command that takes files.
+        read: What the command does with a channel, for the help.
+        do: What it does with a stretch of time.
+    """
     parser.add_argument(
         "--channel",
         action="append",
         default=[],
         metavar="NAME",
-        help="play this channel, where a file holds several; may be repeated",
+        help=f"{read} this channel, where a file holds several; may be repeated",
     )
-    parser.add_argument("--start", metavar="TIME", help=f"play from here on {TIME_HELP}")
-    parser.add_argument("--end", metavar="TIME", help=f"play up to here {TIME_HELP}")
+    parser.add_argument("--start", metavar="TIME", help=f"{do} from here on {TIME_HELP}")
+    parser.add_argument("--end", metavar="TIME", help=f"{do} up to here {TIME_HELP}")
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    add_choice(parser, read="play", do="play")
     parser.add_argument(
         "--frame-seconds", type=float, default=1.0, metavar="S", help="of a frame (default: 1)"
     )
