@@ -1,11 +1,12 @@
-"""A trigger with every field, one that no model has looked at, and a run that found nothing."""
+"""Candidates, triggers with and without a label, and a run that found nothing."""
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from transforms.elements import Trigger
+from transforms.elements import Candidate, Trigger
 from transforms.sink.staging import opened, written
 
 TRIGGER = Trigger(
@@ -47,6 +48,31 @@ UNLABELLED = replace(
     TRIGGER, id="00ff", snippet=b"", label="", score=float("nan"), probabilities=(), model="",
     dq=(), wdf_basis="", enwdf=0.0, wdf_rate=0, wdf_index=b"", wdf_value=b"",
 )  # fmt: skip
+
+
+def candidate(
+    bin_ns: int, rank: float = 6.0, *, before: int = 0, after: int = 0, **fields: Any
+) -> Candidate:
+    """Make a tile in a bin [ns], as loud as its rank, that reaches from it so far [ns]."""
+    values: dict[str, Any] = {
+        "ifo": "H1",
+        "channel": "H1:X",
+        "bin_ns": bin_ns,
+        "time_ns": bin_ns,
+        "frequency": 100.0,
+        "q": 6.0,
+        "snr": rank,
+        "rank": rank,
+        "phase": 0.0,
+        "amplitude": 1e-22,
+        "start_ns": bin_ns - before,
+        "end_ns": bin_ns + after,
+        "low_frequency": 90.0,
+        "high_frequency": 110.0,
+        "tiles": 1,
+        "dq": (),
+    }
+    return Candidate(**{**values, **fields})
 
 
 def prepare(output: str, config_text: str, config_id: str, version: str) -> Path:

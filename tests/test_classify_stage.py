@@ -12,7 +12,7 @@ import pytest
 from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.window import FixedWindows, GlobalWindows, Sessions, TimestampedValue
 
-from tests.samples import UNLABELLED
+from tests.samples import UNLABELLED, candidate
 from transforms.classify import artefact
 from transforms.classify.config import BACKENDS, ClassifyConfig
 from transforms.classify.features import model_input
@@ -23,7 +23,7 @@ from transforms.classify.tfx import TfxModel
 from transforms.detect.clusters_live import update_clusters
 from transforms.detect.config import DetectConfig
 from transforms.detect.sessions import Sessions as DetectSessions
-from transforms.elements import PRELIMINARY, SETTLED, WITHDRAWN, Candidate, SearchResult
+from transforms.elements import PRELIMINARY, SETTLED, WITHDRAWN, SearchResult
 from transforms.whiten.config import WhitenConfig
 
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
@@ -114,24 +114,11 @@ def test_a_withdrawn_trigger_keeps_its_last_label():
     for number, rank in ((0, 8.0), (1, 30.0)):
         bin_ns = at + second - sessions.bin_ns * (1 - number)
         made = trigger(number)
-        found = Candidate(
-            ifo="H1",
-            channel="H1:X",
-            bin_ns=bin_ns,
-            time_ns=bin_ns,
-            frequency=100.0,
-            q=6.0,
-            snr=rank,
-            rank=rank,
-            phase=0.0,
-            amplitude=1e-22,
-            start_ns=bin_ns - second // 20,
-            end_ns=bin_ns + second // 20,
-            low_frequency=90.0,
-            high_frequency=110.0,
-            tiles=1,
-            dq=(),
-            wavelet="morlet",
+        found = candidate(
+            bin_ns,
+            rank,
+            before=second // 20,
+            after=second // 20,
             snippet=made.snippet,
             snippet_rate=RATE,
             snippet_start_ns=bin_ns - 3 * second // 2,

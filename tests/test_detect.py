@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.simulation import noise
+from tests import samples
 from transforms.detect import bank as banks
 from transforms.detect.cluster import cluster, trigger_id
 from transforms.detect.config import DetectConfig
@@ -19,7 +20,7 @@ from transforms.detect.ranking import tile_trials_penalty
 from transforms.detect.refine import Peak, refine
 from transforms.detect.search import bins_per_second, search
 from transforms.detect.sessions import Sessions
-from transforms.elements import Candidate, Whitened
+from transforms.elements import Whitened
 from transforms.gps import NANOSECONDS, to_ns
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import whiten
@@ -304,14 +305,7 @@ def test_edges_and_gaps_make_no_triggers(coloured, as_block):
 
 
 def candidate(bin_ns, snr=6.0, width=0, **fields):
-    values = {
-        "ifo": "H1", "channel": "H1:X", "bin_ns": bin_ns, "time_ns": bin_ns, "frequency": 100.0,
-        "q": 6.0, "snr": snr, "rank": snr, "phase": 0.0, "amplitude": 1e-22,
-        "start_ns": bin_ns - width, "end_ns": bin_ns + width,
-        "low_frequency": 90.0, "high_frequency": 110.0, "tiles": 1,
-        "dq": (),
-    }  # fmt: skip
-    return Candidate(**{**values, **fields})
+    return samples.candidate(bin_ns, snr, before=width, after=width, **fields)
 
 
 def test_sessions_part_at_gaps_and_join_over_extents():

@@ -8,13 +8,14 @@ from apache_beam.utils.timestamp import Duration
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests import samples
 from transforms.coders import PendingClustersCoder, event_time
 from transforms.detect.cluster import cluster
 from transforms.detect.clusters_live import update_clusters
 from transforms.detect.config import DetectConfig
 from transforms.detect.sessions import Sessions
 from transforms.detect.stage import _TrackClusters
-from transforms.elements import Candidate, SearchResult
+from transforms.elements import SearchResult
 from transforms.gps import NANOSECONDS, REMEMBERED_NS
 
 SESSIONS = Sessions.of(DetectConfig())
@@ -22,25 +23,7 @@ BIN = SESSIONS.bin_ns
 
 
 def candidate(bin_ns, rank=6.0, width=0, wavelet="morlet"):
-    return Candidate(
-        ifo="H1",
-        channel="H1:X",
-        bin_ns=bin_ns,
-        time_ns=bin_ns,
-        frequency=100.0,
-        q=6.0,
-        snr=rank,
-        rank=rank,
-        phase=0.0,
-        amplitude=1e-22,
-        start_ns=bin_ns - width,
-        end_ns=bin_ns + width,
-        low_frequency=90.0,
-        high_frequency=110.0,
-        tiles=1,
-        dq=(),
-        wavelet=wavelet,
-    )
+    return samples.candidate(bin_ns, rank, before=width, after=width, wavelet=wavelet)
 
 
 def second(number, *candidates, known=None):

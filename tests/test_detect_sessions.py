@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import samples
 from transforms.coders import PendingClustersCoder
 from transforms.detect.cluster import cluster
 from transforms.detect.clusters_live import final_before, update_clusters
 from transforms.detect.config import DetectConfig
 from transforms.detect.sessions import CELL_NS, Sessions
-from transforms.elements import Candidate, SearchResult
+from transforms.elements import SearchResult
 from transforms.gps import NANOSECONDS
 
 SESSIONS = Sessions.of(DetectConfig())
@@ -30,13 +31,11 @@ def at(seconds):
 
 
 def candidate(bin_ns, rank=6.0, before=0, after=0, wavelet="morlet", snippet=b"", **more):
-    values = {
-        "time_ns": bin_ns + 1, "frequency": 100.0, "q": 6.0, "snr": rank, "rank": rank,
-        "phase": 0.0, "amplitude": 1e-22, "start_ns": bin_ns - before, "end_ns": bin_ns + after,
-        "low_frequency": 90.0, "high_frequency": 110.0, "tiles": 1, "dq": (), "wavelet": wavelet,
-        "snippet": snippet, "snippet_rate": 16 * bool(snippet), "snippet_start_ns": bin_ns,
+    own = {
+        "time_ns": bin_ns + 1, "wavelet": wavelet, "snippet": snippet,
+        "snippet_rate": 16 * bool(snippet), "snippet_start_ns": bin_ns,
     }  # fmt: skip
-    return Candidate(ifo="H1", channel="H1:X", bin_ns=bin_ns, **{**values, **more})
+    return samples.candidate(bin_ns, rank, before=before, after=after, **{**own, **more})
 
 
 def made(rng, seconds, spells, holes, long_ones):

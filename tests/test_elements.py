@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import samples
+from tests.samples import candidate
 from transforms import coders, elements, gps
 from transforms.kinds import LetterKind, SegmentKind
 
@@ -30,61 +32,8 @@ def test_event_time_is_unix_time_but_for_leap_seconds():
     assert gps.to_event_micros(1126259462 * gps.NANOSECONDS) == (1442224245 + 17) * 10**6
 
 
-CANDIDATE = elements.Candidate(
-    ifo="H1",
-    channel="H1:X",
-    bin_ns=5,
-    time_ns=5,
-    frequency=100.0,
-    q=6.0,
-    snr=7.0,
-    rank=7.5,
-    phase=0.1,
-    amplitude=1e-22,
-    start_ns=4,
-    end_ns=6,
-    low_frequency=90.0,
-    high_frequency=110.0,
-    tiles=3,
-    dq=("A",),
-)
-TRIGGER = elements.Trigger(
-    id="id",
-    ifo="H1",
-    channel="H1:X",
-    time_ns=5,
-    start_ns=4,
-    end_ns=6,
-    frequency=100.0,
-    low_frequency=90.0,
-    high_frequency=110.0,
-    bandwidth=20.0,
-    duration=0.1,
-    q=6.0,
-    snr=7.0,
-    rank=7.5,
-    amplitude=1e-22,
-    phase=0.5,
-    wavelet="morlet",
-    tiles=3,
-    dq=("BURST_CAT2",),
-    config="c",
-    data_time_ns=6,
-    snippet=b"\0\0\0\0",
-    snippet_rate=4096,
-    snippet_start_ns=5,
-    label="blip",
-    score=0.9,
-    probabilities=(("blip", 0.9), ("noise", 0.1)),
-    model="m",
-    wdf_basis="sym8",
-    enwdf=6.5,
-    wdf_rate=4096,
-    wdf_index=b"\1\0",
-    wdf_value=b"\0\0\xd0@",
-    status="settled",
-    arrived_ns=8,
-)
+CANDIDATE = candidate(5, 7.5, before=1, after=1, snr=7.0, phase=0.1, tiles=3, dq=("A",))
+TRIGGER = replace(samples.TRIGGER, status="settled", arrived_ns=8)
 SAMPLES = {
     elements.Span: elements.Span(
         path="a.gwf",

@@ -28,11 +28,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from benchmarks.throughput import observing
 from flink.processes import free_ports
 from models.simulation import noise
+from tests.samples import candidate
 from transforms.elements import (
     FINAL,
     PRELIMINARY,
     Block,
-    Candidate,
     DeadLetter,
     Frame,
     PendingClusters,
@@ -148,24 +148,7 @@ def test_every_kind_of_element_is_counted(record, tmp_path):
     record.searched(whitened(arrived_ns=time.time_ns() - S), 3)
     record.followed(NAME, PendingClusters(since_ns=0, searched_ns=S), cut=False)
     assert values(tmp_path)["cut_sessions_total", NAME] == 0
-    found = Candidate(
-        ifo="H1",
-        channel=NAME,
-        bin_ns=0,
-        time_ns=0,
-        frequency=1.0,
-        q=1.0,
-        snr=1.0,
-        rank=1.0,
-        phase=1.0,
-        amplitude=1.0,
-        start_ns=0,
-        end_ns=0,
-        low_frequency=1.0,
-        high_frequency=1.0,
-        tiles=1,
-        dq=(),
-    )
+    found = candidate(0, channel=NAME)
     record.followed(
         NAME, PendingClusters(since_ns=0, searched_ns=S, candidates=(found,) * 5), cut=True
     )
