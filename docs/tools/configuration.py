@@ -33,17 +33,17 @@ detect:
   threshold: 6.0
 ```
 
-An unknown key, a key that stands twice, a value of another type and a value out of range are
-errors: one line names the key. Its JSON schema is `beam_pipeline/science.json`, for editors and
-other programs. The output folder of each run holds the whole configuration as `config.yaml`. Where
-a run happens is no part of it: that is options of the command line and [environment
-variables](environment.md)."""
+The command refuses an unknown key, a key that stands twice, a value of another type and a value out
+of range; one line names the key. The JSON schema of the file is `beam_pipeline/science.json`, for
+editors and other programs. The output folder of each run holds the whole configuration as
+`config.yaml`. Where a run happens is not part of the science: options of the command line and
+[environment variables](environment.md) say that."""
 _TRAINING = """
 ## Training
 
-`wavefier train --config FILE` and `wavefier evaluate --config FILE` read another file. Training has
-no defaults: the file must name every key of the first table. The values are those of the packaged
-model (`models/training/train.yaml`).
+`wavefier train --config FILE` and `wavefier evaluate --config FILE` read another kind of file. It has
+no defaults: it must name every key of the first table. The tables show the values of the packaged
+model (`models/training/train.yaml`), which are used without `--config`.
 """
 
 
@@ -118,7 +118,8 @@ def page() -> str:
     parts += [_TRAINING, *_table(TrainConfig, training)]
     parts += [
         "\n### train, validation and test\n",
-        "Each of the three has these keys; shown are those of `train`.\n",
+        "The file has a section for each of these three sets. Each section has these keys; the values shown"
+        " are those of `train`.\n",
         *_table(get_type_hints(TrainConfig)["train"], training.train),
     ]
     return "\n".join(parts) + "\n"

@@ -1,4 +1,4 @@
-"""What classification is told."""
+"""Configuration of classification."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -17,9 +17,9 @@ class ClassifyConfig:
     """Which model labels the triggers, and what runs it."""
 
     model: str = ""
-    """Folder of the model and its card; empty: the one that comes with the package."""
+    """Folder of the model and its card; empty: the packaged model."""
     backend: Annotated[str, OneOf((*BACKENDS, *RENAMED))] = ONNX
-    """``onnx``: ONNX Runtime; ``tfx_bsl``: TensorFlow by tfx-bsl, same answers to 1e-5."""
+    """``onnx``: ONNX Runtime; ``tfx_bsl``: TensorFlow with tfx-bsl, same answers to 1e-5."""
 
     def __post_init__(self) -> None:
         check_values(self)

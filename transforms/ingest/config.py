@@ -1,4 +1,4 @@
-"""What the way in is told."""
+"""Configuration of ingest."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -17,20 +17,20 @@ FORMATS = ("lldd", "gwf", "row")
 
 @dataclass(frozen=True, kw_only=True)
 class IngestConfig:
-    """Which data are analysed, and in what pieces."""
+    """Which data are analysed, and in which pieces."""
 
     channels: Annotated[tuple[str, ...], Names()] = ()
-    """Channels to read; empty: the one strain channel of each file."""
+    """Channels to read; empty: the strain channel of each file, which must have only one."""
     require: Annotated[tuple[str, ...], Names()] = ("DATA", "CBC_CAT1", "BURST_CAT1")
-    """Data-quality bits without which data are not analysed."""
+    """Data-quality bits that must be set for data to be analysed."""
     resample_rate: Annotated[int, OneOf(RATES, "a power of two of 256 to 65536 Hz")] = 16384
-    """Rate [Hz] to which a channel whose rate is not a power of two is resampled, at most."""
+    """Highest rate to which a channel is resampled, if its own is no power of two [Hz]."""
     block_seconds: Annotated[int, Limits(ge=1, le=LONGEST_BLOCK)] = 512
     """Stretch that one archive block answers for [s], on the GPS grid."""
     wait_seconds: Annotated[float, Limits(ge=0, le=60)] = 3.0
-    """Live: how much newer data of a channel a missing frame is waited for [s]."""
+    """Live: a frame is missing once so much newer data of its channel have come [s]."""
     quiet_seconds: Annotated[float, Limits(gt=0, le=LONGEST_QUIET)] = 60.0
-    """Live: a channel of which nothing came for so long is taken to have ended [s]."""
+    """Live: a channel has ended once nothing came of it for so long [s]."""
 
     def __post_init__(self) -> None:
         check_values(self)
