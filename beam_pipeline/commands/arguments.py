@@ -8,13 +8,14 @@ from pathlib import Path
 
 from beam_pipeline.exits import UserError
 from beam_pipeline.replay import options as replay_options
-from beam_pipeline.replay.options import FILE_HELP, add_choice
+from beam_pipeline.replay.options import BROKERS_HELP, FILE_HELP, SECURITY_HELP, add_choice
 from beam_pipeline.version import own_version
 from beam_pipeline.words import Actions, OneLineParser, divide, options_of
 
 _BEAM = ("run", "live")
 """Commands that take options of Apache Beam too."""
 _OUTPUT_HELP = "folder of the results; {config} in it becomes the id of the science"
+_CONFIG_HELP = "the science: what differs from the defaults"
 
 
 def read(words: Sequence[str]) -> argparse.Namespace:
@@ -78,7 +79,7 @@ def _parser() -> tuple[OneLineParser, dict[str, OneLineParser]]:
     replay_options.add(_add(commands, "replay", "send files to Kafka as a detector would"))
     _add_train(commands)
     _add_evaluate(commands)
-    report = _add(commands, "report", "write the page of a finished run again")
+    report = _add(commands, "report", "write the HTML report of a run again")
     report.add_argument("output", metavar="DIR", help="output folder of a run")
     _add(commands, "doctor", "say what is installed, reachable and missing")
     return parser, commands.choices
@@ -87,48 +88,74 @@ def _parser() -> tuple[OneLineParser, dict[str, OneLineParser]]:
 def _add_run(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
     run = _add(commands, "run", "analyse files of strain")
     run.epilog = (
-        "Any option of Apache Beam may stand among these, for example --runner=FlinkRunner (make"
-        " flink-jar builds what that needs). @LIST stands for the lines of a file: paths, file://"
-        " URLs, or lines of a LAL cache or an FFL."
+        "Options of Apache Beam work too, for example --runner=FlinkRunner (make flink-jar builds"
+        " what that needs). @LIST names a file with a list: paths, file:// URLs, or lines of a LAL"
+        " cache or an FFL."
     )
     run.add_argument("files", nargs="+", metavar="FILE", help=FILE_HELP)
     run.add_argument("--output", required=True, metavar="DIR", help=_OUTPUT_HELP)
-    run.add_argument("--config", type=Path, metavar="YAML", help="the science; default: built in")
+    run.add_argument("--config", type=Path, metavar="YAML", help=_CONFIG_HELP)
     add_choice(run, read="read", do="analyse")
     run.add_argument(
-        "--rows", type=int, default=10, metavar="N", help="triggers to print (default: 10)"
+        "--rows", type=int, default=10, metavar="N", help="how many triggers to print (default: 10)"
     )
 
 
 def _add_live(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
-    live = _add(commands, "live", "analyse frames as they come, without end")
+    live = _add(commands, "live", "analyse frames from Kafka, on Flink, until you stop it")
     live.epilog = (
-        "Runs on Flink inside the job server (make flink-jar), or on a cluster; any option of"
-        " Apache Beam may follow, for example --job_endpoint=HOST:PORT."
+        "Runs on Flink inside the job server (make flink-jar), or on a cluster. Options of Apache"
+        " Beam work too, for example --job_endpoint=HOST:PORT."
     )
-    live.add_argument("--brokers", required=True, metavar="HOST:PORT", help="Kafka")
-    live.add_argument("--kafka-config", metavar="FILE", help="key=value lines: how to be let in")
+    live.add_argument("--brokers", required=True, metavar="HOST:PORT", help=BROKERS_HELP)
+    live.add_argument("--kafka-config", metavar="FILE", help=SECURITY_HELP)
     live.add_argument(
-        "--topic", action="append", required=True, metavar="TOPIC", help="frames; may be repeated"
+        "--topic",
+        action="append",
+        required=True,
+        metavar="TOPIC",
+        help="read frames from this topic; may be repeated",
     )
     live.add_argument(
-        "--make-topics", action="store_true", help="make the topics of frames where missing"
+        "--make-topics", action="store_true", help="make the topics of frames if they are missing"
     )
     live.add_argument(
-        "--publish", default="wavefier", metavar="PREFIX", help="results go to PREFIX.triggers, ..."
+        "--publish",
+        default="wavefier",
+        metavar="PREFIX",
+        help="publish on PREFIX.triggers, PREFIX.segments, PREFIX.dead-letters (default: wavefier)",
     )
-    live.add_argument("--output", metavar="DIR", help=f"files too, one each minute: {_OUTPUT_HELP}")
-    live.add_argument("--config", type=Path, metavar="YAML", help="the science; default: built in")
-    live.add_argument("--channel", action="append", default=[], metavar="NAME")
-    live.add_argument("--group", default="wavefier", help="Kafka's name for how far this job is")
-    live.add_argument("--start", choices=("latest", "earliest"), default="latest")
-    live.add_argument("--flink_master", metavar="HOST:PORT", help="a cluster's REST interface")
-    live.add_argument("--logs", type=Path, metavar="DIR", help="keep the workers' logs here")
+    live.add_argument("--output", metavar="DIR", help=f"also write files by minute: {_OUTPUT_HELP}")
+    live.add_argument("--config", type=Path, metavar="YAML", help=_CONFIG_HELP)
+    live.add_argument(
+        "--channel",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="read this channel, where a message holds several; may be repeated",
+    )
+    live.add_argument(
+        "--group",
+        default="wavefier",
+        help="consumer group, under which Kafka keeps how far the job has read (default: wavefier)",
+    )
+    live.add_argument(
+        "--start",
+        choices=("latest", "earliest"),
+        default="latest",
+        help="where to begin if the group has read nothing yet (default: latest)",
+    )
+    live.add_argument(
+        "--flink_master", metavar="HOST:PORT", help="REST interface of a Flink cluster to run on"
+    )
+    live.add_argument(
+        "--logs", type=Path, metavar="DIR", help="folder in which to keep the workers' logs"
+    )
     live.add_argument(
         "--application",
         type=Path,
         metavar="JAR",
-        help="write the job for Flink's application mode, and end",
+        help="write the job to this file, for Flink's application mode, and end",
     )
     live.add_argument(
         "--patience",
@@ -137,7 +164,7 @@ def _add_live(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
         metavar="SECONDS",
         help="how long to wait for a broker that does not answer (default: 0)",
     )
-    live.add_argument("--metrics", metavar="HOST:PORT", help="show /metrics and /healthz here")
+    live.add_argument("--metrics", metavar="HOST:PORT", help="serve /metrics and /healthz here")
     live.add_argument("--json-logs", action="store_true", help="write logs as lines of JSON")
 
 
@@ -152,25 +179,37 @@ def _add_train(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
 
 
 def _add_evaluate(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
-    evaluate = _add(commands, "evaluate", "say how good a model is")
+    evaluate = _add(commands, "evaluate", "measure how good a model is")
     evaluate.add_argument(
         "data",
         nargs="?",
         type=Path,
-        metavar="DATA",
-        help="folder of strain (HDF5) and a CSV: file,time,ifo,label; default: a simulated set",
+        metavar="SNIPPETS",
+        help="folder of strain and a CSV: file,time,ifo,label; default: simulate a test set",
     )
-    evaluate.add_argument("--output", type=Path, required=True, metavar="DIR", help="of the report")
-    evaluate.add_argument("--model", type=Path, metavar="DIR", help="default: the packaged one")
+    evaluate.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="folder of the results"
+    )
+    evaluate.add_argument(
+        "--model", type=Path, metavar="DIR", help="folder of the model; default: the packaged one"
+    )
     _add_simulation(evaluate)
 
 
 def _add_simulation(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--config", type=Path, metavar="YAML", help="training's; default: built in"
+        "--config",
+        type=Path,
+        metavar="YAML",
+        help="configuration of training; default: that of the packaged model",
     )
-    command.add_argument("--seed", type=int, help="in place of the configuration's")
-    command.add_argument("--processes", type=int, metavar="N", help="that simulate; default: CPUs")
+    command.add_argument("--seed", type=int, help="seed, in place of the configuration's")
+    command.add_argument(
+        "--processes",
+        type=int,
+        metavar="N",
+        help="how many processes simulate; default: one for each CPU",
+    )
 
 
 def _add(

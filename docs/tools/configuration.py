@@ -41,9 +41,9 @@ editors and other programs. The output folder of each run holds the whole config
 _TRAINING = """
 ## Training
 
-`wavefier train --config FILE` and `wavefier evaluate --config FILE` read another kind of file. It has
-no defaults: it must name every key of the first table. The tables show the values of the packaged
-model (`models/training/train.yaml`), which are used without `--config`.
+`wavefier train --config FILE` and `wavefier evaluate --config FILE` read another kind of file. It
+has no defaults: it must name every key of the first table. The tables show the values of the
+packaged model (`models/training/train.yaml`), which are used without `--config`.
 """
 
 
@@ -118,8 +118,8 @@ def page() -> str:
     parts += [_TRAINING, *_table(TrainConfig, training)]
     parts += [
         "\n### train, validation and test\n",
-        "The file has a section for each of these three sets. Each section has these keys; the values shown"
-        " are those of `train`.\n",
+        "The file has a section for each of these three sets. Each section has these keys; the"
+        " values shown are those of `train`.\n",
         *_table(get_type_hints(TrainConfig)["train"], training.train),
     ]
     return "\n".join(parts) + "\n"
