@@ -1,7 +1,7 @@
 """The graph: one, for files and for streams, for a few seconds and for an observing run.
 
-A source gives strain, the analysis gives results, and sinks take them. Sources and sinks
-differ between live and archive; all between them is wired here, once.
+A source returns strain, the analysis returns results, and sinks take them. Sources and sinks
+differ between live and archive; all stages between them are wired here, once.
 """
 
 import math
@@ -41,9 +41,9 @@ def build(
     Args:
         pipeline: Where to lay it.
         source: From the pipeline's begin to `Strain`.
-        sinks: Each takes `Results`; what it gives is its own affair.
+        sinks: Each takes `Results`; nothing uses what it returns.
         config: The science.
-        within: What is answered for.
+        within: The times that triggers and segments are returned for.
 
     Raises:
         transforms.classify.artefact.ArtefactError: The model is missing or does not fit.
@@ -61,7 +61,7 @@ class Analyse(beam.PTransform):  # type: ignore[misc]
 
     config: PipelineConfig
     within: Within = EVERYTHING
-    """Triggers and segments elsewhere are not given."""
+    """Triggers and segments at other times are left out."""
 
     @no_annotations  # type: ignore[untyped-decorator]
     def expand(self, strain: Strain) -> Results:
@@ -71,7 +71,7 @@ class Analyse(beam.PTransform):  # type: ignore[misc]
         found = white.whitened | "Detect" >> Detect(
             config=science.detect, band_low=science.whiten.low_frequency, config_id=science.id
         )
-        # Before a model looks at them: what lies outside was found for its neighbours only.
+        # Before the model labels them: triggers outside were found only to judge their neighbours.
         only = beam.Filter(_is_within, self.within).with_output_types(Trigger)
         triggers = (
             found.triggers
@@ -102,15 +102,15 @@ def _clipped(segment: Segment, within: Within) -> Iterator[TimestampedValue]:
 
 
 def whitening(config: PipelineConfig) -> Whiten:
-    """Return the stage that whitens what can be searched, and says of the rest why not."""
+    """Return the stage that whitens searchable blocks, and says why it leaves out the others."""
     refuse = partial(unsearchable, whiten=config.whiten, detect=config.detect)
     return Whiten(config=config.whiten, margin_ns=margin_ns(config), refuse=refuse)
 
 
 def margin_ns(config: PipelineConfig) -> int:
-    """Return how much whitened strain detection wants around what it searches [ns].
+    """Return how much whitened strain detection needs around what it searches [ns].
 
-    Channels come at any rate; the one that needs most decides.
+    Channels come at any rate; the rate that needs most decides.
     """
     return margin_seconds(config.whiten, config.detect) * NANOSECONDS
 

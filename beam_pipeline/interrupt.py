@@ -53,10 +53,10 @@ def stoppable() -> Iterator[None]:
 
 @contextmanager
 def beginning() -> Iterator[None]:
-    """Let a signal end the process at once, with the line of any other end.
+    """Make a signal end the process at once, with the line that every interruption prints.
 
-    Nothing has begun yet, and libraries that are just imported catch or wrap what is raised
-    in them.
+    Nothing has begun yet. An exception would not do: libraries that are being imported catch or
+    wrap what is raised in them.
     """
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -72,7 +72,7 @@ def beginning() -> Iterator[None]:
 
 @contextmanager
 def whole() -> Iterator[None]:
-    """Let what is inside come to its end before a signal counts; a second one counts at once."""
+    """Delay a signal until the body of ``with`` has ended; a second signal counts at once."""
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     heard: list[int] = []
 

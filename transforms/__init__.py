@@ -1,12 +1,13 @@
-"""The stages of the pipeline, one room each, in the order in which data flows.
+"""The stages of the pipeline, one package each, in the order in which data flows.
 
-``ingest`` makes blocks of files and messages, ``whiten`` white noise of blocks, ``detect``
-triggers of white noise, ``classify`` labels them, ``sink`` writes and publishes. In each room
-``stage.py`` wires the graph; what stands beside it are plain functions, without Beam.
+``ingest`` makes blocks from files and messages, ``whiten`` whitens blocks, ``detect`` finds
+triggers in the white noise, ``classify`` labels them, ``sink`` writes and publishes them. In
+each package ``stage.py`` wires the graph (``sink`` has ``archive.py``, ``live.py`` and
+``kafka.py`` too); the other modules are plain functions, without Beam.
 
-The modules on the ground floor are everybody's: what passes between the stages
+All packages use the modules in this folder: what passes between the stages
 (``elements``, ``kinds``, ``results``, ``coders``, ``arrays``), time (``gps``, ``utc``,
 ``times``), settings (``settings``, ``checks``, ``environment``), and what is outside
-(``files``, ``storage``, ``broker``). ``observe`` counts what the stages do, ``page`` has the
-pieces of HTML pages, ``significance`` says how rare triggers are in noise.
+(``files``, ``storage``, ``broker``). ``observe`` counts what the stages do, ``page`` has what
+all HTML pages use, ``significance`` computes how rare triggers are in noise.
 """

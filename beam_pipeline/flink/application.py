@@ -30,9 +30,9 @@ def write_application(
 
     Args:
         path: The jar.
-        job: What it is to do.
+        job: What the live job is to do.
         config: The science.
-        options: Options of Beam; a runner has no place among them.
+        options: Options of Beam, without a runner.
 
     Raises:
         transforms.ingest.stitch.stage.ReachError: The configuration cannot be used live.

@@ -11,7 +11,7 @@ _OWN = "no_grpc_proxy"
 
 
 def bypass(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Except this machine from proxies, for this process and its children.
+    """Keep requests to this machine away from proxies, in this process and its children.
 
     gRPC, by which Beam's processes talk, would ask a proxy for loopback addresses too.
     """

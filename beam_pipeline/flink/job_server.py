@@ -48,11 +48,11 @@ describes them only once it runs."""
 
 
 class JobServerError(ValueError):
-    """What is missing for a job on Flink, and what to do: one line."""
+    """A job on Flink lacks something; the message is one line that says what to do."""
 
 
 def typed(words: Sequence[str]) -> dict[str, str]:
-    """Return options by their names, without dashes."""
+    """Return the values of options as typed, by their names without dashes."""
     return dict(word[2:].partition("=")[::2] for word in words if word.startswith("--"))
 
 
@@ -100,10 +100,12 @@ def see_installed(words: Sequence[str]) -> None:
 
 
 def see_those_named(words: Sequence[str], master: str | None = None) -> None:
-    """Check that a server answers where options say; Beam would wait for ever.
+    """Check that a server answers at each address that the options name.
+
+    Without this check, Beam would wait for ever.
 
     Raises:
-        JobServerError: Nobody does.
+        JobServerError: No server answers at an address.
     """
     given = typed(words)
     _see("--flink_master", master or given.get("flink_master"))

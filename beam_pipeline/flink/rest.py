@@ -56,7 +56,12 @@ class FlinkCluster:
         return False
 
     def watch(self, name: str, patience_s: float) -> str:
-        """Wait until a job has ended, or no cluster has known it for some time; say what it is."""
+        """Wait until a job has ended, or is lost; return its last state.
+
+        Args:
+            name: The job's.
+            patience_s: The job is ``LOST`` once no cluster has known it for so long [s].
+        """
         seen = time.monotonic()
         while True:
             state = self.state(name)
@@ -87,7 +92,11 @@ class FlinkCluster:
 
 
 def every_task_runs(job: Mapping[str, Any]) -> bool:
-    """Return whether every task runs of a job that the overview tells of."""
+    """Return whether every task of a job runs.
+
+    Args:
+        job: As Flink's overview of jobs shows it.
+    """
     if job["state"] != "RUNNING":
         return False
     return bool(0 < job["tasks"]["total"] == job["tasks"]["running"])

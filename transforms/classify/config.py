@@ -19,7 +19,7 @@ class ClassifyConfig:
     model: str = ""
     """Folder of the model and its card; empty: the packaged model."""
     backend: Annotated[str, OneOf((*BACKENDS, *RENAMED))] = ONNX
-    """``onnx``: ONNX Runtime; ``tfx_bsl``: TensorFlow with tfx-bsl, same answers to 1e-5."""
+    """``onnx``: ONNX Runtime; ``tfx_bsl``: TensorFlow by tfx-bsl, same answers to 1e-5."""
 
     def __post_init__(self) -> None:
         check_values(self)

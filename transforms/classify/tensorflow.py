@@ -22,12 +22,14 @@ HELD = "wavefier-tensorflow-"
 
 
 def tensorflow(threads: int = 1, *, onednn: bool = False) -> Any:
-    """Import TensorFlow, keep it to some threads, and return it; as it is, where it is imported.
+    """Import TensorFlow with a number of threads, and return it.
+
+    If it is imported already, return it unchanged.
 
     Args:
         threads: One for serving: the runner's workers are the parallelism, and one thread
             always sums in one order. Training takes what there is.
-        onednn: Whether to compute with oneDNN's kernels, unless the environment says.
+        onednn: Whether to compute with oneDNN's kernels; the environment's value wins.
     """
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]

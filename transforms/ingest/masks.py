@@ -74,14 +74,14 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """What the channels beside strain say: where it is not good, and their bits' names."""
+    """What state vectors and masks say of strain: where it is not good, and their bits' names."""
 
     failed: tuple[Interval, ...] = ()
     names: tuple[str, ...] = ()
 
 
 def role(strain: str, name: str) -> Role | None:
-    """Return what a channel says of a channel of strain; None: nothing."""
+    """Return which role a channel has beside a channel of strain; None: it has none."""
     if name[:3] != strain[:3] or name == strain or not is_beside(name):
         return None
     whole, other = strain.upper(), name.upper()

@@ -145,7 +145,7 @@ def _counts(begin: int, end: int, length: int, least: int) -> bool:
 
 
 def settled(gaps: Iterable[Interval], rate: int) -> list[Interval]:
-    """Join gaps; of the constant runs keep those long enough, now without their value."""
+    """Join gaps. Drop constant runs that are too short, and the value of the others."""
     shortest = shortest_constant_ns(rate)
     kept = []
     for item in merged(gaps):
@@ -157,7 +157,7 @@ def settled(gaps: Iterable[Interval], rate: int) -> list[Interval]:
 
 
 def open_ended(gaps: Iterable[Interval], start_ns: int, end_ns: int, rate: int) -> list[Interval]:
-    """Keep of the constant runs those long enough, or touching an end of [start, end)."""
+    """Return gaps without the constant runs that are short and touch no end of [start, end)."""
     shortest = shortest_constant_ns(rate)
     return [
         item

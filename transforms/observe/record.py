@@ -137,7 +137,7 @@ class Recorder:
             self._of("arrival_timestamp_seconds", frame.channel).set(arrived)
 
     def repeated(self, channel: str) -> None:
-        """A frame gave nothing new."""
+        """A frame held nothing new."""
         self._of("repeated_frames_total", channel).inc()
 
     def block(self, block: Block) -> None:

@@ -12,7 +12,7 @@ def render(room: str, template: str, **values: Any) -> str:
         room: Package whose folder holds the template. What pages share (``base.html``,
             ``macros.html``, ``page.css``) is found beside this module.
         template: Its name.
-        values: What it names. Only Markup, as ``drawing.svg`` gives it, is taken as HTML.
+        values: What the template names. Only Markup, as from ``drawing.svg``, is taken as HTML.
 
     Raises:
         jinja2.UndefinedError: The template names what is not given.

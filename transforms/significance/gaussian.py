@@ -1,4 +1,4 @@
-"""How often stationary Gaussian noise alone gives a trigger of a rank or more.
+"""How often stationary Gaussian noise alone makes a trigger of a rank or more.
 
 In white noise the energy |y|^2 of a wavelet is chi-square with two degrees of freedom, and
 over time, frequency and quality it is a smooth field: |y| is the maximum over the phase p of

@@ -65,7 +65,7 @@ def write_triggers(
 
     Args:
         output: The output folder.
-        name: The file in it, as ``folder.partition`` gives it.
+        name: The file in it, as ``folder.partition`` returns it.
         triggers: All that belong there.
         provenance: What made them.
 

@@ -47,7 +47,7 @@ def is_time(unit: str) -> bool:
 
 
 def seconds(path: str, item: h5py.HLObject, name: str, unit: str = "") -> float:
-    """Return a time that an attribute gives [s].
+    """Return the time that an attribute holds [s].
 
     Args:
         path: The file, for people.
@@ -66,7 +66,7 @@ def seconds(path: str, item: h5py.HLObject, name: str, unit: str = "") -> float:
 
 
 def hertz(path: str, item: h5py.HLObject, name: str) -> float:
-    """Return a frequency that an attribute gives [Hz].
+    """Return the frequency that an attribute holds [Hz].
 
     Raises:
         DataError: It is no number, or not finite.
@@ -78,7 +78,7 @@ def hertz(path: str, item: h5py.HLObject, name: str) -> float:
 
 
 def count(path: str, item: h5py.HLObject, name: str) -> int:
-    """Return a whole number that an attribute gives.
+    """Return the whole number that an attribute holds.
 
     Raises:
         DataError: It is none.

@@ -45,10 +45,10 @@ def read_file(
 
 
 def read_block(plan: BlockPlan) -> Block:
-    """Read a block.
+    """Read the strain of a planned block.
 
     Raises:
-        DataError: A file is not what it was when it was inspected.
+        DataError: A file has changed since it was inspected.
     """
     data, start_ns = _read(plan)
     if not np.isfinite(np.frombuffer(data)).all():

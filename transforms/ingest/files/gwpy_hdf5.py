@@ -47,7 +47,7 @@ def channels(file: h5py.File, path: str) -> list[str]:
 
 
 def stretches(file: h5py.File, path: str, channel: str) -> tuple[list[Stretch], list[DataError]]:
-    """Return what the file holds of a channel, and what of it cannot be used."""
+    """Return the stretches of a channel in a file, and an error for each that cannot be used."""
     found, errors = [], []
     for dataset in _series(file):
         if _channel(path, dataset) == channel:

@@ -108,7 +108,7 @@ def plan(
     """Plan the blocks of one channel.
 
     A range asked for restricts what is answered for, and not what is known: segments are
-    judged on all data, so ranges that adjoin give what one run over both gives.
+    judged on all data, so runs over adjoining ranges find what one run over both finds.
 
     Args:
         spans: What the files hold of the channel, in any order.

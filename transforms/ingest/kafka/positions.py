@@ -38,7 +38,7 @@ class Positions:
 
     @classmethod
     def from_bytes(cls, encoded: bytes) -> "Positions":
-        """Read what ``to_bytes`` gave.
+        """Read what ``to_bytes`` returned.
 
         Raises:
             ValueError: Another version wrote it.
@@ -114,7 +114,7 @@ class Partitions(Generic[T]):
         Args:
             partition: Where it was read.
             offset: Its own.
-            elements: What it gave, or completed.
+            elements: Those that the message held or completed.
             needed: First offset of the partition that later elements need.
             arrived_ns: When it was on its topic [Unix ns].
             now: Seconds.

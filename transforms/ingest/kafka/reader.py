@@ -157,7 +157,7 @@ class Reader(Generic[T]):
         elements: list[Placed[T]],
         letters: list[DeadLetter],
     ) -> None:
-        """Decode a message, and add what it gave."""
+        """Decode a message, and add the elements that it held."""
         name, offset = f"{message.topic()}/{message.partition()}", message.offset()
         kind, milliseconds = message.timestamp()
         arrived_ns = arrival_ns(kind, milliseconds, time.time_ns())

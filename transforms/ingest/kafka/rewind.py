@@ -32,12 +32,12 @@ class Rewind(Generic[T]):
     context_ns: int = 0
     """Past that is needed before the first element that counts [ns]."""
     repeat_ns: int = 0
-    """What counts again, as its results may have been lost with the old job [ns]."""
+    """How much is analysed again, as its results may have been lost with the old job [ns]."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What the messages from some offset on hold."""
+    """What a sample of messages, read from an offset on, holds."""
 
     first: int
     """Offset of the first message of the first whole element."""

@@ -17,7 +17,7 @@ _LOG = logging.getLogger(__name__)
 _LOOK = 128
 """Most messages looked at in one place."""
 _LOOK_BACK = 32
-"""Messages before a committed offset of which it is not known what time they were of."""
+"""Messages before a committed offset that are read if the offset has no time beside it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +36,13 @@ def begin(
     committed: Mapping[str, kafka.TopicPartition],
     partitions: Iterable[str],
 ) -> Beginning:
-    """Find where to begin in partitions of which no checkpoint says it.
+    """Find where to begin in partitions that no checkpoint covers.
 
     Args:
-        consumer: Without an assignment; it has another one afterwards.
+        consumer: Without an assignment; the search assigns partitions to it.
         source: What is read.
-        committed: What the group has committed of all partitions.
-        partitions: Where to begin.
+        committed: Offsets that the group has committed, of all partitions.
+        partitions: Names of those to find a beginning for.
 
     Raises:
         kafka.KafkaException: A broker does not answer.

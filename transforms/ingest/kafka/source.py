@@ -31,7 +31,7 @@ class Decoder(Protocol[T_co]):
 
 @dataclass(frozen=True, kw_only=True)
 class Batch(Generic[T]):
-    """What one look at the topics gave."""
+    """What one look at the topics returned."""
 
     positions: Positions
     """Where to go on once all of it is handed over."""

@@ -28,7 +28,7 @@ class Read(NamedTuple, Generic[T]):
     """What comes from Kafka."""
 
     elements: PCollection[tuple[str, T]]
-    """By key, each at the event time that the source's timekeeper gives it."""
+    """By key, each at the event time that the source's timekeeper sets."""
     dead_letters: PCollection[DeadLetter]
     """Which messages are not used."""
 
@@ -66,7 +66,7 @@ class PositionsCoder(Coder):  # type: ignore[misc]
         return value.to_bytes()
 
     def decode(self, encoded: bytes) -> Positions:
-        """Return the positions of some bytes."""
+        """Return the positions that the bytes hold."""
         return Positions.from_bytes(encoded)
 
     def is_deterministic(self) -> bool:
@@ -75,7 +75,7 @@ class PositionsCoder(Coder):  # type: ignore[misc]
 
 
 class PositionsTracker(RestrictionTracker):  # type: ignore[misc]
-    """Goes from positions to later ones, without end; splits only where it is."""
+    """Tracks positions that only advance, without end; it can split only where it stands."""
 
     def __init__(self, start: Positions) -> None:
         self._start = self._claimed = start

@@ -66,19 +66,19 @@ class Timekeeper(Protocol[T]):
     def take(
         self, partition: str, elements: Sequence[T], arrived_ns: int
     ) -> Sequence[Placed[T] | DeadLetter]:
-        """Return what is handed over of the elements that a message gave, and what is refused.
+        """Return the elements to hand over, each with its time, and dead letters of the others.
 
         Args:
             partition: Where the message was read.
-            elements: What it gave, or completed; often nothing.
-            arrived_ns: When it was on its topic [Unix ns].
+            elements: Those that the message held or completed; often none.
+            arrived_ns: When the message arrived on its topic [Unix ns].
         """
 
     def silent(self, partition: str, seconds: float) -> None:
-        """Hear that a partition's broker has confirmed that for so long nothing came [s]."""
+        """Note that a broker confirmed: for so long [s], nothing came to the partition."""
 
     def own(self, unix_ns: int) -> Sequence[Placed[T]]:
-        """Return elements of its own, such as those that say that a channel is silent.
+        """Return elements that the timekeeper makes, such as one that says a channel is silent.
 
         Args:
             unix_ns: Now [Unix ns].
@@ -105,4 +105,4 @@ class Timekeeper(Protocol[T]):
 
     @property
     def reached_ns(self) -> Mapping[str, Mapping[str, int]]:
-        """Return the GPS time of each name up to which was handed over, for each partition."""
+        """Return for each partition and name the GPS time up to which elements were handed over."""

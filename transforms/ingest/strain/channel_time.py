@@ -45,7 +45,7 @@ class Kept:
 
     @classmethod
     def from_text(cls, text: str) -> "Kept":
-        """Read what ``to_text`` gave; an empty text is that of no channel."""
+        """Read what ``to_text`` returned; an empty text holds no channel."""
         channels, analysed = json.loads(text) if text else ({}, {})
         known = {name: Channel(*values) for name, values in channels.items()}
         return cls(channels=known, analysed=analysed)
