@@ -145,6 +145,11 @@ def _add_live(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
         default="latest",
         help="where to begin if the group has read nothing yet (default: latest)",
     )
+    _add_place(live)
+
+
+def _add_place(live: argparse.ArgumentParser) -> None:
+    """Add the options that say where a live job runs, and how it is watched."""
     live.add_argument(
         "--flink_master", metavar="HOST:PORT", help="REST interface of a Flink cluster to run on"
     )
