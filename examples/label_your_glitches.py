@@ -1,4 +1,4 @@
-"""Label your own glitches: what does the model say of events that you know?
+"""Label your own glitches: compare the labels of the model with yours.
 
     python examples/label_your_glitches.py --output judged
 

@@ -26,7 +26,7 @@ options = parser.parse_args()
 whitening, detection = WhitenConfig(), DetectConfig(threshold=options.threshold)
 for block in read_file(options.file):
     bank = bank_for(block.sample_rate, detection, whitening.low_frequency)
-    # The bank wants strain around what it searches: its longest wavelet must fit.
+    # The search needs strain around what it searches: the longest wavelet of the bank must fit.
     white = whiten(block, whitening, bank.margin_seconds * NANOSECONDS)
     candidates = search(white, detection, bank)
     # Candidates that lie less than a gap apart are one trigger.

@@ -1,11 +1,11 @@
-"""Replay an archive onto Kafka, and read the triggers of a live job from Kafka.
+"""Play a file to Kafka, and read the triggers of a live job from Kafka.
 
-Start a broker and a cluster, and then this script, which makes the topic of the strain:
+Start a broker and a cluster. Then start this script, which makes the topic and plays the strain:
 
     make flink-up kafka-up
     python examples/triggers_from_kafka.py --brokers localhost:9092
 
-Start the live job in another terminal once the strain is sent; it reads what waits there:
+When the strain is sent, start the live job in another terminal. It reads the strain that waits:
 
     wavefier live --brokers localhost:9092 --topic wavefier.strain.H1 --start earliest \
         --config flink/dev/demo.yaml --output live \
@@ -20,13 +20,15 @@ import time
 
 from confluent_kafka import Consumer
 
-parser = argparse.ArgumentParser(description="Replay files and print the triggers of a live job.")
+parser = argparse.ArgumentParser(
+    description="Play files to Kafka and print the triggers of a live job."
+)
 parser.add_argument(
     "files", nargs="*", default=["tests/data/H-H1_LOSC_4_V2-1126259446-32.hdf5"], metavar="FILE"
 )
 parser.add_argument("--brokers", default="localhost:9092", metavar="HOST:PORT")
-parser.add_argument("--topic", default="wavefier.strain.{ifo}", help="where strain goes")
-parser.add_argument("--publish", default="wavefier", help="what the job's topics begin with")
+parser.add_argument("--topic", default="wavefier.strain.{ifo}", help="topic to play the strain to")
+parser.add_argument("--publish", default="wavefier", help="how the names of the job's topics begin")
 parser.add_argument("--wait", type=float, default=600.0, help="longest wait for a trigger [s]")
 options = parser.parse_args()
 

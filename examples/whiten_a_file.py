@@ -22,7 +22,7 @@ parser.add_argument("--at", type=float, default=1126259462.42, help="GPS time [s
 parser.add_argument("--picture", default="white.png")
 options = parser.parse_args()
 
-# A block for each contiguous stretch of good data; the whitening filter must know its past.
+# There is a block for each contiguous stretch of good data; this is the first.
 block = read_file(options.file)[0]
 white = whiten(block, WhitenConfig(), margin_ns=0)
 
@@ -32,7 +32,7 @@ before = TimeSeries(
 after = TimeSeries(
     white.samples, t0=white.gps_start_ns / 1e9, sample_rate=white.sample_rate, name="whitened"
 )
-# The filter looks ahead by 0.125 s: so much is lost at either end, where the output is zero.
+# The filter looks ahead by 0.125 s, so 0.125 s are lost at either end; there the output is zero.
 valid = after.crop(white.valid_start_ns / 1e9, white.valid_end_ns / 1e9)
 print(f"{block.channel}: {valid.duration}, standard deviation {np.std(valid.value):.2f}")
 
