@@ -55,7 +55,7 @@ def options_of(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """Return which known names look like one, as the end of a sentence; empty if none does."""
+    """Return the known names that look like a name, as the end of a sentence; empty if none."""
     found = get_close_matches(name, known, n=3, cutoff=0.7)
     return f"; did you mean {' or '.join(found)}?" if found else ""
 

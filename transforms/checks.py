@@ -119,7 +119,7 @@ class Names(Rule):
         return ""
 
     def keywords(self) -> dict[str, Any]:
-        """Return what a name is like."""
+        """Return the JSON schema of a list of names."""
         return {"uniqueItems": True, "items": {"type": "string", "pattern": r"^\S(.*\S)?$"}}
 
 

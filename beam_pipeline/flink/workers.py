@@ -86,7 +86,7 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ign
         return beam_fn_api_pb2.StopWorkerResponse()
 
     def running(self) -> list[subprocess.Popen[bytes]]:
-        """Return the workers that have not ended; of the others nothing is left."""
+        """Return the workers that have not ended, and forget the others."""
         with self._lock:
             self._workers = [worker for worker in self._workers if worker.poll() is None]
             return list(self._workers)

@@ -1,4 +1,4 @@
-"""Strain that has been decompressed, kept for as long as the next block may want it again.
+"""Strain that has been decompressed, kept for as long as the next block may need it again.
 
 Blocks overlap: without this, a frame would be decompressed for every block that touches it.
 With it, a pass over an archive decompresses everything once. There are two passes, since a
@@ -110,7 +110,7 @@ def stamp(path: str) -> Hashable:
 
 
 def within(part: Part, first: int, last: int) -> Part:
-    """Return what of a part has an index of [first, last); all of it is the part itself."""
+    """Return the samples of a part with indices in [first, last); if all, the part itself."""
     begin, end = max(first - part.first, 0), min(last - part.first, len(part.samples))
     if begin == 0 and end == len(part.samples):
         return part

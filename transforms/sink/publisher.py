@@ -34,26 +34,26 @@ class PublishError(RuntimeError):
 
 
 class Batch:
-    """Messages that are waited for together."""
+    """Messages of which a caller awaits the delivery together."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting = 0
         self.error = ""
-        """Why one was not delivered; empty as long as none failed."""
+        """Why a message was not delivered; empty as long as none failed."""
 
     @property
     def waiting(self) -> int:
-        """Count those of which nothing is known yet."""
+        """Return how many messages are neither delivered nor failed yet."""
         return self._waiting
 
     def add(self) -> None:
-        """Note one that is sent."""
+        """Note that a message is sent."""
         with self._lock:
             self._waiting += 1
 
     def settle(self, error: kafka.KafkaError | None, _message: Any) -> None:
-        """Note what became of one."""
+        """Note that a message is delivered, or has failed."""
         with self._lock:
             self._waiting -= 1
             if error is not None:

@@ -18,9 +18,9 @@ from transforms.sink.checked import refused
 
 @dataclass
 class Admit(beam.PTransform):  # type: ignore[misc]
-    """Let through what can be written, in the window of the whole job.
+    """Pass on results that can be written; the others become dead letters.
 
-    What is refused is among the dead letters.
+    All are in the window of the whole job.
     """
 
     @no_annotations  # type: ignore[untyped-decorator]

@@ -117,10 +117,10 @@ def opened(output: str, config_text: str, config_id: str, version: str) -> Itera
 
 
 def written(staged: Path, names: Sequence[str]) -> Path:
-    """Note that a run has written all it had to, and what.
+    """Write a note that a run has written all its results, with their names.
 
     Returns:
-        The note.
+        Path of the note.
     """
     path = staged / _WRITTEN
     with whole_file(path, staged) as temporary:

@@ -28,14 +28,14 @@ _SPARE = 2 * gps.NANOSECONDS
 
 @dataclass(frozen=True, kw_only=True)
 class Within:
-    """What is answered for: the times in [start, end)."""
+    """The times [start, end) that a run reports on."""
 
     start_ns: int | None = None
     """None: from the first sample on."""
     end_ns: int | None = None
     """None: to the last."""
     context_ns: int = 0
-    """How much more is searched on either side, for what lies across the ends."""
+    """How much more is searched on either side, for signals that lie across the ends."""
 
     @property
     def searched(self) -> tuple[int, int] | None:
@@ -58,19 +58,19 @@ class Within:
         return self.searched[0] - more, self.searched[1] + more
 
     def touches(self, start_ns: int, end_ns: int) -> bool:
-        """Return whether anything of [start, end) is answered for."""
+        """Return whether a run reports on a part of [start, end)."""
         return (self.start_ns is None or end_ns > self.start_ns) and (
             self.end_ns is None or start_ns < self.end_ns
         )
 
     def holds(self, time_ns: int) -> bool:
-        """Return whether a time is answered for."""
+        """Return whether a run reports on a time."""
         return (self.start_ns is None or time_ns >= self.start_ns) and (
             self.end_ns is None or time_ns < self.end_ns
         )
 
     def clipped(self, segments: Iterable[Segment]) -> Iterator[Segment]:
-        """Return what of segments is answered for."""
+        """Yield the parts of segments that a run reports on."""
         for item in segments:
             start = item.start_ns if self.start_ns is None else max(item.start_ns, self.start_ns)
             end = item.end_ns if self.end_ns is None else min(item.end_ns, self.end_ns)
@@ -107,15 +107,15 @@ def plan(
 ) -> Plan:
     """Plan the blocks of one channel.
 
-    A range asked for restricts what is answered for, and not what is known: segments are
-    judged on all data, so runs over adjoining ranges find what one run over both finds.
+    ``within`` restricts what is reported, and not what is known: segments are judged on all
+    data, so runs over adjoining ranges find what one run over both finds.
 
     Args:
         spans: What the files hold of the channel, in any order.
         reach: What a block needs around the stretch it answers for.
         minimum_ns: Shortest contiguous good data that is analysed [ns].
         block_ns: Grid on which segments are cut into blocks [ns of GPS time].
-        within: What is answered for.
+        within: The times that the run reports on.
     """
     kept, letters = settle(spans, within)
     if not kept:
@@ -139,9 +139,9 @@ def plan(
 def settle(
     spans: Iterable[Span], within: Within = EVERYTHING
 ) -> tuple[list[Span], tuple[DeadLetter, ...]]:
-    """Choose what is read of one channel: one rate, and every time once, in its order.
+    """Choose the spans to read of one channel: of one rate, each time once, in order.
 
-    What is not read is told where it lies within what is answered for.
+    Spans that are left out are reported if they lie in the times that the run reports on.
     """
     agreed, odd = _agreed(list(spans), within)
     kept, covered = _without_overlap(agreed, within)

@@ -41,7 +41,7 @@ _LARGEST_HASHED = 64 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Watched:
-    """What is told of each element as it passes, to show how far a run is."""
+    """Functions that are called with each element as it passes, to show how far a run is."""
 
     plan: Callable[[BlockPlan], BlockPlan]
     """Called with what will be read, before any of it is."""
@@ -232,9 +232,9 @@ def unknown_checks(known: Sequence[str], require: Sequence[str]) -> list[DeadLet
 
 
 def missing_channels(found: Sequence[str], wanted: Sequence[str]) -> list[DeadLetter]:
-    """Return which channels asked for no file gave, where the files gave others that were.
+    """Return a dead letter of the wanted channels that no file holds, if files hold others.
 
-    A file that holds none of them has its own dead letter.
+    A file that holds none of the wanted channels has its own dead letter.
     """
     missing = [name for name in wanted if name not in found]
     if not found or not missing:

@@ -75,7 +75,7 @@ class Marks:
         Thread(target=self._watch, args=(hung_s / _LOOKS,), daemon=True).start()
 
     def look(self) -> None:
-        """Count what processes have died of since."""
+        """Read anew how many processes have died of which message."""
         if self._map is None:
             return
         try:

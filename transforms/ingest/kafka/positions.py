@@ -91,12 +91,12 @@ class Partitions(Generic[T]):
 
     @property
     def read(self) -> Mapping[str, int]:
-        """Return the next message of each partition, whether or not earlier ones are needed."""
+        """Return the offset of the next message to read in each partition."""
         return self._read
 
     @property
     def lag(self) -> int:
-        """Return how many messages are known of and not read."""
+        """Return how many messages are known to wait."""
         return sum(max(0, end - self._read[name]) for name, end in self._ends.items())
 
     def hand_over(
@@ -109,14 +109,14 @@ class Partitions(Generic[T]):
         arrived_ns: int,
         now: float,
     ) -> Sequence[Placed[T] | DeadLetter]:
-        """Note a message that was read, and return what is handed over and what is refused.
+        """Note a message that was read; return elements to hand over, and dead letters of others.
 
         Args:
             partition: Where it was read.
-            offset: Its own.
+            offset: Offset of the message.
             elements: Those that the message held or completed.
             needed: First offset of the partition that later elements need.
-            arrived_ns: When it was on its topic [Unix ns].
+            arrived_ns: When the message arrived on its topic [Unix ns].
             now: Seconds.
         """
         self._read[partition] = offset + 1
@@ -130,7 +130,7 @@ class Partitions(Generic[T]):
         self.lose(partition)
 
     def extend(self, partition: str, end: int) -> None:
-        """Note where a partition ends, as it was some time ago."""
+        """Note the offset at which a partition ended when the broker was last asked."""
         self._ends[partition] = end
 
     def hear(self, partition: str, now: float) -> None:
@@ -165,7 +165,7 @@ class Partitions(Generic[T]):
         ]
 
     def advance(self, now: float, unix_ns: int) -> int | None:
-        """Go on in time; return the GPS time [ns] up to which all is expected to be handed over.
+        """Return the GPS time [ns] up to which all is expected to be handed over by now.
 
         Args:
             now: Seconds.

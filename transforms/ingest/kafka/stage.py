@@ -109,7 +109,7 @@ class PositionsTracker(RestrictionTracker):  # type: ignore[misc]
         return True
 
     def current_progress(self) -> RestrictionProgress:
-        """Return that as much as ever is left."""
+        """Return a progress that never changes, because the rest has no end."""
         return RestrictionProgress(completed=0, remaining=1)
 
     def is_bounded(self) -> bool:

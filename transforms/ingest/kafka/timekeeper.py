@@ -45,10 +45,10 @@ class Placed(Generic[T]):
 
 
 class Timekeeper(Protocol[T]):
-    """The time of a source: which time each element has, and how far all of it is.
+    """Decides the time of each element of a source, and up to when the source is complete.
 
-    One reader asks it, one call at a time. It hears what was decoded, and for how long brokers
-    have confirmed that there was nothing. It must not raise, whatever the elements hold.
+    One reader asks it, one call at a time. The reader tells it what was decoded, and for how long
+    brokers have confirmed that nothing came. It must not raise, whatever the elements hold.
     """
 
     def begin(

@@ -105,7 +105,7 @@ class _ProcessCache:
         self._lock = Lock()
 
     def take(self, channel: str, mark: bytes) -> Stitcher | None:
-        """Remove and return the cached stitcher; None if its mark is not the state's."""
+        """Remove and return the cached stitcher; None if its mark is not that of the state."""
         with self._lock:
             held = self._held.pop(channel, None)
         return held.stitcher if held and held.mark == mark else None

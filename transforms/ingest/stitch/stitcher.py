@@ -32,7 +32,7 @@ MOST_FLAGS = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class StitchConfig:
-    """What stitching is told."""
+    """Configuration of stitching."""
 
     reach: Reach
     """What a block needs around the stretch it answers for."""

@@ -62,7 +62,7 @@ class ChannelTime:
     def begin(
         self, kept: str, partitions: Collection[str], context_until_ns: Mapping[str, int]
     ) -> None:
-        """Forget all but of which channels it was told that they are too many."""
+        """Forget all, except which channels were reported as too many."""
         start = Kept.from_text(kept)
         self._channels = {
             name: one for name, one in start.channels.items() if one.partition in partitions
