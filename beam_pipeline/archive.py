@@ -9,7 +9,7 @@ import apache_beam as beam
 
 from beam_pipeline import progress_bar
 from beam_pipeline.config import PipelineConfig
-from beam_pipeline.graph import build, reach
+from beam_pipeline.graph import build, reach, refusing
 from beam_pipeline.interrupt import whole
 from beam_pipeline.version import own_version
 from transforms.detect.sessions import Sessions
@@ -60,6 +60,7 @@ def build_archive(
         minimum_ns=config.whiten.minimum_seconds * NANOSECONDS,
         within=within,
         watched=Watched(plan=progress_bar.note_plan, block=progress_bar.note_block),
+        refuse=refusing(config),
     )
     provenance = Provenance(config=config.id, version=own_version())
     files = "Write files" >> WriteArchive(folder=folder, config=config.sink, provenance=provenance)

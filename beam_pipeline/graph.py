@@ -24,6 +24,7 @@ from transforms.gps import NANOSECONDS, from_seconds
 from transforms.ingest.files.plan import EVERYTHING, Within
 from transforms.ingest.reach import Reach
 from transforms.ingest.stitch.stitcher import StitchConfig
+from transforms.refusal import Refuse
 from transforms.results import Results, Strain
 from transforms.whiten.stage import Whiten
 from transforms.whiten.whitening import future_needed, past_needed
@@ -103,8 +104,12 @@ def _clipped(segment: Segment, within: Within) -> Iterator[TimestampedValue]:
 
 def whitening(config: PipelineConfig) -> Whiten:
     """Return the stage that whitens searchable blocks, and says why it leaves out the others."""
-    refuse = partial(unsearchable, whiten=config.whiten, detect=config.detect)
-    return Whiten(config=config.whiten, margin_ns=margin_ns(config), refuse=refuse)
+    return Whiten(config=config.whiten, margin_ns=margin_ns(config), refuse=refusing(config))
+
+
+def refusing(config: PipelineConfig) -> Refuse:
+    """Return what says of a sample rate why the configuration cannot search it."""
+    return partial(unsearchable, whiten=config.whiten, detect=config.detect)
 
 
 def margin_ns(config: PipelineConfig) -> int:

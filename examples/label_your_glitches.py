@@ -40,4 +40,7 @@ subprocess.run([sys.executable, "-m", "beam_pipeline.cli", *evaluate], check=Tru
 
 with (options.output / "events.csv").open(newline="") as file:
     for row in csv.DictReader(file):
-        print(f"{row['ifo']} {row['time']} {row['label']}: {row['guessed']} ({row['score']})")
+        print(
+            f"{row['ifo']} {row['time']} {row['label']}: {row['guessed']}",
+            f"({row['score'] or row['why']})",
+        )

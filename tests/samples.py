@@ -28,7 +28,8 @@ TRIGGER = Trigger(
     phase=0.5,
     wavelet="sine-gaussian",
     tiles=7,
-    dq=("CAT2", "INJ"),
+    dq=("CAT2", "CAT3"),
+    injections=("CBC_HW_INJ", "CW_HW_INJ"),
     config="c0ffee",
     data_time_ns=1126259463_000000000,
     snippet=np.arange(256, dtype=np.float32).tobytes(),
@@ -46,7 +47,7 @@ TRIGGER = Trigger(
 )
 UNLABELLED = replace(
     TRIGGER, id="00ff", snippet=b"", label="", score=float("nan"), probabilities=(), model="",
-    dq=(), wdf_basis="", enwdf=0.0, wdf_rate=0, wdf_index=b"", wdf_value=b"",
+    dq=(), injections=(), wdf_basis="", enwdf=0.0, wdf_rate=0, wdf_index=b"", wdf_value=b"",
 )  # fmt: skip
 
 

@@ -20,7 +20,8 @@ from transforms.detect.ranking import tile_trials_penalty
 from transforms.detect.refine import Peak, refine
 from transforms.detect.search import bins_per_second, search
 from transforms.detect.sessions import Sessions
-from transforms.elements import Whitened
+from transforms.detect.view import flags_over
+from transforms.elements import Interval, Whitened
 from transforms.gps import NANOSECONDS, to_ns
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import whiten
@@ -92,6 +93,44 @@ def test_injections_are_recovered(frequency, q, coloured, as_block):
     hrss = np.sqrt(np.sum(wave**2) / RATE)
     assert loudest.amplitude == pytest.approx(hrss, rel=0.25)
     assert loudest.snippet_array[6144] != 0
+
+
+def test_injections_do_not_stand_beside_other_flags():
+    flags = tuple(
+        Interval(*span, name)
+        for *span, name in (
+            (0, 100, "CW_HW_INJ"),
+            (10, 20, "DETCHAR_HW_INJ"),
+            (10, 20, "BURST_CAT3"),
+            (15, 16, "BURST_CAT2"),
+            (17, 18, "BURST_CAT2"),
+            (20, 30, "CBC_HW_INJ"),
+            (0, 10, "CBC_CAT2"),
+        )
+    )
+
+    assert flags_over(flags, 10, 20) == (
+        ("BURST_CAT2", "BURST_CAT3"),
+        ("CW_HW_INJ", "DETCHAR_HW_INJ"),
+    )
+    assert flags_over(flags, 40, 50) == ((), ("CW_HW_INJ",))
+    assert flags_over(flags, 100, 110) == ((), ())
+
+
+def test_a_trigger_has_the_flags_and_injections_of_all_its_candidates():
+    plain = [samples.candidate(5), samples.candidate(6, 9.0), samples.candidate(7)]
+    marks = [
+        {"dq": ("B", "C"), "injections": ("CW_HW_INJ",)},
+        {},
+        {"dq": ("A", "C"), "injections": ("CBC_HW_INJ", "CW_HW_INJ")},
+    ]
+
+    marked = [replace(one, **mark) for one, mark in zip(plain, marks, strict=True)]
+    found = cluster(marked, "c")
+
+    assert found.dq == ("A", "B", "C")
+    assert found.injections == ("CBC_HW_INJ", "CW_HW_INJ")
+    assert replace(found, dq=(), injections=()) == cluster(plain, "c")
 
 
 def test_noise_alone_is_left_alone(coloured, as_block):

@@ -90,6 +90,9 @@ def test_files_of_any_rate_are_searched_or_said_why_not(tmp_path):
         else:
             # What is too short to be resampled says that.
             assert lost or (rate in OTHERS and own), channel
+            # As live.
+            whole = sum(s.end_ns - s.start_ns for s in lost) == SECONDS * NANOSECONDS
+            assert whole or rate in OTHERS, channel
             assert not any(s.analysed for s in own), channel
             assert not here
 

@@ -32,7 +32,9 @@ def test_event_time_is_unix_time_but_for_leap_seconds():
     assert gps.to_event_micros(1126259462 * gps.NANOSECONDS) == (1442224245 + 17) * 10**6
 
 
-CANDIDATE = candidate(5, 7.5, before=1, after=1, snr=7.0, phase=0.1, tiles=3, dq=("A",))
+CANDIDATE = candidate(
+    5, 7.5, before=1, after=1, snr=7.0, phase=0.1, tiles=3, dq=("A",), injections=("CW_HW_INJ",)
+)
 TRIGGER = replace(samples.TRIGGER, status="settled", arrived_ns=8)
 SAMPLES = {
     elements.Span: elements.Span(
@@ -115,6 +117,17 @@ def test_kinds_travel_as_kinds():
         decoded = coder.decode(coder.encode(element))
         assert decoded == element
     assert coder.decode(coder.encode(frame)).gaps[0].kind is SegmentKind.CONSTANT
+
+
+@pytest.mark.parametrize(
+    ("name", "injected"),
+    [
+        *((f"{kind}_HW_INJ", True) for kind in ("CBC", "BURST", "DETCHAR", "CW", "STOCH")),
+        *((name, False) for name in ("BURST_CAT2", "DATA", "INJ", "HW_INJ_OFF", "")),
+    ],
+)
+def test_hardware_injections_are_told_from_other_flags_by_name(name, injected):
+    assert elements.Interval(0, 1, name).is_injection is injected
 
 
 def test_bytes_of_another_version_are_refused():

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import apache_beam as beam
@@ -17,9 +18,10 @@ from transforms.ingest.config import IngestConfig
 from transforms.ingest.files.blocks import read_block
 from transforms.ingest.files.formats import inspect
 from transforms.ingest.files.plan import plan
-from transforms.ingest.files.stage import ReadBlock, ReadFiles, missing_channels
+from transforms.ingest.files.stage import PlanChannel, ReadBlock, ReadFiles, missing_channels
 from transforms.ingest.reach import Reach
 from transforms.kinds import LetterKind, SegmentKind
+from transforms.refusal import refuse_none, refused
 
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 DATA = Path(__file__).parent / "data"
@@ -42,6 +44,25 @@ def source(*paths: str, config: IngestConfig = CONFIG) -> ReadFiles:
 
 def timed(element: Block | Segment, time: Timestamp = beam.DoFn.TimestampParam) -> tuple:
     return element, time.micros
+
+
+def test_what_cannot_be_searched_is_not_read(tmp_path):
+    (path,) = [path for path in GOOD if "L-L1_LOSC" in path]
+    spans = inspect(path, CONFIG)
+    planner = partial(plan, reach=REACH, minimum_ns=16 * S, block_ns=8 * S)
+
+    def refuse(rate):
+        return f"{rate} Hz are too few"
+
+    read = list(PlanChannel(planner, refuse_none).process((spans[0].channel, spans)))
+    left = list(PlanChannel(planner, refuse).process((spans[0].channel, spans)))
+
+    assert len(read) == 5
+    assert all(isinstance(each, BlockPlan) for each in read)
+    segments = [each.value.value for each in left]
+    # What whitening says live, where the strain has come before it is judged.
+    assert segments == [refused(read_block(block), "4096 Hz are too few") for block in read]
+    assert {segment.kind for segment in segments} == {SegmentKind.UNSEARCHABLE}
 
 
 @pytest.mark.slow

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from beam_pipeline.cli import main
-from models.evaluation import evaluate, snippets
+from models.evaluation import evaluate, snippets, strain_files
 from models.simulation import simulate, waveforms
 from models.simulation.matching import find, match
 from models.training import settings
 from transforms.classify import artefact
 from transforms.detect.config import DetectConfig
-from transforms.gps import to_index
+from transforms.gps import from_seconds, to_index
 from transforms.whiten.config import WhitenConfig
 
 RATE = 4096
@@ -99,7 +99,9 @@ def test_snippets_of_every_layout_are_labelled(card, truths, tmp_path, seconds, 
     rows = _write(tmp_path, truths, seconds)
     made = evaluate.on_folder(card, tmp_path, _silent)
     told = evaluate.figures(made, "")
-    assert told["events"] == len(rows) > 20
+    assert told["events"] + told["not_usable"] == len(rows) > 20
+    # A signal that fills a second leaves nothing to judge the noise by.
+    assert told["not_usable"] <= (0.2 if seconds < 2 else 0) * len(rows)
     assert told["accuracy"] >= least
     assert told["not_detected"] <= 0.1 * len(rows)
     assert [row["file"] for row in made.rows] == [row[0] for row in rows]
@@ -143,6 +145,89 @@ def test_what_no_detector_finds_is_labelled_at_its_time(card, coloured, tmp_path
     assert made.rows[0]["detected"] is False
     assert 0 < made.rows[0]["snr"] < 5.5
     assert made.notes == ("not detected, but labelled at the time told: 1 of 1",)
+
+
+def _pieces(folder, files, seconds=4.0):
+    """Cut strain into pieces, some to each file, in one folder."""
+    rows = []
+    for path, ifo, starts in files:
+        for start in starts:
+            at_ns = from_seconds(start + seconds / 2)
+            strain = strain_files.read(path, ifo, at_ns)
+            first = to_index(from_seconds(start), strain.rate) - strain.first
+            name = f"{ifo}-{start}.hdf5"
+            with h5py.File(folder / name, "w") as file:
+                cut = strain.samples[first : first + int(seconds * strain.rate)]
+                file.create_dataset("strain", data=cut)
+                file.attrs.update({"gps_start": float(start), "sample_rate": strain.rate})
+            rows.append([name, f"{at_ns / 1e9}", ifo, "noise"])
+    _table(folder, rows)
+
+
+def _table_of(output):
+    with (output / "events.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.slow
+def test_short_pieces_of_two_years_are_not_usable_together(tmp_path, data, capsys):
+    (h1,) = data.glob("H-H1_LOSC_4_V2-1126259446-32.hdf5")
+    (l1,) = data.glob("L-L1_LOSC_4_V2-1126259446-32.hdf5")
+    (later,) = data.glob("L-L1_GWOSC_4KHZ_R1-1187008867-32.hdf5")
+    # Without GW150914, and without the glitch beside GW170817.
+    first = [1126259447, 1126259452, 1126259466, 1126259471]
+    second = [1187008868, 1187008873, 1187008885, 1187008890, 1187008894]
+    (tmp_path / "in").mkdir()
+    _pieces(tmp_path / "in", [(h1, "H1", first), (l1, "L1", first), (later, "L1", second)])
+
+    assert _evaluate(tmp_path / "in", "--output", tmp_path / "out") == 0
+
+    rows = _table_of(tmp_path / "out")
+    coloured = [row for row in rows if row["guessed"] == "not usable"]
+    assert {row["file"] for row in coloured} == {f"L1-{start}.hdf5" for start in first}
+    for row in rows:
+        assert bool(row["why"]) == (row["score"] == "") == (row in coloured)
+        # What the noise of another year looks like, whitened.
+        assert (float(row["snr"]) > 50) == (row in coloured)
+    told = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert (told["events"], told["not_usable"]) == (9, 4)
+    assert sum(each["count"] for each in told["per_class"].values()) == 9
+    usable = [row for row in rows if row not in coloured]
+    right = np.mean([row["guessed"] == "noise" for row in usable])
+    assert told["accuracy"] == pytest.approx(right, abs=1e-4)
+    assert "not usable, and left out: 4 of 13 (events.csv says why)" in capsys.readouterr().out
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Events that are not usable" in page
+    assert page.count(coloured[0]["why"]) >= 1
+
+
+def test_long_strain_that_its_own_spectrum_does_not_whiten_is_not_usable(tmp_path, coloured):
+    noise = coloured("avirgo_O4high", 64).copy()
+    noise[44 * RATE :] *= 6  # after most of what the spectrum is the median of
+    with h5py.File(tmp_path / "a.hdf5", "w") as file:
+        _gwpy(file, noise, 1e9)
+    _table(tmp_path, [["a.hdf5", 1e9 + at, "V1", "noise"] for at in (20.25, 55.25)])
+
+    made = evaluate.on_folder(artefact.load_card(artefact.default_artefact()), tmp_path, _silent)
+
+    assert [row["why"][:9] for row in made.rows] == ["", "not white"]
+    assert made.rows[1]["guessed"] == evaluate.NOT_USABLE
+    assert len(made.truth) == len(made.probabilities) == len(made.snr) == len(made.usable) == 1
+
+
+def test_where_nothing_is_usable_one_line_says_why(tmp_path, coloured, capsys):
+    (tmp_path / "in").mkdir()
+    noise = coloured("avirgo_O4high", 64).copy()
+    noise[44 * RATE :] *= 6
+    with h5py.File(tmp_path / "in" / "a.hdf5", "w") as file:
+        _gwpy(file, noise, 1e9)
+    _table(tmp_path / "in", [["a.hdf5", 1e9 + 55.25, "V1", "noise"]])
+
+    assert _evaluate(tmp_path / "in", "--output", tmp_path / "out") == 2
+
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("wavefier: none of 1 events is usable; a.hdf5: not white: at ")
+    assert not (tmp_path / "out").exists()
 
 
 def test_other_labels_are_unknown_where_a_model_has_that(card):

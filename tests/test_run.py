@@ -164,7 +164,8 @@ def test_the_glitch_beside_gw170817_is_one_flagged_trigger(tmp_path, data):
     assert len(near) == 1
     assert near[0]["time"] == pytest.approx(1187008881.382, abs=0.02)
     assert near[0]["snr"] > 100
-    assert "BURST_CAT2" in near[0]["dq"].split(",")
+    assert near[0]["dq"] == "BURST_CAT2,BURST_CAT3"
+    assert {t["injections"] for t in found} == {"CW_HW_INJ"}
     assert len(found) <= 3
     edges = (1187008867.0, 1187008899.0)
     assert not [t for t in found if min(abs(t["time"] - e) for e in edges) < 2]

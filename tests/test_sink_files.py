@@ -21,8 +21,9 @@ from transforms.elements import DeadLetter, Segment
 from transforms.files import OutputError, whole_file
 from transforms.gps import from_seconds
 from transforms.kinds import LetterKind, SegmentKind
-from transforms.sink import writers
+from transforms.sink import rolling, writers
 from transforms.sink.folder import partition
+from transforms.sink.report import write_report
 from transforms.sink.tables import SEGMENT_COLUMNS, TRIGGER_COLUMNS, trigger_row, trigger_table
 from transforms.utc import gps_now, utc_day, utc_text
 
@@ -190,7 +191,8 @@ def test_event_table_reads_a_file(tmp_path):
     assert list(table["frequency"]) == [120.0, 120.0]
     assert list(table["snr"]) == [12.0, 12.0]
     assert json.loads(table["probabilities"][1]) == {"blip": 0.25, "chirp": 0.75}
-    assert list(table["dq"]) == ["", "CAT2,INJ"]
+    assert list(table["dq"]) == ["", "CAT2,CAT3"]
+    assert list(table["injections"]) == ["", "CBC_HW_INJ,CW_HW_INJ"]
     assert np.isnan(table["far"]).all()
     assert [list(each) for each in table["wdf_index"]] == [[], [17, 40]]
     assert [list(each) for each in table["wdf_value"]] == [[], [3.0, -4.0]]
@@ -313,6 +315,35 @@ def test_results_of_a_version_without_kinds_are_read(tmp_path):
         gap,
     ]
     assert [each.kind for each in writers.read_dead_letters(tmp_path)] == [LetterKind.OTHER] * 2
+
+
+@pytest.mark.parametrize("resumed", [False, True], ids=["old", "resumed"])
+def test_results_of_a_version_without_injections_are_read(tmp_path, resumed):
+    path = written(tmp_path, TRIGGER)
+    schema = tmp_path / "triggers" / "schema.parquet"
+    # A live job that goes on in a folder writes the schema anew.
+    for one in (path,) if resumed else (path, schema):
+        pq.write_table(pq.read_table(one).drop_columns(["injections"]), one)
+
+    (row,) = writers.read_triggers(tmp_path).to_pylist()
+
+    assert row["dq"] == "CAT2,CAT3"
+    assert row.get("injections") is None
+    assert ("injections" in row) is resumed
+    writers.write_segments(tmp_path, [], MADE)
+    assert '<span class="flag">CAT3</span>' in write_report(tmp_path).read_text("utf-8")
+
+
+def test_a_live_job_completes_rows_of_a_version_without_injections(tmp_path):
+    path = tmp_path / "a.parquet"
+    rolling.add_triggers(path, [TRIGGER, UNLABELLED], MADE)
+    pq.write_table(pq.read_table(path).drop_columns(["injections"]), path)
+
+    assert rolling.add_triggers(path, [TRIGGER], MADE)
+
+    rows = {row["id"]: row for row in pq.read_table(path).to_pylist()}
+    assert rows[TRIGGER.id]["injections"] == "CBC_HW_INJ,CW_HW_INJ"
+    assert rows[UNLABELLED.id]["injections"] is None
 
 
 @pytest.mark.parametrize("kind", SegmentKind)

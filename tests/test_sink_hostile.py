@@ -54,6 +54,7 @@ def triggers(draw):
         channel=f"{ifo}:{draw(TEXTS)}",
         label=draw(TEXTS),
         dq=tuple(draw(st.lists(TEXTS, max_size=3))),
+        injections=tuple(draw(st.lists(TEXTS, max_size=3))),
         probabilities=tuple((draw(TEXTS), draw(ANY)) for _ in range(draw(st.integers(0, 2)))),
         time_ns=draw(st.one_of(st.just(TRIGGER.time_ns), st.integers())),
         **{name: draw(ANY) for name in draw(st.sets(st.sampled_from(NUMBERS), max_size=1))},

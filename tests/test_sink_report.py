@@ -45,6 +45,7 @@ def trigger(number, channel="H1:GDS-CALIB_STRAIN", **changes):
         wavelet="sine-gaussian",
         tiles=7,
         dq=("CAT2",),
+        injections=("CBC_HW_INJ", "CW_HW_INJ"),
         config="c0ffee",
         data_time_ns=time + from_seconds(0.5),
         snippet=noise.tobytes(),
@@ -149,7 +150,8 @@ def test_it_nests_and_refers_to_nothing_outside_itself(full):
         "truncated; fetch it again",
         "not classified",
         '<a href="#snippet-0004">1126259450.0000</a>',
-        '<span class="flag">CAT2</span>',
+        '<td class="n">0.75</td><td class="t"><span class="flag">CAT2</span></td>'
+        '<td class="t">CBC_HW_INJ, CW_HW_INJ</td></tr>',
         "threshold: 5.5 # &lt;quiet&gt;",
     ],
 )  # fmt: skip
@@ -253,7 +255,16 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_whatever_senders_say_stays_text_wherever_it_stands(tmp_path, text):
     channel = f"H1:{text}"
-    found = [trigger(1, channel, label=text, dq=(text, "b"), probabilities=((text, 1.0),))]
+    found = [
+        trigger(
+            1,
+            channel,
+            label=text,
+            dq=(text, "b"),
+            injections=(text, "b"),
+            probabilities=((text, 1.0),),
+        )
+    ]
     start, middle, end = (from_seconds(START + offset) for offset in (0, 24, 32))
     stretches = [
         Segment(ifo="H1", channel=channel, start_ns=start, end_ns=middle, analysed=True),

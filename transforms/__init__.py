@@ -6,7 +6,7 @@ each package ``stage.py`` wires the graph (``sink`` has ``archive.py``, ``live.p
 ``kafka.py`` too); the other modules are plain functions, without Beam.
 
 All packages use the modules in this folder: what passes between the stages
-(``elements``, ``kinds``, ``results``, ``coders``, ``arrays``), time (``gps``, ``utc``,
+(``elements``, ``kinds``, ``refusal``, ``results``, ``coders``, ``arrays``), time (``gps``, ``utc``,
 ``times``), settings (``settings``, ``checks``, ``environment``), and what is outside
 (``files``, ``storage``, ``broker``). ``observe`` counts what the stages do, ``page`` has what
 all HTML pages use, ``significance`` computes how rare triggers are in noise.

@@ -27,7 +27,7 @@ TaggedDeadLetter: TypeAlias = TaggedOutput[Literal["dead_letters"], elements.Dea
 _FIELDS = FastPrimitivesCoder()
 _WITH_PATHS = (elements.Span, elements.Piece)
 """Their first field is a path, of any bytes."""
-VERSION = 2
+VERSION = 3
 """Of the format; whoever changes the fields of an element counts it up."""
 
 

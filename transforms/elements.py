@@ -23,6 +23,8 @@ STATUSES = {
     WITHDRAWN: "became part of another trigger; not to be counted",
 }
 """How far a trigger is known, live; from archives, all are final."""
+INJECTED = "_HW_INJ"
+"""How the names of hardware injections end, as GWOSC's masks name them: ``CW_HW_INJ``."""
 LOW_SCORE = 0.5
 """A label with less is less likely than all others together."""
 
@@ -42,6 +44,11 @@ class Interval:
     def kind(self) -> SegmentKind:
         """Return why a gap is one, by the first of its names."""
         return gap_kind(self.name.partition(", ")[0])
+
+    @property
+    def is_injection(self) -> bool:
+        """Return whether a flag says that a signal was injected by hardware."""
+        return self.name.endswith(INJECTED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,7 +228,9 @@ class Candidate:
     high_frequency: float
     tiles: int
     dq: tuple[str, ...]
-    """Names of the data-quality flags over the bin."""
+    """Names of the data-quality flags over the bin, without those of injections."""
+    injections: tuple[str, ...] = ()
+    """Names of the hardware injections over the bin."""
     wavelet: str = TILE
     """What fits: ``TILE``, or ``RECTANGLE`` or ``TRACK``, the energy of many tiles."""
     snippet: bytes = b""
@@ -269,9 +278,12 @@ class Trigger:
     wavelet: str
     tiles: int
     dq: tuple[str, ...]
+    """Names of the data-quality flags over it, without those of injections."""
     config: str
     data_time_ns: int
     """End of the last sample that the trigger needed."""
+    injections: tuple[str, ...] = ()
+    """Names of the hardware injections over it."""
     snippet: bytes = b""
     """float32 whitened strain around ``time_ns``, [time]."""
     snippet_rate: int = 0

@@ -36,6 +36,7 @@ _TABLE = (
     ("label", "{label}"),
     ("score", "{score:.2f}"),
     ("data quality", "{dq}"),
+    ("injections", "{injections}"),
 )
 
 

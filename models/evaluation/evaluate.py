@@ -29,9 +29,12 @@ from transforms.whiten.config import WhitenConfig
 FIGURES, EVENTS, REPORT = "evaluation.json", "events.csv", "report.html"
 UNKNOWN = "unknown"
 """Label of what is none of the other classes, where a model has it."""
+NOT_USABLE = "not usable"
+"""Stands in the place of a label where one would say nothing."""
+ADVICE = "Give 16 s of strain or more around each event, or evaluate each kind of noise by itself"
 TIMED = 256
 """Events on which the time is measured."""
-_COLUMNS = ("file", "time", "ifo", "label", "guessed", "score", "snr", "detected")
+_COLUMNS = ("file", "time", "ifo", "label", "guessed", "score", "snr", "detected", "why")
 
 
 def pipeline_of(card: artefact.Card) -> tuple[WhitenConfig, DetectConfig]:
@@ -64,7 +67,7 @@ def on_folder(card: artefact.Card, folder: Path, progress: Progress) -> Evaluati
 
     Raises:
         ArtefactError: The model does not fit this version's features.
-        LabelError: The folder cannot be used.
+        LabelError: The folder cannot be used, or none of its events.
     """
     artefact.fits(card)
     rows = labelled.table(folder)
@@ -92,35 +95,43 @@ def _evaluated(
 ) -> Evaluation:
     index, _ = _truths(card, labels)
     model = OnnxModel(card.folder)
-    rows: list[tuple[int, dict[str, Any], npt.NDArray[np.float32]]] = []
+    rows: list[tuple[int, dict[str, Any], npt.NDArray[np.float32] | None]] = []
     timed: list[Trigger] = []
     for number, event in found:
-        answer = asked(model, event.trigger)
+        answer = None if event.unusable else asked(model, event.trigger)
         rows.append((number, _row(card, event, answer), answer))
-        if len(timed) < TIMED:
+        if answer is not None and len(timed) < TIMED:
             timed.append(event.trigger)
     if not rows:
         raise LabelError("there is no event to evaluate on: simulate more stretches")
     # Stretches come as they are done; their order must not depend on it.
     rows.sort(key=lambda row: (row[0], row[1]["time"]))
     told = [row for _, row, _ in rows]
+    usable = [(row, answer) for _, row, answer in rows if answer is not None]
+    if not usable:
+        first = told[0]
+        raise LabelError(
+            f"none of {len(told)} events is usable; {first['file']}: {first['why']}. {ADVICE}"
+        )
     return Evaluation(
         card=card,
         rows=told,
-        truth=np.array([index[row["label"]] for row in told]),
-        probabilities=np.array([answer for _, _, answer in rows]),
+        truth=np.array([index[row["label"]] for row, _ in usable]),
+        probabilities=np.array([answer for _, answer in usable]),
         milliseconds=_milliseconds(model, timed),
         notes=_notes(card, told),
     )
 
 
 def _notes(card: artefact.Card, rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    missed = sum(not row["detected"] for row in rows)
-    found = (
-        f"not detected, but labelled at the time told: {missed} of {len(rows)}" if missed else ""
-    )
-    _, other = _truths(card, [row["label"] for row in rows])
-    return tuple(note for note in (found, other) if note)
+    usable = [row for row in rows if not row["why"]]
+    left = len(rows) - len(usable)
+    unusable = f"not usable, and left out: {left} of {len(rows)} ({EVENTS} says why). {ADVICE}"
+    missed = sum(not row["detected"] for row in usable)
+    found = f"not detected, but labelled at the time told: {missed} of {len(usable)}"
+    _, other = _truths(card, [row["label"] for row in usable])
+    notes = unusable if left else "", found if missed else "", other
+    return tuple(note for note in notes if note)
 
 
 def asked(model: OnnxModel, trigger: Trigger) -> npt.NDArray[np.float32]:
@@ -131,18 +142,22 @@ def asked(model: OnnxModel, trigger: Trigger) -> npt.NDArray[np.float32]:
 
 
 def _row(
-    card: artefact.Card, event: LabelledTrigger, answer: npt.NDArray[np.float32]
+    card: artefact.Card, event: LabelledTrigger, answer: npt.NDArray[np.float32] | None
 ) -> dict[str, Any]:
-    best = int(np.argmax(answer))
+    guessed, score = NOT_USABLE, None
+    if answer is not None:
+        best = int(np.argmax(answer))
+        guessed, score = card.classes[best], round(float(answer[best]), 4)
     return {
         "file": event.file,
         "time": event.time,
         "ifo": event.ifo,
         "label": event.label,
-        "guessed": card.classes[best],
-        "score": round(float(answer[best]), 4),
+        "guessed": guessed,
+        "score": score,
         "snr": round(float(event.trigger.snr), 2),
         "detected": event.detected,
+        "why": event.unusable,
     }
 
 
@@ -167,7 +182,8 @@ def figures(evaluation: Evaluation, command: str) -> dict[str, Any]:
     return {
         "model": card.label,
         "events": len(truth),
-        "not_detected": sum(not row["detected"] for row in evaluation.rows),
+        "not_usable": len(evaluation.unusable),
+        "not_detected": sum(not row["detected"] for row in evaluation.usable),
         "accuracy": round(float(np.trace(table) / len(truth)), 4),
         "macro_f1": metrics.macro_f1(classes),
         "ece": round(metrics.calibration_error(answers, truth), 4),

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from models import pool
-from models.evaluation import snippets, strain_files
+from models.evaluation import snippets, strain_files, whiteness
 from models.evaluation.strain_files import Strain
 from models.simulation.matching import Example
 from models.simulation.simulate import Progress, stretch_examples
@@ -44,6 +44,8 @@ class LabelledTrigger:
     trigger: Trigger
     detected: bool = True
     """Whether our detector found it."""
+    unusable: str = ""
+    """Why a label of it would say nothing; empty where it can be evaluated on."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,8 @@ def from_folder(
 ) -> Iterator[tuple[int, LabelledTrigger]]:
     """Yield the events of snippets, each with its number.
 
+    Those whose noise is not white after whitening say so.
+
     Raises:
         LabelError: A file cannot be used.
     """
@@ -186,6 +190,7 @@ def from_folder(
             label=row.label,
             trigger=found.trigger,
             detected=found.detected,
+            unusable=whiteness.fault(white, found.trigger, whitening.low_frequency),
         )
         yield done, event
         progress("reading", done + 1, len(rows))

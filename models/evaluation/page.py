@@ -11,7 +11,8 @@ from models.evaluation.evaluation import Evaluation
 from transforms.page import html
 from transforms.page.drawing import drawing, svg
 
-WRONG = 25
+WRONG, UNUSABLE = 25, 50
+"""How many events are shown at most."""
 _HALF = (5.2, 3.6)
 """Size of a figure that has half of the page [inch]."""
 
@@ -37,6 +38,10 @@ def render(evaluation: Evaluation, told: Mapping[str, Any]) -> str:
         ece=f"{told['ece']:.3f}",
         roc=_roc(evaluation),
         wrong=_wrong(evaluation),
+        unusable=[_event(row, "why") for row in evaluation.unusable[:UNUSABLE]],
+        more=f"{len(evaluation.unusable) - UNUSABLE:,}"
+        if len(evaluation.unusable) > UNUSABLE
+        else "",
         command=told["command"],
         versions=", ".join(f"{name} {number}" for name, number in told["versions"].items()),
     )
@@ -58,6 +63,7 @@ def _facts(told: Mapping[str, Any]) -> dict[str, str]:
         "transient or noise, AUC": _number(binary["auc"], ".4f"),
         "false triggers removed at 1 % loss": _number(binary["removed_at_1_percent_loss"], ".1%"),
         "not detected": f"{told['not_detected']:,}",
+        "not usable": f"{told['not_usable']:,}",
     }
 
 
@@ -91,14 +97,15 @@ def _roc(evaluation: Evaluation) -> Markup | None:
 def _wrong(evaluation: Evaluation) -> list[dict[str, str]]:
     truths = [evaluation.card.classes[i] for i in evaluation.truth]
     wrong = [
-        row for row, truth in zip(evaluation.rows, truths, strict=True) if row["guessed"] != truth
+        row for row, truth in zip(evaluation.usable, truths, strict=True) if row["guessed"] != truth
     ]
     return [
-        {
-            **{name: row[name] for name in ("file", "ifo", "label", "guessed")},
-            "time": f"{row['time']:.3f}",
-            "score": f"{row['score']:.3f}",
-            "snr": f"{row['snr']:.1f}",
-        }
+        {**_event(row, "guessed"), "score": f"{row['score']:.3f}", "snr": f"{row['snr']:.1f}"}
         for row in sorted(wrong, key=lambda row: -row["score"])[:WRONG]
     ]
+
+
+def _event(row: Mapping[str, Any], what: str) -> dict[str, str]:
+    """Return which event a row tells of, and what of it."""
+    told = {name: row[name] for name in ("file", "ifo", "label", what)}
+    return {**told, "time": f"{row['time']:.3f}"}

@@ -69,6 +69,7 @@ def cluster(candidates: Iterable[Candidate], config_id: str) -> Trigger:
         wavelet=members[0].wavelet,
         tiles=sum(c.tiles for c in members),
         dq=tuple(sorted({name for c in members for name in c.dq})),
+        injections=tuple(sorted({name for c in members for name in c.injections})),
         config=config_id,
         data_time_ns=end,
         snippet=peak.snippet,

@@ -92,6 +92,7 @@ def _describe(
     half_time = tiles.q / (2 * np.sqrt(2) * np.pi * tiles.frequency)
     half_band = tiles.frequency / (np.sqrt(2) * tiles.q)
     snippet = view.snippet(time_ns) if with_snippet else NO_SNIPPET
+    dq, injections = flags_over(whitened.flags, bin_ns, bin_ns + NANOSECONDS // grid)
     return Candidate(
         ifo=whitened.ifo,
         channel=whitened.channel,
@@ -108,7 +109,8 @@ def _describe(
         low_frequency=float(np.min(tiles.frequency - half_band)),
         high_frequency=float(np.max(tiles.frequency + half_band)),
         tiles=len(tiles.snr),
-        dq=flags_over(view.whitened.flags, bin_ns, bin_ns + NANOSECONDS // grid),
+        dq=dq,
+        injections=injections,
         wavelet=TILE,
         snippet=snippet.samples,
         snippet_rate=snippet.rate,
@@ -139,6 +141,7 @@ def _describe_shape(view: View, shape: Extended, end_bin_ns: int, with_snippet: 
     time_ns = end_bin_ns + bin_ns // 2 - round(shape.middle * bin_ns)
     frequency = float(np.sqrt(shape.low_frequency * shape.high_frequency))
     snippet = view.snippet(time_ns) if with_snippet else NO_SNIPPET
+    dq, injections = flags_over(view.whitened.flags, start, end)
     return Candidate(
         ifo=view.whitened.ifo,
         channel=view.whitened.channel,
@@ -155,7 +158,8 @@ def _describe_shape(view: View, shape: Extended, end_bin_ns: int, with_snippet: 
         low_frequency=shape.low_frequency,
         high_frequency=shape.high_frequency,
         tiles=0,
-        dq=flags_over(view.whitened.flags, start, end),
+        dq=dq,
+        injections=injections,
         wavelet=shape.kind,
         snippet=snippet.samples,
         snippet_rate=snippet.rate,

@@ -1,5 +1,6 @@
 """One block under search: its strain at every octave's rate, and the spectra in force."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,6 +113,13 @@ class View:
         return Snippet(samples=out.tobytes(), rate=rate, start_ns=to_ns(start, rate))
 
 
-def flags_over(flags: tuple[Interval, ...], start_ns: int, end_ns: int) -> tuple[str, ...]:
-    """Name the data-quality flags over a stretch, sorted."""
-    return tuple(sorted({f.name for f in flags if f.start_ns < end_ns and f.end_ns > start_ns}))
+def flags_over(
+    flags: tuple[Interval, ...], start_ns: int, end_ns: int
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Name the data-quality flags and the hardware injections over a stretch, each sorted."""
+    over = [f for f in flags if f.start_ns < end_ns and f.end_ns > start_ns]
+    return _names(f for f in over if not f.is_injection), _names(f for f in over if f.is_injection)
+
+
+def _names(flags: Iterable[Interval]) -> tuple[str, ...]:
+    return tuple(sorted({flag.name for flag in flags}))

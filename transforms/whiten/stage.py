@@ -1,9 +1,9 @@
 """The whitening stage of the graph."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection, TaggedOutput
@@ -13,16 +13,9 @@ from transforms.coders import SEGMENTS, TaggedSegment
 from transforms.elements import Block, Segment, Whitened
 from transforms.kinds import SegmentKind
 from transforms.observe.record import Spent, recorder
+from transforms.refusal import Refuse, refuse_none, refused
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import valid_range, whiten
-
-Refuse: TypeAlias = Callable[[int], str]
-"""Sample rate [Hz] -> why its strain cannot be searched, in one line; empty if it can."""
-
-
-def refuse_none(_sample_rate: int) -> str:
-    """Accept strain of any rate."""
-    return ""
 
 
 class White(NamedTuple):
@@ -67,7 +60,7 @@ class _Whiten(beam.DoFn):  # type: ignore[misc]
             yield _nothing(block)
             return
         if reason := self._refuse(block.sample_rate):
-            yield TaggedOutput(SEGMENTS, _unsearchable(block, reason))
+            yield TaggedOutput(SEGMENTS, refused(block, reason))
             yield _nothing(block)
             return
         for segment in analysed(block, self._config):
@@ -123,19 +116,5 @@ def _edge(block: Block, start_ns: int, end_ns: int) -> Segment:
         end_ns=end_ns,
         analysed=False,
         reason=kind.value,
-        kind=kind,
-    )
-
-
-def _unsearchable(block: Block, reason: str) -> Segment:
-    start, end = block.analyse_start_ns, block.analyse_end_ns
-    kind = SegmentKind.UNSEARCHABLE
-    return Segment(
-        ifo=block.ifo,
-        channel=block.channel,
-        start_ns=start,
-        end_ns=end,
-        analysed=False,
-        reason=reason,
         kind=kind,
     )

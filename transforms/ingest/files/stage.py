@@ -29,6 +29,7 @@ from transforms.ingest.files.blocks import read_block
 from transforms.ingest.files.plan import EVERYTHING, Plan, Within, plan
 from transforms.ingest.reach import Reach
 from transforms.kinds import LetterKind, SegmentKind
+from transforms.refusal import Refuse, refuse_none, refused
 from transforms.results import Strain
 
 CHECKS = "checks"
@@ -51,7 +52,10 @@ class Watched:
 
 @dataclass
 class ReadFiles(beam.PTransform):  # type: ignore[misc]
-    """Files of strain as a source: blocks, in any order."""
+    """Files of strain as a source: blocks, in any order.
+
+    No block is read of a rate that is refused: it is a segment with the reason.
+    """
 
     paths: Sequence[str]
     config: IngestConfig
@@ -59,6 +63,7 @@ class ReadFiles(beam.PTransform):  # type: ignore[misc]
     minimum_ns: int
     within: Within = EVERYTHING
     watched: Watched | None = None
+    refuse: Refuse = refuse_none
 
     @no_annotations  # type: ignore[untyped-decorator]
     def expand(self, begin: PBegin) -> Strain:
@@ -74,7 +79,7 @@ class ReadFiles(beam.PTransform):  # type: ignore[misc]
             | "Key by channel" >> beam.Map(_keyed)
             | "Group channel" >> beam.GroupByKey()
             | "Plan"
-            >> beam.ParDo(PlanChannel(self._planner())).with_outputs(
+            >> beam.ParDo(PlanChannel(self._planner(), self.refuse)).with_outputs(
                 SEGMENTS, DEAD_LETTERS, main="plans"
             )
         )
@@ -151,8 +156,9 @@ class PlanChannel(beam.DoFn):  # type: ignore[misc]
 
     dead_letters = Metrics.counter("ingest", "dead_letters")
 
-    def __init__(self, planner: Planner) -> None:
+    def __init__(self, planner: Planner, refuse: Refuse) -> None:
         self._planner = planner
+        self._refuse = refuse
 
     def process(
         self, grouped: tuple[str, Iterable[Span]]
@@ -160,8 +166,13 @@ class PlanChannel(beam.DoFn):  # type: ignore[misc]
         """Plan one channel."""
         planned = self._planner(grouped[1])
         self.dead_letters.inc(len(planned.dead_letters))
-        yield from planned.blocks
-        for segment in planned.segments:
+        segments = list(planned.segments)
+        for block in planned.blocks:
+            if reason := self._refuse(block.sample_rate):
+                segments.append(refused(block, reason))
+            else:
+                yield block
+        for segment in segments:
             yield TaggedOutput(SEGMENTS, timed(segment, segment.start_ns))
         for letter in planned.dead_letters:
             yield TaggedOutput(DEAD_LETTERS, letter)

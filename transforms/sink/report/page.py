@@ -135,8 +135,14 @@ def _told(row: dict[str, Any]) -> dict[str, Any]:
         "q": f"{row['q']:.1f}",
         "duration": f"{row['duration']:.3f}",
         "score": "" if row["score"] is None else f"{row['score']:.2f}",
-        "dq": [flag for flag in row["dq"].split(",") if flag],
+        "dq": _flags(row, "dq"),
+        "injections": _flags(row, "injections"),
     }
+
+
+def _flags(row: dict[str, Any], column: str) -> list[str]:
+    # A row of an older version lacks the injections: there they are among the other flags.
+    return [flag for flag in (row.get(column) or "").split(",") if flag]
 
 
 def _gps(gps: float) -> str:
