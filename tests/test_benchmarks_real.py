@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.detection import detector
 from benchmarks.real import __main__ as command
 from benchmarks.real import catalogue, fits, matched_filter, mergers, page, rates, scores, tables
 from benchmarks.real.catalogue import Event, events
 from benchmarks.real.fits import Fit
-from benchmarks.real.judged import Judge
+from benchmarks.real.judged import Judge, files_of, is_silent, searched
 from benchmarks.real.matched_filter import Binary, Peak
 from benchmarks.real.mergers import Seen
 from benchmarks.real.rates import Background
@@ -73,9 +74,9 @@ def test_a_merger_in_noise_has_its_snr_mass_and_time():
     strain, _ = injected(Binary(28.0, 1.0, 0.0), 15.0, 20.0)
     strain += noise.coloured(CURVE, len(strain), RATE, np.random.default_rng(1))
     known = noise.measured("x", strain, RATE)
-    found = matched_filter.peaks(
-        strain, RATE, known, matched_filter.bank(event()), (19.9, 20.1)
-    )
+    used = np.ones(len(strain) // 2 + 1, bool)
+    bank = matched_filter.bank(event())
+    found = matched_filter.peaks(strain, RATE, known, bank, (19.9, 20.1), used)
     best = max(found, key=lambda peak: peak.snr)
     assert best.snr == pytest.approx(15.0, abs=2.5)
     assert best.time == pytest.approx(20.0, abs=0.02)
@@ -88,6 +89,17 @@ def test_noise_alone_has_the_snr_of_chance():
     series = matched_filter.snr_series(matched_filter.faded(strain, RATE), RATE, CURVE, shape)
     # Two phases of unit variance, and a sixteenth of the strain is faded at its ends.
     assert np.mean(series**2) == pytest.approx(2.0, rel=0.2)
+
+
+def test_bands_that_strain_lacks_are_not_used():
+    frequency = np.fft.rfftfreq(4 * RATE, 1 / RATE)
+    lacking = (CURVE.frequency < 30) | (np.abs(CURVE.frequency - 115) < 0.5)
+    cut = noise.NoiseCurve("cut", CURVE.frequency, np.where(lacking, 0.01, 1) * CURVE.asd)
+    used = matched_filter.usable(cut, CURVE, frequency)
+    assert not used[frequency < 30].any()
+    assert not used[np.abs(frequency - 115) < 1].any()
+    assert used[(frequency > 35) & (frequency < 113)].all()
+    assert used[(frequency > 118) & (frequency < 500)].all()
 
 
 def test_masses_of_a_binary_have_its_chirp_mass():
@@ -155,7 +167,11 @@ def test_the_inspiral_of_two_neutron_stars_is_where_it_is_known_to_be():
 
 def seen(snr, found):
     return Seen(
-        event=event(), ifo="H1", time=GPS, peak=Peak(snr, GPS, Binary(30.0, 1.0, 0.0)), trigger=found
+        event=event(),
+        ifo="H1",
+        time=GPS,
+        peak=Peak(snr, GPS, Binary(30.0, 1.0, 0.0)),
+        trigger=found,
     )
 
 
@@ -256,7 +272,9 @@ def test_fits_are_drawn_alike_of_each_label_and_loud_enough():
     assert all(each.snr >= fits.LEAST_SNR for each in drawn)
 
 
-@pytest.mark.parametrize("text", ["f0,gbw\n1,2\n", "ml_label,ifo,f0,gbw,phase,snr\nBlip,H1,x,1,1,1\n"])
+@pytest.mark.parametrize(
+    "text", ["f0,gbw\n1,2\n", "ml_label,ifo,f0,gbw,phase,snr\nBlip,H1,x,1,1,1\n"]
+)
 def test_a_table_that_is_none_is_told_in_one_line(tmp_path, text):
     path = tmp_path / "fits.csv"
     path.write_text(text)
@@ -299,13 +317,19 @@ def test_an_event_is_filtered_found_labelled_and_drawn(data, tmp_path, capsys):
 
 
 def test_names_of_a_page_are_escaped(judge, data):
-    from benchmarks.real.judged import files_of, searched
-
     (found,) = searched(judge, files_of(data / "strain"), [])
     shot = page.Shot(found=found, trigger=found.triggers[0], note="<script>")
     html = page.render(judge, {"Loudest": [shot], "Quiet": []}, "real")
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
+
+
+def test_strain_with_a_silent_second_is_told():
+    rng = np.random.default_rng(1)
+    strain = noise.coloured(CURVE, 16 * RATE, RATE, rng)
+    assert not is_silent(detector.block_of(strain, RATE, GPS))
+    strain[5 * RATE : 6 * RATE] *= 1e-3
+    assert is_silent(detector.block_of(strain, RATE, GPS))
 
 
 def test_files_that_cannot_be_used_are_told_and_not_skipped(data):

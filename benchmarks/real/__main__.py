@@ -33,9 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seen = known.mergers(found)
     figures["events"] = _events(seen, options.held_out)
     figures["rates"] = _rates(referee.STRAIN, referee.backgrounds(found, seen))
-    fast = known.search(referee.FAST)
+    fast = known.fast()
     title = f"{referee.FAST}, above {referee.ABOVE:g} Hz"
-    figures["rates_fast"] = _rates(title, referee.above(fast, referee.ABOVE))
+    figures["rates_fast"] = _rates(title, referee.above(fast))
     if options.page:
         _page(judge, options, found, seen)
     figures["missing"] = known.missing

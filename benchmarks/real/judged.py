@@ -21,6 +21,8 @@ from transforms.ingest.files.blocks import read_file
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import valid_range
 
+SILENT = 0.01
+"""A second with less than this part of the median second's noise is silent."""
 SUFFIXES = (".hdf5", ".h5", ".hdf", ".gwf", ".txt.gz", ".txt")
 
 
@@ -92,6 +94,17 @@ def files_of(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*") if path.name.endswith(SUFFIXES))
 
 
+def is_silent(block: Block) -> bool:
+    """Return whether a second of strain has next to nothing of the usual second's noise.
+
+    Differences are compared, so that what strain has at low frequencies does not hide it.
+    """
+    count = len(block.samples) // block.sample_rate
+    seconds = block.samples[: count * block.sample_rate].reshape(count, block.sample_rate)
+    level = np.diff(seconds, n=2, axis=1).std(axis=1)
+    return bool(level.min() < SILENT * np.median(level))
+
+
 def searched(judge: Judge, paths: Sequence[Path], missing: list[str]) -> Iterator[Searched]:
     """Search files of strain, each contiguous stretch as a segment of its own.
 
@@ -110,6 +123,9 @@ def searched(judge: Judge, paths: Sequence[Path], missing: list[str]) -> Iterato
             shortest = judge.whitening.minimum_seconds
             missing.append(f"{path.name}: no {shortest} s of good strain in one piece")
         for block in blocks:
+            if is_silent(block):
+                missing.append(f"{path.name}: a second of it or more is silent: left out")
+                continue
             if reason := unsearchable(block.sample_rate, judge.whitening, judge.detection):
                 missing.append(f"{path.name}: {reason}")
                 continue

@@ -8,14 +8,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import binary_dilation
 from scipy.signal.windows import tukey
 
 from benchmarks.real.catalogue import Event
 from models.simulation.noise import NoiseCurve
-from transforms.arrays import ComplexArray, RealArray
+from transforms.arrays import BoolArray, ComplexArray, RealArray
 
 LOW_FREQUENCY = 20.0
 """Where the filter begins [Hz]."""
+QUIETEST = 0.5
+"""Of a detector's usual spectrum: what is quieter is not its noise."""
+BESIDE = 1.0
+"""On either side of what is too quiet, nothing is used [Hz]."""
 TOP = 0.95
 """Up to this part of the Nyquist frequency."""
 FADE = 1.0
@@ -125,6 +130,25 @@ def snr_series(
     return np.asarray(np.abs(4 * step * count * np.fft.ifft(spectrum)) / np.sqrt(power))
 
 
+def usable(curve: NoiseCurve, usual: NoiseCurve, frequency: RealArray) -> BoolArray:
+    """Return where strain is a detector's noise, [frequency].
+
+    Published strain may lack what lies below some frequency, or the bands of lines. A filter
+    that divides by its spectrum would see little else than these.
+
+    Args:
+        curve: Of the strain.
+        usual: Of the detector in a good run.
+        frequency: [Hz], rising evenly from 0, [frequency].
+
+    Returns:
+        True where the strain is no quieter than ``QUIETEST`` of what is usual, within ``BESIDE``.
+    """
+    quiet = curve.at(frequency) < QUIETEST * usual.smooth.at(frequency)
+    width = 1 + 2 * round(BESIDE / frequency[1])
+    return np.asarray(~binary_dilation(quiet, np.ones(width, bool)))
+
+
 def faded(strain: RealArray, sample_rate: int) -> RealArray:
     """Return strain that rises from nothing and falls to it within ``FADE`` at its ends."""
     width = min(1.0, 2 * FADE * sample_rate / len(strain))
@@ -137,6 +161,7 @@ def peaks(
     curve: NoiseCurve,
     binaries: list[Binary],
     window: tuple[float, float],
+    used: BoolArray,
 ) -> Iterator[Peak]:
     """Yield each template's loudest point within a window.
 
@@ -146,12 +171,13 @@ def peaks(
         curve: The noise's spectrum.
         binaries: The bank.
         window: Where mergers are looked for, from the first sample [s].
+        used: Where the filter looks, [frequency].
     """
     known = faded(strain, sample_rate)
     first = max(round(window[0] * sample_rate), 0)
     last = min(round(window[1] * sample_rate) + 1, len(known))
     for binary in binaries:
-        shape = template(binary, len(known), sample_rate)
+        shape = template(binary, len(known), sample_rate) * used
         series = snr_series(known, sample_rate, curve, shape)[first:last]
         at = int(np.argmax(series))
         yield Peak(float(series[at]), (first + at) / sample_rate, binary)

@@ -9,12 +9,13 @@ import numpy as np
 
 from benchmarks.real import matched_filter
 from benchmarks.real.catalogue import Event, events
+from benchmarks.real.fits import CURVES
 from benchmarks.real.judged import Searched
 from benchmarks.real.matched_filter import Binary, Peak
 from models.simulation import noise
 from models.simulation.noise import NoiseCurve
 from models.simulation.waveforms.cbc import SUN_SECONDS
-from transforms.arrays import RealArray
+from transforms.arrays import BoolArray, RealArray
 from transforms.elements import Trigger
 from transforms.gps import NANOSECONDS, from_seconds
 from transforms.ingest.files import formats
@@ -57,13 +58,15 @@ class _Data:
     start: float
     """GPS time of the first sample [s]."""
     curve: NoiseCurve
+    used: BoolArray
+    """Where the filter looks, [frequency]."""
     templates: list[Binary] = field(default_factory=list)
 
     def peaks(self, window: tuple[float, float]) -> list[Peak]:
         """Return each template's loudest point within a window [GPS s]; its time in GPS."""
         ends = window[0] - REACH - self.start, window[1] + REACH - self.start
         found = matched_filter.peaks(
-            self.strain, self.sample_rate, self.curve, self.templates, ends
+            self.strain, self.sample_rate, self.curve, self.templates, ends, self.used
         )
         return [Peak(each.snr, self.start + each.time, each.binary) for each in found]
 
@@ -85,7 +88,7 @@ def seen(found: Sequence[Searched], missing: list[str]) -> list[Seen]:
             missing.append(f"{name}: not in benchmarks/real/events.csv")
             continue
         data = [_data(each, event) for each in own if _holds(each, event, missing)]
-        rows += _event(event, data) if data else []
+        rows += _event(event, data)
     return rows
 
 
@@ -104,18 +107,23 @@ def _data(found: Searched, event: Event) -> _Data:
     strain = np.asarray(whole, np.float64)
     start = block.segment_start_ns / NANOSECONDS
     first = max(round((event.window[0] - BEFORE - start) * rate), 0)
-    last = round((event.window[1] + AFTER - start) * rate)
+    last = min(round((event.window[1] + AFTER - start) * rate), len(strain))
+    curve = noise.measured(found.file, strain, rate)
+    usual = noise.load(CURVES[found.ifo]) if found.ifo in CURVES else curve
     return _Data(
         found=found,
         strain=strain[first:last],
         sample_rate=rate,
         start=start + first / rate,
-        curve=noise.measured(found.file, strain, rate),
+        curve=curve,
+        used=matched_filter.usable(curve, usual, np.fft.rfftfreq(last - first, 1 / rate)),
         templates=matched_filter.bank(event),
     )
 
 
 def _event(event: Event, data: Sequence[_Data]) -> list[Seen]:
+    if not data:
+        return []
     loudest = [max(one.peaks(event.window), key=lambda peak: peak.snr) for one in data]
     known = event.window[0] == event.window[1]
     time = event.window[0] if known else max(loudest, key=lambda peak: peak.snr).time

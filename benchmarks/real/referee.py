@@ -81,6 +81,16 @@ class Referee:
             self.missing.append(f"{part}: no strain that can be searched")
         return found
 
+    def fast(self) -> list[Searched]:
+        """Return the searched fast strain; what does not go an octave beyond ``ABOVE`` is told."""
+        found = self.search(FAST)
+        slow = [each for each in found if each.block.sample_rate <= 4 * ABOVE]
+        self.missing += [
+            f"{each.file}: {each.block.sample_rate} Hz, too slow for what lies above {ABOVE:g} Hz"
+            for each in slow
+        ]
+        return [each for each in found if each not in slow]
+
     def mergers(self, found: Sequence[Searched]) -> list[Seen]:
         """Return the catalogued events of searched strain."""
         named = [each for each in found if each.event]
@@ -159,16 +169,15 @@ def backgrounds(found: Sequence[Searched], seen: Sequence[Seen]) -> list[Backgro
     return told
 
 
-def above(found: Sequence[Searched], frequency: float) -> list[Background]:
-    """Return the triggers above a frequency [Hz], of strain that goes beyond it."""
+def above(found: Sequence[Searched]) -> list[Background]:
+    """Return the triggers of fast strain above ``ABOVE``."""
     return [
         Background(
             ifo=each.ifo,
             live=each.live[1] - each.live[0],
-            triggers=[t for t in each.triggers if t.frequency > frequency],
+            triggers=[t for t in each.triggers if t.frequency > ABOVE],
         )
         for each in found
-        if each.block.sample_rate > 2 * frequency
     ]
 
 
