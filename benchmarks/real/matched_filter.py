@@ -17,7 +17,7 @@ from transforms.arrays import BoolArray, ComplexArray, RealArray
 
 LOW_FREQUENCY = 20.0
 """Where the filter begins [Hz]."""
-QUIETEST = 0.5
+QUIETEST = 0.35
 """Of a detector's usual spectrum: what is quieter is not its noise."""
 BESIDE = 1.0
 """On either side of what is too quiet, nothing is used [Hz]."""
