@@ -109,7 +109,7 @@ def template(binary: Binary, count: int, sample_rate: int) -> ComplexArray:
 
 
 def snr_series(
-    strain: RealArray, sample_rate: int, curve: NoiseCurve, shape: ComplexArray
+    data: ComplexArray, count: int, sample_rate: int, curve: NoiseCurve, shape: ComplexArray
 ) -> RealArray:
     """Return the matched-filter SNR of a template whose merger lies at each sample, [time].
 
@@ -117,16 +117,18 @@ def snr_series(
     and 4.3 of arXiv:gr-qc/0509116, the better of both phases.
 
     Args:
-        strain: [time], faded at its ends; the filter is cyclic.
+        data: Spectrum of the strain, which is faded at its ends: the filter is cyclic;
+            `numpy.fft.rfft` over the sample rate, [frequency].
+        count: Samples of the strain.
         sample_rate: [Hz].
         curve: The noise's spectrum.
         shape: Of `template`, [frequency]; zero where the filter is not to look.
     """
-    count, step = len(strain), sample_rate / len(strain)
+    step = sample_rate / count
     weight = np.conj(shape) / curve.at(np.fft.rfftfreq(count, 1 / sample_rate)) ** 2
     power = 4 * step * float(np.sum((shape * weight).real))
     spectrum = np.zeros(count, complex)
-    spectrum[: len(weight)] = np.fft.rfft(strain) / sample_rate * weight
+    spectrum[: len(weight)] = data * weight
     return np.asarray(np.abs(4 * step * count * np.fft.ifft(spectrum)) / np.sqrt(power))
 
 
@@ -173,11 +175,12 @@ def peaks(
         window: Where mergers are looked for, from the first sample [s].
         used: Where the filter looks, [frequency].
     """
-    known = faded(strain, sample_rate)
+    count = len(strain)
+    data = np.fft.rfft(faded(strain, sample_rate)) / sample_rate
     first = max(round(window[0] * sample_rate), 0)
-    last = min(round(window[1] * sample_rate) + 1, len(known))
+    last = min(round(window[1] * sample_rate) + 1, count)
     for binary in binaries:
-        shape = template(binary, len(known), sample_rate) * used
-        series = snr_series(known, sample_rate, curve, shape)[first:last]
+        shape = template(binary, count, sample_rate) * used
+        series = snr_series(data, count, sample_rate, curve, shape)[first:last]
         at = int(np.argmax(series))
         yield Peak(float(series[at]), (first + at) / sample_rate, binary)
