@@ -10,10 +10,21 @@ import pytest
 
 from benchmarks.detection import detector
 from benchmarks.real import __main__ as command
-from benchmarks.real import catalogue, fits, matched_filter, mergers, page, rates, scores, tables
+from benchmarks.real import (
+    catalogue,
+    fits,
+    glitches,
+    matched_filter,
+    mergers,
+    page,
+    rates,
+    scores,
+    tables,
+)
 from benchmarks.real.catalogue import Event, events
 from benchmarks.real.fits import Fit
-from benchmarks.real.judged import Judge, files_of, is_silent, searched
+from benchmarks.real.glitches import Sight
+from benchmarks.real.judged import Judge, Searched, files_of, is_silent, searched
 from benchmarks.real.matched_filter import Binary, Peak
 from benchmarks.real.mergers import Seen
 from benchmarks.real.rates import Background
@@ -145,10 +156,34 @@ def test_names_of_files_tell_events(file, told):
 # Triggers at events.
 
 
-def test_the_loudest_trigger_that_holds_a_merger_stands_for_it():
+def stretch(*triggers):
+    block = detector.block_of(np.zeros(16 * RATE), RATE, 0)
+    own = {"file": "x", "event": "", "path": Path("x"), "live": (0.0, 16.0)}
+    return Searched(block=block, triggers=triggers, **own)
+
+
+def test_the_loudest_trigger_that_holds_a_time_stands_for_it():
     near, loud, far = trigger(10.1), trigger(9.95, snr=9.0), trigger(10.2, snr=50.0)
-    assert mergers.at_merger([near, loud, far], 10.0) is loud
-    assert mergers.at_merger([far], 10.0) is None
+    assert stretch(near, loud, far).trigger_at(10.0) is loud
+    assert stretch(far).trigger_at(10.0) is None
+
+
+def test_what_a_person_saw_is_judged_where_there_is_strain(judge, data):
+    found = list(searched(judge, files_of(data / "strain"), []))
+    at = found[0].triggers[0].time_ns / 1e9
+    sights = [
+        Sight(ifo=ifo, time=time, label="cbc")
+        for ifo, time in (("L1", at), ("L1", at - 8), ("H1", at), ("L1", at + 1e6))
+    ]
+    answers, missed = glitches.by_eye(judge, found, sights)
+    assert [each.truth for each in answers] == ["cbc"]
+    assert missed == [f"L1 {at - 8:.2f} cbc"]
+
+
+def test_sights_have_labels_of_the_model(judge):
+    for sight in glitches.sights():
+        assert sight.label in judge.card.classes
+        assert sight.ifo in fits.CURVES
 
 
 def test_triggers_along_an_inspiral_are_its_own():
@@ -309,7 +344,7 @@ def test_an_event_is_filtered_found_labelled_and_drawn(data, tmp_path, capsys, m
     assert figures["glitches"] is None
     assert figures["fits"] is None
     assert [text.partition(":")[0] for text in figures["missing"]] == [
-        *("glitches", "glitch_fits.csv", "strain_16k")
+        *("glitches", "glitch_fits.csv", "by eye", "strain_16k")
     ]
     printed = capsys.readouterr().out
     assert "GW150914" in printed

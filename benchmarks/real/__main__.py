@@ -27,9 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known = Referee(judge, options.data, options.seed)
     print(f"model {judge.card.label}, data {options.data}")
     figures = {**report.provenance(1), "model": judge.card.label, "sources": SOURCES}
-    figures["glitches"] = _glitches(known)
+    figures["glitches"] = _labels("Labels on labelled glitches", known.glitches())
     figures["fits"] = _fits(known, options.fits)
     found = known.search(referee.STRAIN)
+    figures["by_eye"] = _labels("Labels on what a person saw in strain", known.by_eye(found))
     seen = known.mergers(found)
     figures["events"] = _events(seen, options.held_out)
     figures["rates"] = _rates(referee.STRAIN, referee.backgrounds(found, seen))
@@ -45,15 +46,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _glitches(known: Referee) -> dict[str, Any] | None:
-    told = known.glitches()
+def _labels(title: str, told: dict[str, Any] | None) -> dict[str, Any] | None:
     if told:
-        tables.heading("Labels on labelled glitches")
+        tables.heading(title)
         tables.classes(told["by_class"])
         print()
         tables.scores(told["scores"])
         print()
         tables.glitches(told["glitches"])
+        for name in told.get("not_found", ()):
+            print(f"no trigger: {name}")
     return told
 
 

@@ -15,12 +15,14 @@ from transforms.classify.onnx import OnnxModel
 from transforms.detect.config import DetectConfig
 from transforms.detect.searchable import unsearchable
 from transforms.elements import Block, Trigger
-from transforms.gps import NANOSECONDS
+from transforms.gps import NANOSECONDS, from_seconds
 from transforms.ingest.errors import DataError
 from transforms.ingest.files.blocks import read_file
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import valid_range
 
+REACH = 0.1
+"""How far a trigger's extent is widened to hold a time [s]."""
 SILENT = 0.01
 """A second with less than this part of the median second's noise is silent."""
 SUFFIXES = (".hdf5", ".h5", ".hdf", ".gwf", ".txt.gz", ".txt")
@@ -87,6 +89,12 @@ class Searched:
     def ifo(self) -> str:
         """Return the detector."""
         return self.block.ifo
+
+    def trigger_at(self, time: float) -> Trigger | None:
+        """Return the loudest trigger whose extent, widened by ``REACH``, holds a time [GPS s]."""
+        at, reach = from_seconds(time), from_seconds(REACH)
+        held = [t for t in self.triggers if t.start_ns - reach <= at <= t.end_ns + reach]
+        return max(held, key=lambda trigger: trigger.snr, default=None)
 
 
 def files_of(folder: Path) -> list[Path]:

@@ -21,8 +21,7 @@ from transforms.gps import NANOSECONDS, from_seconds
 from transforms.ingest.files import formats
 
 REACH = 0.1
-"""How far a trigger's extent is widened to hold the merger, and how far from the catalogue's time
-a filter's peak may lie [s]."""
+"""How far from the catalogue's time a filter's peak may lie [s]."""
 BEFORE, AFTER = 24.0, 8.0
 """Strain that is filtered around a merger [s]."""
 CBC = "cbc"
@@ -136,17 +135,10 @@ def _event(event: Event, data: Sequence[_Data]) -> list[Seen]:
                 ifo=one.found.ifo,
                 time=time,
                 peak=near,
-                trigger=at_merger(one.found.triggers, time),
+                trigger=one.found.trigger_at(time),
             )
         )
     return rows
-
-
-def at_merger(triggers: Sequence[Trigger], time: float) -> Trigger | None:
-    """Return the loudest trigger whose extent, widened by ``REACH``, holds a time [GPS s]."""
-    at, reach = from_seconds(time), from_seconds(REACH)
-    held = [t for t in triggers if t.start_ns - reach <= at <= t.end_ns + reach]
-    return max(held, key=lambda trigger: trigger.snr, default=None)
 
 
 def summary(rows: Sequence[Seen]) -> list[dict[str, Any]]:

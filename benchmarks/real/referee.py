@@ -91,6 +91,15 @@ class Referee:
         ]
         return [each for each in found if each not in slow]
 
+    def by_eye(self, found: Sequence[Searched]) -> dict[str, Any] | None:
+        """Return what the labels are of what a person saw in the strain."""
+        answers, missed = glitches.by_eye(self.judge, found, glitches.sights())
+        if not answers and not missed:
+            self.missing.append("by eye: the strain holds nothing of benchmarks/real/by_eye.csv")
+            return None
+        told = [_answer(each) for each in answers]
+        return {**self._scored(answers), "glitches": told, "not_found": missed}
+
     def mergers(self, found: Sequence[Searched]) -> list[Seen]:
         """Return the catalogued events of searched strain."""
         named = [each for each in found if each.event]

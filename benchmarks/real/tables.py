@@ -57,7 +57,7 @@ def glitches(answers: Rows) -> None:
         ]
         for each in answers
     ]
-    report.print_table(("file", "truth", "label", "score", "SNR", ""), rows)
+    report.print_table(("", "truth", "label", "score", "SNR", ""), rows)
 
 
 def fits(rows: Rows) -> None:
