@@ -233,6 +233,7 @@ def test_rates_are_of_the_live_time_and_of_all_detectors_together():
     assert (h1["hourly"], l1["hourly"], both["hourly"]) == (6.0, 2.0, 4.0)
     assert (both["quiet"], both["quiet_sure"]) == (3, 1)
     assert [band["count"] for band in both["by_snr"]] == [3, 0, 1]
+    assert [band["count"] for band in both["by_frequency"]] == [0, 4, 0, 0]
     assert both["by_shape"] == {"morlet": 3, "box": 1}
     assert rates.table([]) == []
 
@@ -331,6 +332,7 @@ def data(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_an_event_is_filtered_found_labelled_and_drawn(data, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(matched_filter, "CHIRP_MASSES", (1.0,))
     out, scans = tmp_path / "figures.json", tmp_path / "page"
@@ -352,6 +354,25 @@ def test_an_event_is_filtered_found_labelled_and_drawn(data, tmp_path, capsys, m
     html = (scans / "index.html").read_text()
     assert html.count("<svg") >= 2
     assert "At times asked for" in html
+
+
+def test_a_merger_known_to_a_second_is_where_the_filter_finds_it(judge, data, monkeypatch):
+    own = replace(events()["GW150914"], window=(1126259462.0, 1126259463.0))
+    monkeypatch.setattr(mergers, "events", lambda: {"GW150914": own})
+    monkeypatch.setattr(matched_filter, "CHIRP_MASSES", (1.0,))
+    (found,) = searched(judge, files_of(data / "strain"), [])
+    (row,) = mergers.seen([found], [])
+    assert row.time == pytest.approx(1126259462.42, abs=0.02)
+    assert row.trigger is not None
+
+
+def test_events_that_cannot_be_judged_are_told(judge, data):
+    (found,) = searched(judge, files_of(data / "strain"), [])
+    missing = []
+    others = [replace(found, event="GW990101"), replace(found, event="GW170823")]
+    assert mergers.seen(others, missing) == []
+    assert "is not in what was analysed" in missing[0]
+    assert "GW990101: not in" in missing[1]
 
 
 def test_names_of_a_page_are_escaped(judge, data):

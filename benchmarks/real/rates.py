@@ -14,6 +14,8 @@ from transforms.elements import Trigger
 
 BANDS = ((0.0, 8.0), (8.0, 20.0), (20.0, np.inf))
 """Of the triggers' SNR; the first begins at the detector's threshold."""
+FREQUENCIES = ((0.0, 64.0), (64.0, 256.0), (256.0, 1024.0), (1024.0, np.inf))
+"""Bands of the triggers' frequencies [Hz]."""
 QUIET = 8.0
 """SNR below which a trigger is quiet."""
 HOUR = 3600.0
@@ -46,20 +48,25 @@ def _row(name: str, stretches: Sequence[Background]) -> dict[str, Any]:
         "live": round(live, 3),
         "triggers": len(triggers),
         "hourly": round(len(triggers) * HOUR / live, 2) if live else None,
-        "by_snr": [
-            {
-                "low": low,
-                "high": high if np.isfinite(high) else None,
-                "count": sum(low <= t.snr < high for t in triggers),
-            }
-            for low, high in BANDS
-        ],
+        "by_snr": _binned([t.snr for t in triggers], BANDS),
+        "by_frequency": _binned([t.frequency for t in triggers], FREQUENCIES),
         "by_shape": dict(Counter(t.wavelet for t in triggers).most_common()),
         "quiet_by_shape": dict(Counter(t.wavelet for t in triggers if t.snr < QUIET).most_common()),
         "by_label": dict(Counter(t.label for t in triggers).most_common()),
         "quiet": sum(t.snr < QUIET for t in triggers),
         "quiet_sure": sum(is_sure_of_quiet(t) for t in triggers),
     }
+
+
+def _binned(values: Sequence[float], bands: Sequence[tuple[float, float]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "low": low,
+            "high": high if np.isfinite(high) else None,
+            "count": sum(low <= value < high for value in values),
+        }
+        for low, high in bands
+    ]
 
 
 def is_sure_of_quiet(trigger: Trigger) -> bool:

@@ -111,6 +111,14 @@ def rates(rows: Rows) -> None:
     names = [_band(band) for band in rows[0]["by_snr"]]
     heads = ("", "live [s]", "triggers", "an hour", *names, "by shape", "quiet and sure")
     report.print_table(heads, told)
+    print("\nan hour, by frequency [Hz]:")
+    told = [
+        [each["ifo"], *(_hourly(each, band["count"]) for band in each["by_frequency"])]
+        for each in rows
+    ]
+    names = [_band(band) for band in rows[0]["by_frequency"]]
+    report.print_table(("", *names), told)
+    print("\nlabels:")
     for each in rows:
         print(f"{each['ifo']}: {_listed(each['by_label']) or 'no trigger'}")
 
