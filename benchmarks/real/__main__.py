@@ -70,7 +70,7 @@ def _fits(known: Referee, count: int) -> dict[str, Any] | None:
         print("\nof those found:")
         tables.classes(told["by_class"])
         print()
-        tables.scores(told["scores"])
+        tables.scores({"known": told["scores"]["known"], "whole": told["scores_whole"]})
     return told
 
 

@@ -31,6 +31,8 @@ LABELS = {
     "Tomte": "tomte",
 }
 """The model's labels, by those of the table."""
+FINNED = "koi_fish"
+"""What a fit is only a part of: its fins are missing."""
 CURVES = {"H1": "H1_O3b_measured_asd", "L1": "L1_O3a_measured_asd", "V1": "V1_O3_measured_asd"}
 """Measured spectra, by detector."""
 LEAST_SNR, MOST_SNR = 8.0, 300.0

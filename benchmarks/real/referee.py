@@ -55,8 +55,10 @@ class Referee:
         chosen = fits.drawn(table, count, np.random.default_rng(self.seed))
         found = list(fits.shown(self.judge, chosen, self.seed))
         answers = [each.answer for each in found if each.answer is not None]
+        whole = [each for each in answers if each.truth != fits.FINNED]
         return {
             **self._scored(answers),
+            "scores_whole": scores.told(whole, self.judge.card.classes)["known"],
             "drawn": fit_rows(found),
             "most_snr": fits.MOST_SNR,
             "least_snr": fits.LEAST_SNR,

@@ -6,6 +6,12 @@ from typing import Any
 from benchmarks import report
 from benchmarks.real.scores import SURE
 
+SCORED = {
+    "known": "classes of the model",
+    "all": "all, unknown right where no class",
+    "whole": "without koi fish, which lack their fins",
+}
+"""What score figures are of."""
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -37,7 +43,7 @@ def scores(told: Mapping[str, Mapping[str, Any]]) -> None:
     """Print what scores mean."""
     rows = [
         [
-            {"known": "classes of the model", "all": "all, unknown right where no class"}[name],
+            SCORED[name],
             f"{own['right']} of {own['count']}",
             number(own["ece"], ".3f"),
             f"{own['sure_wrong']} of {own['sure']}",
