@@ -168,7 +168,7 @@ def test_the_loudest_trigger_that_holds_a_time_stands_for_it():
     assert stretch(far).trigger_at(10.0) is None
 
 
-def test_what_a_person_saw_is_judged_where_there_is_strain(judge, data):
+def test_what_was_seen_by_eye_is_judged_where_there_is_strain(judge, data):
     found = list(searched(judge, files_of(data / "strain"), []))
     at = found[0].triggers[0].time_ns / 1e9
     sights = [

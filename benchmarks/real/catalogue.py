@@ -1,6 +1,6 @@
 """Published events: when they were, and what a template of them looks like.
 
-Values are medians as the catalogues print them; the templates' bank reaches far beyond their
+Values are medians, rounded, entered by hand; the templates' bank reaches far beyond their
 errors. ``events.csv`` names the catalogue of each row by a short name (`SOURCES`).
 """
 

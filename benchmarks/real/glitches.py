@@ -33,7 +33,7 @@ def answers(judge: Judge, folder: Path, progress: Progress) -> list[Answer]:
 
 @dataclass(frozen=True, kw_only=True)
 class Sight:
-    """What a person saw in strain."""
+    """A shape seen by eye in scans of strain."""
 
     ifo: str
     time: float

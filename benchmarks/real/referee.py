@@ -94,7 +94,7 @@ class Referee:
         return [each for each in found if each not in slow]
 
     def by_eye(self, found: Sequence[Searched]) -> dict[str, Any] | None:
-        """Return what the labels are of what a person saw in the strain."""
+        """Return what the labels are of shapes seen by eye in the strain."""
         answers, missed = glitches.by_eye(self.judge, found, glitches.sights())
         if not answers and not missed:
             self.missing.append("by eye: the strain holds nothing of benchmarks/real/by_eye.csv")
