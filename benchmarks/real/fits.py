@@ -118,7 +118,8 @@ def drawn(fits: Sequence[Fit], count: int, rng: np.random.Generator) -> list[Fit
 def waveform(fit: Fit, sample_rate: int) -> RealArray:
     """Return the strain of a fit, of no particular loudness: ``LENGTH`` s, middle at time zero.
 
-    The amplitude spectrum is exp(-gbw / 2 ln^2(f / f0)), of one phase at all frequencies.
+    The amplitude spectrum is exp(-gbw / 2 ln^2(f / f0)), of one phase at all frequencies:
+    Bondarescu, Lundgren & Macas 2023, arXiv:2309.06594.
     """
     count = LENGTH * sample_rate
     frequency = np.fft.rfftfreq(count, 1 / sample_rate)
