@@ -28,7 +28,7 @@ SHOWN_CHANNELS = 8
 LONGEST = 48
 """Characters of a name or reason in a figure; the tables have all."""
 SPANS = (0.5, 2.0)
-"""Lengths of the two views of a snippet [s]."""
+"""Lengths of the two views of a snippet [s]: around its peak, and up to its end."""
 _REASONS = ("#d55e00", "#e69f00", "#cc79a7", "#b5a642", "#8c564b")
 """Warm, for what was not analysed; analysed is blue."""
 
@@ -198,14 +198,20 @@ def snr_distribution(results: Results, name: str) -> Markup:
         return svg(figure, name, "Rate of triggers above each signal-to-noise ratio")
 
 
-def snippet_scan(snippet: Snippet, name: str) -> Markup:
-    """Draw a snippet's whitened strain in time and frequency, near and wide."""
+def snippet_scan(snippet: Snippet, name: str, spans: tuple[float, float] = SPANS) -> Markup:
+    """Draw a snippet's whitened strain in time and frequency, near and wide.
+
+    Args:
+        snippet: What is drawn.
+        name: Of the figure in its page.
+        spans: Lengths of the two views, as ``SPANS`` are [s].
+    """
     start = snippet.start_time - snippet.time
     times = start + np.arange(len(snippet.samples)) / snippet.sample_rate
-    near = _within(times, -SPANS[0] / 2, SPANS[0] / 2)
+    near = _within(times, -spans[0] / 2, spans[0] / 2)
     band = (snippet.low_frequency / 1.5, snippet.high_frequency * 1.5)
     plane = scan(snippet.samples, snippet.sample_rate, near, band)
-    views = (near, _within(times, times[-1] - SPANS[1], times[-1]))
+    views = (near, _within(times, times[-1] - spans[1], times[-1]))
     with drawing(5.4, 2.5) as figure:
         panels = figure.subplots(1, 2, sharey=True)
         edges = np.log2(plane.frequencies[[0, -1]])
