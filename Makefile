@@ -7,15 +7,15 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUTPUT ?= demo
 FRAMES ?= 14400
-# How many tests run beside each other: one of them mostly waits for a cluster.
+# How many files of tests run beside each other: some of them mostly wait for servers.
 WORKERS ?= 3
 
 # One thread for each process: Beam parallelises over blocks, not inside numpy.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-# Each file in one process; those that start a Flink cluster in one process, and first.
-PYTEST := $(BIN)/python -m pytest -rs -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+# Each file in one process, whose fixtures its tests share; those that wait for servers come first.
+PYTEST := $(BIN)/python -m pytest -rs -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 JAVA_PARTS := $(BIN)/python -m flink.parts
 CHARTS := $(BIN)/python -m flink.charts

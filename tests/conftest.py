@@ -55,17 +55,11 @@ MARKED_BY = {"java": "java", "helm": "go", "cluster": "cluster", "trained": "slo
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what needs servers and tools, and say what may run beside each other.
-
-    A test runs in one process with the others of its file, whose fixtures it shares; those with a
-    Flink cluster, which takes gigabytes, run one after the other. What waits longest comes first.
-    """
+    """Mark what needs servers and tools, and bring the files that wait longest to the front."""
     for item in items:
         for fixture, marker in MARKED_BY.items():
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(marker)
-        group = "cluster" if item.get_closest_marker("cluster") else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
     if not hasattr(config, "workerinput"):
         return
     first = ("cluster", "java", "slow")
