@@ -72,9 +72,21 @@ class Family:
     are physical are strain.
     """
     variants: tuple[Variant, ...] = ()
+    least_rate: int = 1024
+    """Lowest sample rate that carries it [Hz]: below, there is none."""
+    joint: Callable[[np.random.Generator, float | None], dict[str, float]] | None = None
+    """``joint(rng, snr)`` draws all parameters, where they depend on each other and on the SNR;
+    the ranges are their bounds then."""
 
-    def draw(self, rng: np.random.Generator) -> dict[str, float]:
-        """Draw the parameters of one transient."""
+    def draw(self, rng: np.random.Generator, snr: float | None = None) -> dict[str, float]:
+        """Draw the parameters of one transient.
+
+        Args:
+            rng: Source of randomness.
+            snr: How loud it will be, where that is known.
+        """
+        if self.joint is not None:
+            return self.joint(rng, snr)
         ranges = dict(self.ranges)
         if self.variants:
             shares = [variant.share for variant in self.variants]
