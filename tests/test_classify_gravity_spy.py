@@ -7,12 +7,32 @@ from transforms.classify import gravity_spy
 
 # Glanzer et al. 2023, arXiv:2208.12849, table of the classes in O3; None_of_the_Above is of O1
 # and O2, Zevin et al. 2017, arXiv:1611.04596.
-NAMES = """
-1080Lines 1400Ripples Air_Compressor Blip Blip_Low_Frequency Chirp Extremely_Loud Fast_Scattering
-Helix Koi_Fish Light_Modulation Low_Frequency_Burst Low_Frequency_Lines No_Glitch
-None_of_the_Above Paired_Doves Power_Line Repeating_Blips Scattered_Light Scratchy Tomte
-Violin_Mode Wandering_Line Whistle
-""".split()
+NAMES = [
+    "1080Lines",
+    "1400Ripples",
+    "Air_Compressor",
+    "Blip",
+    "Blip_Low_Frequency",
+    "Chirp",
+    "Extremely_Loud",
+    "Fast_Scattering",
+    "Helix",
+    "Koi_Fish",
+    "Light_Modulation",
+    "Low_Frequency_Burst",
+    "Low_Frequency_Lines",
+    "No_Glitch",
+    "None_of_the_Above",
+    "Paired_Doves",
+    "Power_Line",
+    "Repeating_Blips",
+    "Scattered_Light",
+    "Scratchy",
+    "Tomte",
+    "Violin_Mode",
+    "Wandering_Line",
+    "Whistle",
+]
 
 
 def test_each_name_has_one_label_and_back():

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.signal import resample_poly
 
 from models.simulation import injections, noise, waveforms
 from transforms.arrays import RealArray
 from transforms.classify import gravity_spy
 
-RATE, SECONDS = injections.SOURCE_RATE, 24
+RATE, SECONDS = injections.SOURCE_RATE, 48
 LOW_FREQUENCY = 10.0
 """Of whitening [Hz]: Gravity Spy's pictures begin there."""
 SPANS = (0.5, 1.0, 4.0)
@@ -77,9 +78,11 @@ def plane(white: RealArray, at: float, title: str) -> Plane:
     """
     from gwpy.timeseries import TimeSeries
 
-    series = TimeSeries(white, t0=-at, sample_rate=RATE)
-    half = SPANS[-1] / 2
     # gwpy's tiling ends below the Nyquist frequency by 1 + sqrt(11) / q.
+    middle, reach = round(at * RATE), 4 * RATE
+    fine = resample_poly(white[middle - reach : middle + reach], 2, 1)
+    series = TimeSeries(fine, t0=-reach / RATE, sample_rate=2 * RATE)
+    half = SPANS[-1] / 2
     found = series.q_transform(
         qrange=(4, 64),
         frange=(LOW_FREQUENCY, RATE / 2),

@@ -183,7 +183,7 @@ def _family(label: str) -> Family:
 _FINS = {
     "fin": Range(30.0, 65.0, "log"),
     "spread": Range(0.06, 0.14),
-    "strength": Range(0.003, 0.1, "log"),
+    "strength": Range(0.001, 0.04, "log"),
     "seed": SEED,
 }
 FAMILIES: dict[str, Family] = {

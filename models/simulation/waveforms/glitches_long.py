@@ -259,20 +259,20 @@ FAMILIES: dict[str, Family] = {
         _row,
         {
             "peak_frequency": Range(18.0, 60.0),
-            "period": Range(0.7, 4.0),
-            "arches": Range(1, 5, "integer"),
+            "period": Range(0.3, 4.0),
+            "arches": Range(1, 6, "integer"),
             "second": _HARMONIC,
             "third": Range(0.005, 0.2, "log"),
             "phase": PHASE,
         },
         "rows: wdf.mock, 20-60 Hz, 0.5-2 s; chosen: from 28 Hz and from 0.7 s, slower than fast "
-        "scattering; one slow arch of 2-4 s, 18-40 Hz at its top: chosen after arches in L1 in O2 "
-        "and O3 and in the picture of Zevin et al. 2017, arXiv:1611.04596, with harmonics; up to "
-        "SNR 200",
+        "scattering, or below 30 Hz, lower than it, from 0.3 s; one slow arch of 2-4 s, 18-40 Hz "
+        "at its top: chosen after arches in L1 in O2 and O3 and in the picture of Zevin et al. "
+        "2017, arXiv:1611.04596, with harmonics; up to SNR 200",
         snr=Range(6.0, 200.0, "log"),
         variants=(
             Variant(
-                0.4,
+                0.35,
                 {
                     "peak_frequency": Range(28.0, 60.0),
                     "period": Range(0.7, 2.0),
@@ -280,7 +280,15 @@ FAMILIES: dict[str, Family] = {
                 },
             ),
             Variant(
-                0.6,
+                0.15,
+                {
+                    "peak_frequency": Range(18.0, 30.0),
+                    "period": Range(0.3, 0.7),
+                    "arches": Range(3, 6, "integer"),
+                },
+            ),
+            Variant(
+                0.5,
                 {
                     "peak_frequency": Range(18.0, 40.0),
                     "period": Range(2.0, 4.0),

@@ -63,7 +63,7 @@ def extremely_loud(
     rng = np.random.default_rng(int(seed))
     shape = np.zeros(len(time))
     for frequency in np.geomspace(20, top, 32):
-        sigma = max(duration / 4 * (frequency / 20) ** -slope, 0.3 / frequency)
+        sigma = max(duration / 4 * (frequency / 20) ** -slope, 0.5 / frequency)
         wave = np.cos(2 * np.pi * frequency * time + rng.uniform(0, 2 * np.pi))
         shape += bell(time, sigma) * wave / np.sqrt(sigma)
     base = np.zeros(len(time))
@@ -72,7 +72,7 @@ def extremely_loud(
         late = time - duration * rng.uniform(-0.5, 0.5)
         wave = np.cos(2 * np.pi * frequency * late + rng.uniform(0, 2 * np.pi))
         base += rng.uniform(0.3, 1.0) * bell(late, 0.5 / frequency) * wave
-    base *= rng.uniform(0.1, 0.6) * np.linalg.norm(shape) / np.linalg.norm(base)
+    base *= rng.uniform(0.2, 0.8) * np.linalg.norm(shape) / np.linalg.norm(base)
     return scaled(shape + base)
 
 
@@ -104,7 +104,7 @@ def helix(
     frequency = np.geomspace(low / 4, 4 * high, 512)
     part = np.log(frequency / low) / np.log(high / low)
     swing = np.cos(2 * np.pi * turns * part + rng.uniform(0, 2 * np.pi))
-    delay = width * np.clip((100 / frequency) ** 0.6, 0, 2) * swing
+    delay = width * np.clip((100 / frequency) ** 0.4, 0, 2) * swing
     strands = [dispersed(step, low, high, frequency, side * delay) for side in (-1, 1)]
     one = strands[0] + strands[1]
     shape, at = np.zeros(len(time)), 0.0
@@ -137,7 +137,7 @@ def paired_doves(
         for strength, way in ((1.0, falls), (rng.uniform(0.2, 0.5), not falls)):
             # Steep at the top, and ever flatter below.
             down = part if way else 1 - part
-            track = 12 + (top - 12) * (1 - down) ** 2
+            track = 12 + (top - 12) * (1 - down) ** 3
             wave = along(time, track, rng.uniform(0, 2 * np.pi))
             shape += loud * strength * arch(late, duration) ** 0.5 * wave
         falls = not falls
@@ -153,25 +153,25 @@ def light_modulation(
         time: [s].
         top: Highest frequency of the pillars [Hz].
         duration: Of all [s].
-        pillars: How many.
+        pillars: How many, beside the first.
         base: Energy of the swings, that of the pillars being 1.
         seed: Settles all else.
     """
     rng = np.random.default_rng(int(seed))
     shape, swings = np.zeros(len(time)), np.zeros(len(time))
-    times = duration * np.append(0.0, rng.uniform(-0.5, 0.5, int(pillars) - 1))
+    times = duration * np.append(0.0, rng.uniform(-0.5, 0.5, int(pillars)))
     frequency = np.geomspace(5, 2000, 512)
     step = float(time[1] - time[0])
     for number, at in enumerate(times):
+        loud = 1.0 if number == 0 else rng.uniform(0.3, 1.0)
         # What is slow comes late, by up to a tenth of a second at 30 Hz.
         lag = rng.uniform(-0.02, 0.1) * np.clip(30 / frequency, 0, 2) ** 1.5
-        low, high = rng.uniform(30, 70), top * rng.uniform(0.5, 1.0)
-        loud = 1.0 if number == 0 else rng.uniform(0.3, 1.0)
-        one = dispersed(step, low, high, frequency, lag)
+        low = np.exp(rng.uniform(np.log(30), np.log(200)))
+        one = dispersed(step, low, top * rng.uniform(0.5, 1.0), frequency, lag)
         put(shape, loud * rng.choice([-1, 1]) * one, round((at - time[0]) / step))
-        for _ in range(3):
-            late = time - at - rng.uniform(-0.15, 0.35)
-            slow, turns = rng.uniform(14, 40), rng.uniform(1.0, 2.5)
+        for _ in range(2):
+            late = time - at - rng.uniform(-0.15, 0.25)
+            slow, turns = rng.uniform(12, 36), rng.uniform(1.0, 6.0)
             wave = np.cos(2 * np.pi * slow * late + rng.uniform(0, 2 * np.pi))
             swings += loud * rng.uniform(0.3, 1.0) * bell(late, turns / (2 * np.pi * slow)) * wave
     swings *= np.sqrt(base) * np.linalg.norm(shape) / np.linalg.norm(swings)
@@ -228,8 +228,8 @@ FAMILIES: dict[str, Family] = {
         lambda duration, **_: (duration, duration),
         {
             "top": Range(800.0, 1800.0),
-            "duration": Range(0.3, 2.0),
-            "slope": Range(0.3, 1.0),
+            "duration": Range(0.2, 1.6, "log"),
+            "slope": Range(0.6, 1.2),
             "seed": SEED,
         },
         f"{_CHOSEN}; O3a sample: SNR 44-1675, median 413",
@@ -257,8 +257,8 @@ FAMILIES: dict[str, Family] = {
         paired_doves,
         lambda duration, count, spacing, **_: 2 * (((count - 1) * spacing + duration) / 2,),
         {
-            "top": Range(50.0, 110.0),
-            "duration": Range(0.15, 0.35),
+            "top": Range(60.0, 120.0),
+            "duration": Range(0.2, 0.4),
             "count": Range(2, 4, "integer"),
             "spacing": Range(0.8, 1.4),
             "seed": SEED,
@@ -272,15 +272,15 @@ FAMILIES: dict[str, Family] = {
         light_modulation,
         lambda duration, **_: 2 * (duration / 2 + 0.5,),
         {
-            "top": Range(300.0, 1200.0, "log"),
+            "top": Range(300.0, 1800.0, "log"),
             "duration": Range(0.6, 3.5),
-            "pillars": Range(4, 12, "integer"),
-            "base": Range(0.3, 3.0, "log"),
+            "pillars": Range(1, 7, "integer"),
+            "base": Range(0.3, 20.0, "log"),
             "seed": SEED,
         },
         f"{_CHOSEN}, and four real ones of H1 and L1 in O3 of SNR 57-180: pillars of up to 1 kHz, "
-        "several a second, and what is below 40 Hz between them",
-        snr=Range(20.0, 300.0, "log"),
+        "one or several a second, and humps below 40 Hz, of 0.1 to 0.6 s, that are often louder",
+        snr=Range(15.0, 300.0, "log"),
         whitened=True,
     ),
     "repeating_blips": Family(

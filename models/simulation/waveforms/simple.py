@@ -65,8 +65,10 @@ def scattered_light(
 
 def whistle(
     time: FloatArray,
+    *,
     low_frequency: float,
     top_frequency: float,
+    bend: float,
     duration: float,
     turns: float,
     phase: float,
@@ -80,13 +82,16 @@ def whistle(
         time: Uniform grid [s].
         low_frequency: Where they are nearest [Hz].
         top_frequency: At either end, and between the two halves of a W [Hz].
+        bend: How round the track is at its top, 0 to 1; it is linear in time at the crossing.
         duration: Of one V [s].
         turns: One for a V, two for a W.
         phase: [rad].
     """
     length = turns * duration
     since = np.mod(time + length / 2, duration) / duration
-    track = np.hypot(low_frequency, top_frequency * (2 * since - 1))
+    away = np.abs(2 * since - 1)
+    away = (1 - bend) * away + bend * np.sin(np.pi / 2 * away)
+    track = np.hypot(low_frequency, top_frequency * away)
     ends = np.clip((0.5 - np.abs(time / length)) * 8 * turns, 0, 1)
     return np.sin(np.pi / 2 * ends) ** 2 * along(time, track, phase)
 
@@ -134,6 +139,7 @@ FAMILIES: dict[str, Family] = {
         {
             "low_frequency": Range(60.0, 200.0, "log"),
             "top_frequency": Range(900.0, 1900.0, "log"),
+            "bend": Range(0.0, 1.0),
             "duration": Range(0.01, 1.0, "log"),
             "turns": Range(1, 2, "integer"),
             "phase": PHASE,
