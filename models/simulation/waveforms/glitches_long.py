@@ -84,7 +84,7 @@ def scratchy(
     loud, phase = rng.uniform(0.33, 1.0, count), rng.uniform(0, 2 * np.pi)
     since = (time + duration / 2) * nodes
     bright = loud[np.clip(np.floor(since).astype(int), 0, count - 1)]
-    envelope = arch(time, duration) ** 0.3 * bright * np.sin(np.pi * since) ** 2
+    envelope = arch(time, duration) ** 0.3 * bright * np.sin(np.pi * since) ** 6
     swing = ripple * np.sin(2 * np.pi * since * 0.5 + phase)
     return scaled(envelope * along(time, frequency * (1 + swing), phase))
 
@@ -344,7 +344,7 @@ FAMILIES: dict[str, Family] = {
         _bell,
         {
             "mains": Range(49.8, 60.2),
-            "duration": Range(0.2, 0.9),
+            "duration": Range(0.2, 1.2),
             "second": Range(0.0, 0.9),
             "third": Range(0.0, 0.9),
             "seed": SEED,
@@ -362,7 +362,15 @@ FAMILIES: dict[str, Family] = {
                     "third": Range(0.4, 0.9),
                 },
             ),
-            Variant(0.65, {"mains": Range(59.8, 60.2)}),
+            Variant(
+                0.65,
+                {
+                    "mains": Range(59.8, 60.2),
+                    "second": Range(0.0, 0.5),
+                    "third": Range(0.0, 0.4),
+                    "duration": Range(0.3, 1.2),
+                },
+            ),
         ),
     ),
     "air_compressor": Family(
