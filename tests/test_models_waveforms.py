@@ -162,6 +162,20 @@ def test_a_quiet_blip_is_narrower_than_a_loud_one():
     )
 
 
+@pytest.mark.parametrize("label", ["blip", "low_frequency_blip", "tomte"])
+def test_many_of_a_fitted_family_are_quiet(label):
+    rng = np.random.default_rng(14)
+    drawn = np.array([waveforms.FAMILIES[label].snr.draw(rng) for _ in range(1000)])
+    assert np.mean((drawn > 6) & (drawn < 20)) > 0.4
+    assert drawn.min() >= 4
+
+
+def test_koi_fish_are_loud():
+    rng = np.random.default_rng(15)
+    drawn = [waveforms.FAMILIES["koi_fish"].snr.draw(rng) for _ in range(1000)]
+    assert 60 < np.median(drawn) < 200
+
+
 def test_a_fit_has_the_spectrum_of_its_formula_in_the_detector_s_noise():
     parameters = {"f0": 30.0, "gbw": 0.8, "phase": 0.4, "detector": 1.0}
     drawn = waveforms.sample("blip", RATE, parameters)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -52,6 +53,13 @@ class Variant:
     """What replaces the family's own ranges."""
 
 
+class Law(Protocol):
+    """How a number is drawn."""
+
+    def draw(self, rng: np.random.Generator) -> float:
+        """Draw one value."""
+
+
 @dataclass(frozen=True)
 class Family:
     """One class of transients: shape, extent and parameter ranges."""
@@ -63,7 +71,7 @@ class Family:
     ranges: Mapping[str, Range]
     source: str
     """Where the ranges come from."""
-    snr: Range | None = None
+    snr: Law | None = None
     """Optimal SNR; none: as the stretch says."""
     whitened: bool = False
     """Whether the shape is what is seen after whitening, rather than strain.

@@ -40,6 +40,8 @@ REACH = 0.4
 F0 = Range(10.0, 600.0, "log")
 GBW = Range(0.25, 8.0, "log")
 """Bounds of the fits' priors, at which some lie."""
+QUIET = Range(5.0, 20.0, "inverse")
+"""SNR of those that are quieter than most fits."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,22 @@ class Mixture:
     covariances: FloatArray
     """[part, 4, 4]."""
 
+    def likelihood(self, snr: float) -> FloatArray:
+        """Return each part's share of the probability density of ln SNR, [part].
+
+        Args:
+            snr: Beyond the fits' range, that of its nearer end counts.
+        """
+        known, spread = np.log(np.clip(snr, *self.snr)), self.covariances[:, 2, 2]
+        away = (known - self.means[:, 2]) ** 2 / spread
+        return np.asarray(self.weights * np.exp(-0.5 * away) / np.sqrt(2 * np.pi * spread))
+
+    def loudness(self, rng: np.random.Generator) -> float:
+        """Draw an SNR, within the fits' range."""
+        part = int(rng.choice(len(self.weights), p=self.weights))
+        drawn = rng.normal(self.means[part, 2], np.sqrt(self.covariances[part, 2, 2]))
+        return float(np.clip(np.exp(drawn), *self.snr))
+
     def draw(self, rng: np.random.Generator, snr: float | None) -> tuple[float, float, float]:
         """Draw f0 [Hz], gbw and phase [rad].
 
@@ -68,10 +86,7 @@ class Mixture:
         weights, known = self.weights, None
         if snr is not None:
             known = float(np.log(np.clip(snr, *self.snr)))
-            spread = self.covariances[:, 2, 2]
-            away = (known - self.means[:, 2]) ** 2 / spread
-            likely = np.log(weights) - 0.5 * (away + np.log(spread))
-            weights = np.exp(likely - likely.max())
+            weights = self.likelihood(snr)
             weights /= weights.sum()
         part = int(rng.choice(len(weights), p=weights))
         mean, covariance = self.means[part], self.covariances[part]
@@ -154,18 +169,45 @@ def koi_fish(
 
 
 def drawn(label: str, rng: np.random.Generator, snr: float | None) -> dict[str, float]:
-    """Draw the parameters of ``fit``, of any of the detectors alike."""
+    """Draw the parameters of ``fit``, of any of the detectors alike.
+
+    Args:
+        label: The family.
+        rng: Source of randomness.
+        snr: How loud it will be, where that is known.
+    """
     known = mixtures(label)
-    detector = list(known)[int(rng.integers(len(known)))]
+    shares = np.array([1.0 if snr is None else one.likelihood(snr).sum() for one in known.values()])
+    detector = list(known)[int(rng.choice(len(known), p=shares / shares.sum()))]
     f0, gbw, phase = known[detector].draw(rng, snr)
     return {"f0": f0, "gbw": gbw, "phase": phase, "detector": float(detector)}
+
+
+@dataclass(frozen=True)
+class Loudness:
+    """How the SNR of a fitted family is drawn.
+
+    As the fits' is, of any of the detectors alike: Gravity Spy's labels depend on it, and where
+    shapes are alike it decides. A part is drawn quieter than what Gravity Spy looks at.
+    """
+
+    label: str
+    quiet: float
+    """Share of the quiet ones."""
+
+    def draw(self, rng: np.random.Generator) -> float:
+        """Draw one SNR."""
+        if rng.random() < self.quiet:
+            return QUIET.draw(rng)
+        known = list(mixtures(self.label).values())
+        return known[int(rng.integers(len(known)))].loudness(rng)
 
 
 RANGES = {"f0": F0, "gbw": GBW, "phase": PHASE, "detector": Range(0, 2, "integer")}
 _SOURCE = (
     "fits to real ones, after Bondarescu, Lundgren & Macas 2023, arXiv:2309.06594: mixtures in "
-    "models/simulation/fitted.yaml, by detector and given the SNR; the ranges are the bounds of "
-    "the fits' priors"
+    "models/simulation/fitted.yaml, by detector, with the SNR; the ranges are the bounds of the "
+    "fits' priors"
 )
 
 
@@ -175,6 +217,7 @@ def _family(label: str) -> Family:
         lambda **_: (REACH, REACH),
         RANGES,
         _SOURCE,
+        snr=Loudness(label, 0.3),
         whitened=True,
         joint=lambda rng, snr: drawn(label, rng, snr),
     )
@@ -193,9 +236,8 @@ FAMILIES: dict[str, Family] = {
         lambda **_: (REACH, REACH),
         {**RANGES, **_FINS},
         f"{_SOURCE}; fins: chosen after the picture of Zevin et al. 2017, arXiv:1611.04596, in "
-        "which they are at 35 to 45 Hz, 0.1 s to either side; SNR: 96 % of the fits have 20 to "
-        "800",
-        snr=Range(20.0, 800.0, "log"),
+        "which they are at 35 to 45 Hz, 0.1 s to either side",
+        snr=Loudness("koi_fish", 0.0),
         whitened=True,
         joint=lambda rng, snr: {
             **drawn("koi_fish", rng, snr),
