@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.classification import left_out, six_families
+from benchmarks.classification import left_out, simple_families
 from models.simulation import waveforms
 from models.training.examples import Examples
 from transforms.classify import features
@@ -65,10 +65,10 @@ def test_quiet_triggers_do_not_count():
     assert np.isnan(found.auc_unknown)
 
 
-def test_quiet_signals_of_six_families_are_told_among_all_and_among_six():
+def test_quiet_signals_of_simple_families_are_told_among_all_and_among_four():
     test = _examples(["chirp", "whistle", "cbc", "chirp"], snr=6.5)
     answers = _probabilities([("ccsn", 0.9), ("whistle", 0.9), ("cbc", 0.9), ("noise", 0.9)])
     answers[[0, 3], CLASSES.index("chirp")] *= 2
-    told = {row[0]: row[1:] for row in six_families.rows(answers, test)}
+    told = {row[0]: row[1:] for row in simple_families.rows(answers, test)}
     assert told["6-7"] == told["5-8"] == ["3", "0.333", "0.667", "1.000"]
     assert told["5-6"] == ["0", "nan", "nan", "nan"]

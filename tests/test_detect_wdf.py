@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from models.simulation.waveforms import FAMILIES
+from models.simulation.waveforms.simple import FAMILIES, MOCK
 from transforms.detect.cluster import cluster
 from transforms.detect.wdf import (
     BASES,
@@ -45,7 +45,7 @@ def noise(seed=0, rate=RATE):
 def signal(label, snr, rate=RATE):
     """Make a transient at the peak of a snippet, of a given optimal SNR in white noise."""
     time = (np.arange(2 * rate) - 3 * rate // 2) / rate
-    wave = FAMILIES[label].shape(time, **PARAMETERS[label])
+    wave = (FAMILIES | MOCK)[label].shape(time, **PARAMETERS[label])
     return wave * snr / np.sqrt(np.sum(wave**2))
 
 

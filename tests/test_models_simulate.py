@@ -159,10 +159,33 @@ def test_shapes_that_a_rate_cannot_carry_are_drawn_again(rate):
         assert np.max(np.abs(drawn.shape)) > 0.1
 
 
+@pytest.mark.parametrize("rate", [1024, 2048, 4096])
+@pytest.mark.parametrize("label", waveforms.FAMILIES)
+def test_every_family_is_drawn_at_each_rate_that_carries_it(label, rate):
+    rng, snr = np.random.default_rng(8), waveforms.Range(8, 9)
+    if rate < waveforms.FAMILIES[label].least_rate:
+        with pytest.raises(ValueError, match=f"{label} needs a sample rate of"):
+            injections.draw(label, rate, snr, rng, 1.875)
+        return
+    for _ in range(3):
+        drawn = injections.draw(label, rate, snr, rng, 1.875)
+        assert np.isfinite(drawn.shape).all()
+        assert np.max(np.abs(drawn.shape)) > 0.1
+
+
+def test_what_a_rate_does_not_carry_is_not_among_its_transients():
+    high = _all_but("1080_lines", "sine_gaussian")
+    some = replace(CONFIG, left_out=high, unknown_share=0, sample_rates=(2048,))
+    assert {i.label for i in _stretch(config=some).injections} == {"sine_gaussian"}
+    none = replace(some, left_out=_all_but("1080_lines"))
+    with pytest.raises(ValueError, match="leaves no family that a sample rate of 2048 Hz"):
+        _stretch(config=none)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"left_out": ("blips",)}, r"left_out \['blips'\] are not among gaussian"),
+        ({"left_out": ("blips",)}, r"left_out \['blips'\] are not among sine_gaussian"),
         ({"left_out": tuple(waveforms.FAMILIES)}, "left_out leaves no family"),
         ({"unknown_share": 1.5}, "unknown_share must lie in 0 to 1"),
         ({"curves": ()}, "curves .* are not among"),

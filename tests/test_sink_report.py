@@ -159,6 +159,13 @@ def test_it_tells(full, text):
     assert text in full
 
 
+def test_a_label_stands_beside_gravity_spy_s_name_where_it_has_one(tmp_path):
+    found = [trigger(1, label="low_frequency_blip"), trigger(2, label="ccsn")]
+    text = report(tmp_path, found, snippets=False)
+    assert text.count("Gravity Spy's name") == 1
+    assert re.search("low_frequency_blip <span[^>]*>Blip_Low_Frequency</span>", text)
+
+
 @pytest.mark.slow
 def test_it_looks_closely_at_what_was_kept(full):
     assert len(re.findall('<figure id="snippet-', full)) == 5

@@ -60,7 +60,7 @@ def template(
 ) -> RealArray:
     """Return a whitened shape of unit norm, [time].
 
-    The simulation draws again what a sample rate does not carry; of the six families there is
+    The simulation draws again what a sample rate does not carry; of the simple families there is
     nothing such at this rate.
 
     Args:

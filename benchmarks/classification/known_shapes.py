@@ -1,8 +1,8 @@
-"""How well quiet signals of the predecessor's six families can be told at all.
+"""How well quiet signals of the four simple families can be told at all.
 
 ``python -m benchmarks.classification.known_shapes``: an observer who knows the noise's spectrum,
 the families, and how their parameters are drawn names the family of the largest evidence
-(`benchmarks.classification.evidence`); the packaged model names the likeliest of the six. Both see
+(`benchmarks.classification.evidence`); the packaged model names the likeliest of them. Both see
 the same triggers: the loudest one of each signal, found by our own whitening and detection in the
 test set's noise, without lines and drift, so that all triggers of a curve have one spectrum. Of
 the strain the observer is given what the model is given, as long as a snippet, but whitened by the
@@ -21,9 +21,9 @@ import numpy.typing as npt
 from scipy.special import logsumexp, softmax
 
 from benchmarks import report
-from benchmarks.classification import evidence, six_families
+from benchmarks.classification import evidence, simple_families
 from benchmarks.classification.evidence import RATE, Listener
-from benchmarks.classification.six_families import EDGES, FAMILIES
+from benchmarks.classification.simple_families import EDGES, FAMILIES
 from models import metrics
 from models.evaluation.evaluate import asked, pipeline_of
 from models.simulation import noise, waveforms
@@ -77,7 +77,7 @@ class Draws:
 
 
 def config() -> SimulationConfig:
-    """Return the test set's, of the six families alone, at one rate, without lines and drift."""
+    """Return the test set's, of the simple families alone, at one rate, without lines and drift."""
     others = tuple(label for label in waveforms.FAMILIES if label not in FAMILIES)
     drawn = replace(read().test, left_out=others, unknown_share=0.0, noise_stretches=0)
     return replace(drawn, sample_rates=(RATE,), modulation=0.0, most_lines=0)
@@ -194,7 +194,7 @@ def by_snr(seen: Sequence[Seen], observer: IntArray) -> list[list[str]]:
     """Return the accuracies in each bin of SNR."""
     truth = np.array([FAMILIES.index(each.label) for each in seen])
     model, snr = np.array([each.answer for each in seen]), np.array([each.snr for each in seen])
-    return six_families.by_snr(snr, [model == truth, observer == truth])
+    return simple_families.by_snr(snr, [model == truth, observer == truth])
 
 
 def convergence(seen: Sequence[Seen], told: RealArray, draws: Draws) -> list[list[str]]:

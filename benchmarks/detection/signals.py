@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.signal import resample_poly
 
-from models.simulation import waveforms
-from models.simulation.waveforms import Family, Range
+from models.simulation.waveforms import Family, Range, simple
 from models.simulation.waveforms.draws import PHASE
 from transforms.arrays import FloatArray
 
@@ -44,10 +43,9 @@ def burst(
     return np.fft.irfft(spectrum, len(time)) * np.exp(-0.5 * (4 * time / duration) ** 2)
 
 
-_MOCK = "wdf.mock, defaults.toml of the Wavelet Detection Filter"
 FAMILIES: dict[str, Family] = {
     "sine_gaussian": replace(
-        waveforms.FAMILIES["sine_gaussian"],
+        simple.FAMILIES["sine_gaussian"],
         ranges={
             "frequency": Range(40.0, 1500.0, "log"),
             "q": Range(4.0, 30.0),
@@ -56,31 +54,16 @@ FAMILIES: dict[str, Family] = {
         source="wider than the training set's, about the band and Q of the burst searches' "
         "sine-Gaussians, Abbott et al. 2017, arXiv:1611.02972",
     ),
-    "gaussian": replace(
-        waveforms.FAMILIES["gaussian"], ranges={"sigma": Range(0.002, 0.020)}, source=_MOCK
-    ),
-    "blip": replace(
-        waveforms.FAMILIES["blip"],
-        ranges={"frequency": Range(80.0, 500.0), "q": Range(2.0, 5.0), "phase": PHASE},
-        source=_MOCK,
-    ),
+    "gaussian": simple.MOCK["gaussian"],
+    "blip": simple.MOCK["blip"],
     "ring_down": replace(
-        waveforms.FAMILIES["ring_down"],
+        simple.FAMILIES["ring_down"],
         ranges={"frequency": Range(80.0, 1000.0, "log"), "q": Range(8.0, 20.0)},
         source="inside the 50-2000 Hz and Q 2-20 of the LIGO ring-down search, Abbott et al. "
         "2009, arXiv:0905.1654",
     ),
-    "chirp": waveforms.FAMILIES["chirp"],
-    "scattered_light": replace(
-        waveforms.FAMILIES["scattered_light"],
-        ranges={
-            "peak_frequency": Range(20.0, 60.0),
-            "period": Range(0.5, 2.0),
-            "arches": Range(2, 5, "integer"),
-            "phase": PHASE,
-        },
-        source=_MOCK,
-    ),
+    "chirp": simple.FAMILIES["chirp"],
+    "scattered_light": simple.MOCK["scattered_light"],
     "white_noise_burst": Family(
         burst,
         lambda duration, **_: (duration, duration),

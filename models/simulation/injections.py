@@ -68,12 +68,17 @@ def draw(
         snr: The stretch's range of optimal SNR; a family's own comes first.
         rng: Source of randomness.
         past: Kept after a loud one [s]: as long as the whitening filter rings.
+
+    Raises:
+        ValueError: The rate carries none of the family.
     """
     family = waveforms.FAMILIES[label]
+    if sample_rate < family.least_rate:
+        raise ValueError(f"{label} needs a sample rate of {family.least_rate} Hz")
     while True:
-        samples = waveforms.draw(label, SOURCE_RATE, rng).samples
-        shape = samples * rng.choice([-1.0, 1.0])
         chosen = (family.snr or snr).draw(rng)
+        samples = waveforms.draw(label, SOURCE_RATE, rng, chosen).samples
+        shape = samples * rng.choice([-1.0, 1.0])
         before = WIDE_MARGIN if family.whitened else MARGIN
         after = max(before, past) if chosen > LOUD else before
         shape = np.pad(shape, (int(before * SOURCE_RATE), int(after * SOURCE_RATE)))

@@ -175,7 +175,7 @@ def _schedule(
     busy = [((low - start) / 1e9, (high - start) / 1e9) for low, high in known]
     at, tries = EDGE, 0
     while tries < TRIES:
-        label = _label(config, rng)
+        label = _label(config, rate, rng)
         drawn = injections.draw(label, rate, snr, rng, whitening.past_seconds)
         length = len(drawn.shape) / rate
         begin = _free(at + rng.uniform(config.low_gap, config.high_gap), length, busy)
@@ -194,10 +194,15 @@ def _free(at: float, length: float, busy: list[tuple[float, float]]) -> float:
     return at
 
 
-def _label(config: SimulationConfig, rng: np.random.Generator) -> str:
-    if waveforms.UNKNOWN not in config.left_out and rng.random() < config.unknown_share:
+def _label(config: SimulationConfig, rate: int, rng: np.random.Generator) -> str:
+    """Draw a family of those that a sample rate [Hz] carries."""
+    carried = [f for f in config.families if waveforms.FAMILIES[f].least_rate <= rate]
+    unknown = waveforms.UNKNOWN not in config.left_out
+    if unknown and (not carried or rng.random() < config.unknown_share):
         return waveforms.UNKNOWN
-    return config.families[int(rng.integers(len(config.families)))]
+    if not carried:
+        raise ValueError(f"left_out leaves no family that a sample rate of {rate} Hz carries")
+    return carried[int(rng.integers(len(carried)))]
 
 
 def stretch_examples(

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from models.simulation.waveforms import bursts, cbc, glitches_long, glitches_short, others, simple
+from models.simulation.waveforms import (
+    bursts,
+    cbc,
+    fitted,
+    glitches_long,
+    glitches_short,
+    others,
+    simple,
+)
 from models.simulation.waveforms.draws import Family, Range, Variant, Waveform
 
 __all__ = [
@@ -25,12 +33,14 @@ NOISE = "noise"
 UNKNOWN = "unknown"
 """Label of what is a transient, but of no family."""
 
-_GLITCHES = {**glitches_short.FAMILIES, **glitches_long.FAMILIES}
+_GLITCHES = {**fitted.FAMILIES, **glitches_short.FAMILIES, **glitches_long.FAMILIES}
 _ORDER = (
     *simple.FAMILIES,
-    *("blip", "low_frequency_blip", "koi_fish", "tomte", "fast_scattering", "scratchy"),
-    *("power_line", "low_frequency_burst", "extremely_loud", "helix", "repeating_blips"),
-    *("violin_mode", "wandering_line", "cbc", "ccsn", UNKNOWN),
+    *("scattered_light", "blip", "low_frequency_blip", "koi_fish", "tomte", "fast_scattering"),
+    *("scratchy", "power_line", "low_frequency_burst", "extremely_loud", "helix"),
+    *("repeating_blips", "violin_mode", "wandering_line", "light_modulation", "1080_lines"),
+    *("1400_ripples", "air_compressor", "paired_doves", "low_frequency_lines"),
+    *("cbc", "ccsn", UNKNOWN),
 )
 _ALL = {
     **simple.FAMILIES,
@@ -46,9 +56,18 @@ CLASSES: tuple[str, ...] = (*_ORDER[:-1], NOISE, UNKNOWN)
 """Every label, in the order in which the network gives probabilities."""
 
 
-def draw(label: str, sample_rate: int, rng: np.random.Generator) -> Waveform:
-    """Draw one transient of a family on a grid of ``sample_rate`` [Hz]."""
-    return sample(label, sample_rate, FAMILIES[label].draw(rng))
+def draw(
+    label: str, sample_rate: int, rng: np.random.Generator, snr: float | None = None
+) -> Waveform:
+    """Draw one transient of a family.
+
+    Args:
+        label: The family.
+        sample_rate: Of the grid [Hz].
+        rng: Source of randomness.
+        snr: How loud it will be, where that is known: some families' shapes depend on it.
+    """
+    return sample(label, sample_rate, FAMILIES[label].draw(rng, snr))
 
 
 def sample(label: str, sample_rate: int, parameters: Mapping[str, float]) -> Waveform:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -52,6 +53,13 @@ class Variant:
     """What replaces the family's own ranges."""
 
 
+class Law(Protocol):
+    """How a number is drawn."""
+
+    def draw(self, rng: np.random.Generator) -> float:
+        """Draw one value."""
+
+
 @dataclass(frozen=True)
 class Family:
     """One class of transients: shape, extent and parameter ranges."""
@@ -63,7 +71,7 @@ class Family:
     ranges: Mapping[str, Range]
     source: str
     """Where the ranges come from."""
-    snr: Range | None = None
+    snr: Law | None = None
     """Optimal SNR; none: as the stretch says."""
     whitened: bool = False
     """Whether the shape is what is seen after whitening, rather than strain.
@@ -72,9 +80,21 @@ class Family:
     are physical are strain.
     """
     variants: tuple[Variant, ...] = ()
+    least_rate: int = 1024
+    """Lowest sample rate that carries it [Hz]: below, there is none."""
+    joint: Callable[[np.random.Generator, float | None], dict[str, float]] | None = None
+    """``joint(rng, snr)`` draws all parameters, where they depend on each other and on the SNR;
+    the ranges are their bounds then."""
 
-    def draw(self, rng: np.random.Generator) -> dict[str, float]:
-        """Draw the parameters of one transient."""
+    def draw(self, rng: np.random.Generator, snr: float | None = None) -> dict[str, float]:
+        """Draw the parameters of one transient.
+
+        Args:
+            rng: Source of randomness.
+            snr: How loud it will be, where that is known.
+        """
+        if self.joint is not None:
+            return self.joint(rng, snr)
         ranges = dict(self.ranges)
         if self.variants:
             shares = [variant.share for variant in self.variants]

@@ -3,18 +3,20 @@
 Outlier exposure, Hendrycks et al. 2019, arXiv:1812.04606. Ten kinds, each of which keeps from
 the families in one thing that can be measured:
 
-- falling sweeps and up-and-down ones: families rise (chirps, binaries, core collapse) or fall
-  and rise (whistles);
-- steps, and splines that cover at least a factor of 3 in frequency: wandering lines stay
-  within 12 %;
+- falling sweeps from above 150 Hz and up-and-down ones: families rise (chirps, binaries, core
+  collapse), fall and rise (whistles), or lie below 120 Hz (paired doves, low-frequency bursts);
+- steps, and splines that cover at least a factor of 3 in frequency and stay below 1 kHz:
+  wandering lines stay within 12 %, whistles go beyond;
 - combs whose fundamental is 75 to 150 Hz, the mains' being 50 or 60 Hz;
-- teeth: sawtooth envelopes on a carrier of 150 to 600 Hz, nodes of scratchy glitches lie below
-  200 Hz and are round, blips have one tooth;
+- teeth: sawtooth envelopes on a carrier of 350 to 900 Hz, nodes of scratchy glitches lie below
+  300 Hz and are round, blips have one tooth;
 - groups of wave packets, each of another frequency; repeating blips are alike;
-- bands of noise 100 Hz wide and more, with no track in them;
+- bands of noise below 1250 Hz, 150 Hz wide and more, with no track in them: rows of dots at 1080
+  and 1400 Hz are narrower;
 - ring-downs backwards;
-- tones of 850 to 1600 Hz with a Q of 6 to 25; sine-Gaussians, ring-downs and violin modes'
-  fundamentals end at 700 Hz, violin modes have a Q beyond 140.
+- tones of 730 to 960, 1180 to 1300 and 1650 to 1800 Hz with a Q of 10 to 30; sine-Gaussians,
+  ring-downs and violin modes' fundamentals end at 700 Hz, 1080 Hz lines and 1400 Hz ripples
+  lie between these bands.
 """
 
 from collections.abc import Callable
@@ -27,6 +29,8 @@ from models.simulation.waveforms.pieces import along, arch, band_noise, bell, sc
 from transforms.arrays import FloatArray
 
 Generator = np.random.Generator
+HIGH = ((730.0, 960.0), (1180.0, 1300.0), (1650.0, 1800.0))
+"""Of tones [Hz]: what lies between is known."""
 Kind = Callable[[FloatArray, float, Generator], FloatArray]
 """Gives a shape at times [s], of a duration [s], with what a generator draws."""
 
@@ -88,7 +92,7 @@ def comb(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
 
 def teeth(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
     """Return a tone under two to five teeth that grow slowly and end at once."""
-    count, frequency = int(rng.integers(2, 6)), _log(rng, 150, 600)
+    count, frequency = int(rng.integers(2, 6)), _log(rng, 350, 900)
     since = (time / duration + 0.5) * count
     inside = (since >= 0) & (since < count)
     heights = rng.uniform(0.5, 1, count)[np.clip(since, 0, count - 1e-9).astype(int)]
@@ -111,9 +115,9 @@ def group(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
 
 
 def burst(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
-    """Return noise in a band of 100 to 500 Hz."""
-    width = rng.uniform(100, 500)
-    low = _log(rng, 60, 1600 - width)
+    """Return noise in a band of 150 to 500 Hz."""
+    width = rng.uniform(150, 500)
+    low = _log(rng, 60, 1250 - width)
     return arch(time, duration) ** 0.5 * band_noise(time, low, low + width, rng)
 
 
@@ -125,15 +129,16 @@ def backwards(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
     return np.where(time <= 0, np.exp(early / rise) * np.sin(2 * np.pi * frequency * early), 0.0)
 
 
-def high(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
-    """Return a tone of 850 to 1600 Hz; the duration counts for nothing."""
-    frequency, q = rng.uniform(850, 1600), _log(rng, 6, 25)
+def tone(time: FloatArray, duration: float, rng: Generator) -> FloatArray:
+    """Return a tone above 730 Hz, beside known ones; the duration counts for nothing."""
+    low, top = HIGH[int(rng.integers(len(HIGH)))]
+    frequency, q = rng.uniform(low, top), _log(rng, 10, 30)
     wave = np.cos(2 * np.pi * frequency * time + rng.uniform(0, 2 * np.pi))
     return bell(time, q / (2 * np.pi * frequency)) * wave
 
 
 KINDS: tuple[Kind, ...] = (
-    falling, up_and_down, steps, spline, comb, teeth, group, burst, backwards, high
+    falling, up_and_down, steps, spline, comb, teeth, group, burst, backwards, tone
 )  # fmt: skip
 """The kinds, by their number."""
 

@@ -51,3 +51,37 @@ def flutter(time: FloatArray, bandwidth: float, rng: np.random.Generator) -> Flo
 def scaled(shape: FloatArray) -> FloatArray:
     """Bring the largest value to 1."""
     return np.asarray(shape / np.max(np.abs(shape)))
+
+
+def dispersed(
+    step: float, low: float, high: float, frequency: FloatArray, delay: FloatArray
+) -> FloatArray:
+    """Return a pulse of all frequencies between two, each of which comes with its own delay.
+
+    Args:
+        step: Of the grid [s].
+        low: Lowest frequency [Hz]; as whitening shows it, all octaves are as loud.
+        high: Highest frequency [Hz].
+        frequency: Rising [Hz].
+        delay: When each of them comes [s], some tenths of a second at most.
+
+    Returns:
+        One second, whose middle is zero time.
+    """
+    count = 2 * round(0.5 / step)
+    grid = np.fft.rfftfreq(count, step)
+    octaves = np.log2(np.maximum(grid, grid[1]) / np.sqrt(low * high)) / np.log2(high / low)
+    # Soft ends: hard ones ring.
+    strength = np.exp(-0.5 * (2.6 * octaves) ** 4) / np.sqrt(np.maximum(grid, low))
+    lag = np.interp(grid, frequency, delay)
+    turn = 2 * np.pi * grid[1] * np.cumsum(lag)
+    series = np.fft.irfft(strength * np.exp(-1j * turn), count)
+    return np.asarray(np.fft.fftshift(series) * arch(np.linspace(-0.5, 0.5, count), 1.0) ** 0.5)
+
+
+def put(shape: FloatArray, piece: FloatArray, middle: int) -> None:
+    """Add a piece to a longer shape, in place, with its middle at an index; the rest is lost."""
+    first = middle - len(piece) // 2
+    low, high = max(first, 0), min(first + len(piece), len(shape))
+    if low < high:
+        shape[low:high] += piece[low - first : high - first]

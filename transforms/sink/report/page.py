@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from transforms.classify import gravity_spy
 from transforms.page import html
 from transforms.sink.report import figures
 from transforms.sink.report.results import Results
@@ -103,6 +104,7 @@ def _labels(results: Results) -> list[dict[str, str]]:
     return [
         {
             "label": str(labels[each]),
+            "gravity_spy": gravity_spy.name_of(str(labels[each])) or "",
             "count": f"{counts[each]:,}",
             "share": f"{counts[each] / counts.max():.1%}",
         }

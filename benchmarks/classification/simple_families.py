@@ -1,8 +1,8 @@
-"""How quiet signals of the predecessor's six families are labelled.
+"""How quiet signals of four simple families are labelled.
 
-``python -m benchmarks.classification.six_families WORK``: WORK is the folder that ``wavefier train
---keep-work`` leaves; its test set's triggers of these families are told by SNR. The label is that
-of all classes, the best of the six and of noise, or the best of the six: the choice that
+``python -m benchmarks.classification.simple_families WORK``: WORK is the folder that ``wavefier
+train --keep-work`` leaves; its test set's triggers of these families are told by SNR. The label is
+that of all classes, the best of the four and of noise, or the best of the four: the choice that
 Wavefier's own classifier of many classes had, after another that told transients from noise
 (Cuoco, Razzano & Utina, EUSIPCO 2018).
 """
@@ -26,7 +26,7 @@ from transforms.classify import artefact
 
 FAMILIES = tuple(simple.FAMILIES)
 EDGES = (5.0, 6.0, 7.0, 8.0)
-HEADS = ("SNR", "triggers", "all classes", "six and noise", "six")
+HEADS = ("SNR", "triggers", "all classes", "four and noise", "four")
 
 
 def rows(probabilities: npt.NDArray[np.floating], examples: Examples) -> list[list[str]]:
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.classification.six_families")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.classification.simple_families")
     parser.add_argument("work", type=Path, metavar="WORK")
     parser.add_argument("--model", type=Path, metavar="DIR", help="default: the packaged one")
     return parser
