@@ -26,6 +26,8 @@ def train(options: argparse.Namespace) -> int:
         threads=pool.usable_cpus(),
         logs=options.logs,
         keep_work=options.keep_work,
+        strain=tuple(options.strain),
+        labelled=options.labelled,
         command=command(),
     )
     try:

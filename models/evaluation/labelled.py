@@ -2,7 +2,7 @@
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -160,25 +160,22 @@ def _row(path: Path, number: int, line: dict[str, str | None]) -> Row:
     return Row(number=number, file=path.parent / file, time=time, ifo=ifo, label=label)
 
 
+Pipeline = tuple[WhitenConfig, DetectConfig]
+Filters = dict[tuple[str, int], tuple[WhiteningFilter, WhitenConfig]]
+"""Of short snippets, by detector and rate [Hz]."""
+
+
 def from_folder(
-    rows: Sequence[Row], pipeline: tuple[WhitenConfig, DetectConfig], progress: Progress
+    rows: Sequence[Row], pipeline: Pipeline, progress: Progress
 ) -> Iterator[tuple[int, LabelledTrigger]]:
     """Yield the events of snippets, each with its number.
 
     Raises:
         LabelError: A file cannot be used.
     """
-    whitening, detection = pipeline
-    filters = _filters(rows, pipeline, progress)
+    filters = common_filters(strains(rows, pipeline, progress), pipeline)
     for done, row in enumerate(rows):
-        strain = _read(row, pipeline)
-        bank = snippets.bank_of(strain.rate, whitening, detection)
-        margin = bank.margin_seconds
-        if snippets.is_long(strain, whitening):
-            white = snippets.whiten_long(strain, row.time_ns, whitening, margin)
-        else:
-            white = snippets.whiten_short(strain, *filters[row.ifo, strain.rate], margin)
-        found = snippets.trigger_at(white, row.time_ns, detection, bank)
+        found = event_in(strain_of(row, pipeline), row.time_ns, pipeline, filters)
         event = LabelledTrigger(
             file=row.file.name,
             time=row.time,
@@ -191,7 +188,42 @@ def from_folder(
         progress("reading", done + 1, len(rows))
 
 
-def _read(row: Row, pipeline: tuple[WhitenConfig, DetectConfig]) -> Strain:
+def event_in(strain: Strain, time_ns: int, pipeline: Pipeline, filters: Filters) -> snippets.Found:
+    """Return what stands for the event at a time, in strain of any length.
+
+    Args:
+        strain: Around it.
+        time_ns: Its time [GPS ns].
+        pipeline: Whitening and detection.
+        filters: For strain that is too short to be whitened by itself.
+    """
+    whitening, detection = pipeline
+    bank = snippets.bank_of(strain.rate, whitening, detection)
+    margin = bank.margin_seconds
+    if snippets.is_long(strain, whitening):
+        white = snippets.whiten_long(strain, time_ns, whitening, margin)
+    else:
+        white = snippets.whiten_short(strain, *filters[strain.ifo, strain.rate], margin)
+    return snippets.trigger_at(white, time_ns, detection, bank)
+
+
+def strains(rows: Sequence[Row], pipeline: Pipeline, progress: Progress) -> Iterator[Strain]:
+    """Yield the strain of each line.
+
+    Raises:
+        LabelError: A file cannot be used.
+    """
+    for done, row in enumerate(rows):
+        yield strain_of(row, pipeline)
+        progress("spectra", done + 1, len(rows))
+
+
+def strain_of(row: Row, pipeline: Pipeline) -> Strain:
+    """Read the strain of a line of the table.
+
+    Raises:
+        LabelError: The file cannot be used.
+    """
     try:
         strain = strain_files.read(row.file, row.ifo, row.time_ns)
     except DataError as error:
@@ -201,21 +233,21 @@ def _read(row: Row, pipeline: tuple[WhitenConfig, DetectConfig]) -> Strain:
     return strain
 
 
-def _filters(
-    rows: Sequence[Row], pipeline: tuple[WhitenConfig, DetectConfig], progress: Progress
-) -> dict[tuple[str, int], tuple[WhiteningFilter, WhitenConfig]]:
-    """Make the filters of short snippets: by detector and rate, of all that there are."""
+def common_filters(all_: Iterable[Strain], pipeline: Pipeline) -> Filters:
+    """Make the filters of short snippets: by detector and rate, of all that there are.
+
+    Raises:
+        LabelError: There is too little strain for one.
+    """
     power: dict[tuple[str, int], list[np.ndarray]] = defaultdict(list)
     needed: set[tuple[str, int]] = set()
     whitening, _ = pipeline
-    for done, row in enumerate(rows):
-        strain = _read(row, pipeline)
-        kind = row.ifo, strain.rate
+    for strain in all_:
+        kind = strain.ifo, strain.rate
         if not snippets.is_long(strain, whitening):
             needed.add(kind)
         if len(power[kind]) < POOLED:
             power[kind].append(snippets.spectra(strain))
-        progress("spectra", done + 1, len(rows))
     try:
         return {
             kind: snippets.common_filter(np.concatenate(power[kind]), kind[1], whitening)
