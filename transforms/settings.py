@@ -205,6 +205,8 @@ def _described(node: Any, kinds: Mapping[str, Any]) -> Any:
         made["description"] = " ".join(_UNIT.sub("", text).split())
         if found := _UNIT.search(text):
             made["unit"] = found[1]
+    if "items" in node:
+        made["items"] = _described(node["items"], kinds)
     if "properties" in node:
         made["properties"] = {
             name: _described(each, kinds) for name, each in node["properties"].items()

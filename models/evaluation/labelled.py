@@ -12,9 +12,7 @@ from models import pool
 from models.evaluation import snippets, strain_files
 from models.evaluation.strain_files import Strain
 from models.simulation.matching import Example
-from models.simulation.simulate import Progress, stretch_examples
-from models.training.card import set_seed
-from models.training.settings import TrainConfig
+from models.simulation.simulate import Progress, SimulationConfig, stretch_examples
 from transforms.detect.config import DetectConfig
 from transforms.detect.searchable import unsearchable
 from transforms.elements import Trigger
@@ -46,29 +44,39 @@ class LabelledTrigger:
     """Whether our detector found it."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Simulated:
+    """A set to be simulated."""
+
+    config: SimulationConfig
+    threshold: float
+    """Detector's, where there are transients [SNR]."""
+    seed: tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class _Task:
-    config: TrainConfig
+    wanted: Simulated
     number: int
     whitening: WhitenConfig
     detection: DetectConfig
 
 
 def simulated(
-    config: TrainConfig,
+    wanted: Simulated,
     pipeline: tuple[WhitenConfig, DetectConfig],
     processes: int,
     progress: Progress,
 ) -> Iterator[tuple[int, LabelledTrigger]]:
-    """Simulate the test set of a training, and yield its events by stretch, in any order.
+    """Simulate a set, and yield its events by stretch, in any order.
 
     Yields:
         Events, each with a number that orders them.
     """
     whitening, detection = pipeline
-    detection = DetectConfig(**{**vars(detection), "threshold": config.threshold})
-    total = config.test.stretches + config.test.noise_stretches
-    tasks = (_Task(config, number, whitening, detection) for number in range(total))
+    detection = DetectConfig(**{**vars(detection), "threshold": wanted.threshold})
+    total = wanted.config.stretches + wanted.config.noise_stretches
+    tasks = (_Task(wanted, number, whitening, detection) for number in range(total))
     found = pool.each(_stretch, tasks, min(processes, total))
     for done, (number, examples) in enumerate(found):
         yield from ((number, _event(number, example)) for example in examples)
@@ -76,9 +84,8 @@ def simulated(
 
 
 def _stretch(task: _Task) -> tuple[int, list[Example]]:
-    seed = set_seed(task.config, "test")
-    test = task.config.test
-    return task.number, stretch_examples(test, task.number, task.whitening, task.detection, seed)
+    config, seed = task.wanted.config, task.wanted.seed
+    return task.number, stretch_examples(config, task.number, task.whitening, task.detection, seed)
 
 
 def _event(number: int, example: Example) -> LabelledTrigger:
