@@ -100,7 +100,7 @@ def test_both_back_ends_set_the_limit_alike(untrained, backend):
 
 def test_rates_of_no_class_are_refused_when_the_graph_is_built(untrained):
     folder = str(untrained.folder)
-    with pytest.raises(ArtefactError, match=r"classify\.rates: blips: not among gaussian, noise"):
+    with pytest.raises(ArtefactError, match=r"classify\.rates: blips: not among "):
         Classify(config=ClassifyConfig(model=folder, rates=(Rate("blips", 2.0),)))
 
 

@@ -119,10 +119,14 @@ def chosen(data: Data, group: str, number: int, rng: np.random.Generator) -> Boo
 def outcome(data: Data, config: TrainConfig, number: int, draws: int) -> Outcome:
     """Measure models that were taught so many glitches of each class."""
     real, simulated, counts, truths, errors = [], [], [], [], []
-    for draw in range(draws if number else 1):
-        for name in np.unique(data.groups):
-            rng = np.random.default_rng((config.seed, number, draw))
-            lesson = data.real.only(chosen(data, name, number, rng))
+    for name in np.unique(data.groups):
+        rng, known = np.random.default_rng((config.seed, number)), set()
+        for _ in range(draws):
+            taken = chosen(data, name, number, rng)
+            if taken.tobytes() in known:
+                continue  # there are no others
+            known.add(taken.tobytes())
+            lesson = data.real.only(taken)
             made = answer(data.taught, lesson if len(lesson.lesson) else None, config)
             judged = data.real.only((data.groups == name) & data.itself)
             real.append(made.probabilities(judged))
@@ -186,7 +190,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--config", type=Path, metavar="YAML", help="of WORK; default: built in")
     parser.add_argument("--group", default=GROUP, metavar="PATTERN", help=f"default: {GROUP}")
-    parser.add_argument("--draws", type=int, default=3, help="of the glitches that are taught")
+    parser.add_argument("--draws", type=int, default=2, help="of the glitches that are taught")
     report.add_options(parser)
     return parser
 

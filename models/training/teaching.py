@@ -14,13 +14,13 @@ from scipy.special import log_softmax, softmax
 
 from transforms.arrays import RealArray
 
-EACH = 512
+EACH = 256
 """Simulated examples of a class that a fit is made of, at the most."""
 HELD = 1e-3
 """Weight of the squared distance from the simulated fit, beside the mean loss of an example."""
-FOLDS = 8
+FOLDS = 5
 """Parts of the labelled glitches, each of which is judged by a fit to the others."""
-STEPS = 200
+STEPS = 100
 """Of L-BFGS at the most; Byrd et al. 1995, doi:10.1137/0916069."""
 
 
