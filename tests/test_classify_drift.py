@@ -10,6 +10,7 @@ from apache_beam.metrics import MetricsFilter
 
 from tests.samples import TRIGGER
 from transforms.classify import artefact
+from transforms.classify.answers import rates_of
 from transforms.classify.config import BACKENDS, ClassifyConfig
 from transforms.classify.features import model_input
 from transforms.classify.handler import ClassifierHandler
@@ -88,7 +89,7 @@ def label(pairs, classes):
     """Label triggers by given answers; give what was counted."""
     pipeline = beam.Pipeline(runner=RUNNER)
     answered = pipeline | beam.Create(pairs) | beam.ParDo(_Answered())
-    answered | beam.ParDo(_Label(classes, "m"))
+    answered | beam.ParDo(_Label(classes, "m", rates_of((), classes)))
     result = pipeline.run()
     result.wait_until_finish()
     return counted(result)

@@ -14,6 +14,7 @@ from apache_beam.transforms.window import FixedWindows, GlobalWindows, Sessions,
 
 from tests.samples import UNLABELLED, candidate
 from transforms.classify import artefact
+from transforms.classify.answers import rates_of
 from transforms.classify.config import BACKENDS, ClassifyConfig
 from transforms.classify.features import model_input
 from transforms.classify.handler import ClassifierHandler
@@ -268,7 +269,9 @@ def test_a_back_end_without_its_endpoint_is_told_when_the_graph_is_built(untrain
 @pytest.mark.slow
 def test_the_label_unknown_is_one_of_the_classes(untrained):
     sure = np.array([0.1, 0.2, 0.7], np.float32)
-    (labelled,) = _Label(untrained.classes, "m").process((trigger(0), sure))
+    (labelled,) = _Label(untrained.classes, "m", rates_of((), untrained.classes)).process(
+        (trigger(0), sure)
+    )
     assert labelled.label == "unknown"
     assert labelled.score == labelled.probabilities[-1][1] == float(sure[2])
 

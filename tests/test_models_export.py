@@ -38,10 +38,12 @@ def loaded(untrained):
 def test_both_endpoints_and_the_onnx_form_give_the_same_probabilities(untrained, loaded):
     image, parameters = inputs(50)
     examples = [example(image=i, parameters=p) for i, p in zip(image, parameters, strict=True)]
-    answers = loaded.serving_default(tensorflow.tensorflow().constant(examples)).numpy()
+    answers = loaded.serving_default(tensorflow.tensorflow().constant(examples))["probabilities"]
+    answers = answers.numpy()
     assert answers.dtype == np.float32
     assert answers.sum(axis=1) == pytest.approx(np.ones(50), abs=1e-6)
-    assert np.allclose(answers, loaded.serve(image, parameters).numpy(), rtol=0, atol=1e-6)
+    served = loaded.serve(image, parameters)["probabilities"].numpy()
+    assert np.allclose(answers, served, rtol=0, atol=1e-6)
     onnx = OnnxModel(untrained.folder)(image, parameters)
     assert np.allclose(answers, onnx, rtol=0, atol=1e-5)
 

@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import arrays
 from models.training import calibrated, network, novelty
 from models.training.export import export
 from transforms.classify import features, tensorflow
+from transforms.classify.answers import STEEPNESS
 from transforms.classify.onnx import OnnxModel
 
 SNR = features.PARAMETERS.index("snr")
@@ -50,9 +51,9 @@ def test_the_limit_is_so_many_times_the_quantile_and_grows_for_quiet_ones():
     rng = np.random.default_rng(4)
     log_snr = rng.uniform(np.log(5), np.log(50), 20_000)
     typical = np.exp(-3 - 1.5 * np.minimum(log_snr - np.log(8), 0))
-    a, b = novelty.fit(typical * rng.exponential(1, len(log_snr)), log_snr)
+    a, b = novelty.fit(typical * rng.exponential(1, len(log_snr)), log_snr, 2.5)
     # Of an exponential distribution a part FAR lies beyond -ln FAR.
-    assert np.exp(a) == pytest.approx(np.exp(-3) * -np.log(novelty.FAR) * novelty.WIDE, rel=0.06)
+    assert np.exp(a) == pytest.approx(np.exp(-3) * -np.log(novelty.FAR) * 2.5, rel=0.06)
     assert b == pytest.approx(-1.5, abs=0.15)
 
 
@@ -83,7 +84,7 @@ def test_the_written_model_turns_the_distance_into_the_unknown(tmp_path):
 
     given = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     ratio = novelty.limits(log_snr, known.limit) / distance
-    strange = 1 / (1 + ratio**novelty.POWER)
+    strange = 1 / (1 + ratio**STEEPNESS)
     assert strange[:3] == pytest.approx(np.zeros(3), abs=1e-6)
     assert strange[3:].min() < 0.5 < strange[3:].max()
     expected = given * (1 - strange)[:, None] + strange[:, None] * [0, 0, 1]
@@ -105,7 +106,8 @@ def test_a_network_that_is_sure_of_a_stranger_calls_it_unknown(tmp_path):
     rng = np.random.default_rng(6)
     known = novelty.unit(_around(rng, [3.0, 1, 0, 0, 0]))
     own, strangers = _around(rng, [3.0, 1, 0, 0, 0], 50), _around(rng, [3.0, 0, 2, 0, 0], 50)
-    limit = novelty.fit(novelty.distances(_around(rng, [3.0, 1, 0, 0, 0]), known), np.full(400, 3))
+    distance = novelty.distances(_around(rng, [3.0, 1, 0, 0, 0]), known)
+    limit = novelty.fit(distance, np.full(400, 3), 2.5)
     export(
         calibrated.CalibratedModel(
             network=Sure(), temperature=(0.0, 0.0), novelty=novelty.Novelty(known, limit), unknown=2

@@ -4,10 +4,11 @@ import pickle
 from collections import Counter
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 
-from models.simulation import background, injections, matching, simulate, waveforms
+from models.simulation import background, injections, matching, noise, simulate, strain, waveforms
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 
@@ -214,13 +215,14 @@ FILE, GLITCH = "H-H1_O3A_HIGHPASSED_2KHZ-1238205077-500.hdf", 1238205532_0990000
 
 @pytest.fixture
 def real(data):
-    return replace(CONFIG, curves=(), strain_files=(str(data / FILE),), seconds=500)
+    named = strain.RealStrain("H1", 1238205077, 500, file=str(data / FILE))
+    return replace(CONFIG, curves=(), strain=(named,), seconds=500)
 
 
 @pytest.mark.slow
 def test_real_strain_keeps_its_own_transients_to_itself(real):
     made = _stretch(config=real)
-    assert made.curve == FILE
+    assert made.curve == "H1-1238205077-500"
     assert any(low < GLITCH < high for low, high in made.known)
     assert len(made.injections) > 50
     for low, high in made.known:
@@ -247,13 +249,114 @@ def test_real_strain_alone_makes_noise(real):
         replace(real, stretches=0, noise_threshold=4.3), 0, WHITEN, DETECT, (2,)
     )
     assert {example.label for example in found} == {waveforms.NOISE}
-    assert max(example.trigger.snr for example in found) < simulate.KNOWN_SNR
+    assert max(example.trigger.snr for example in found) < simulate.LOUD_SNR
+
+
+def test_the_quiet_triggers_of_real_strain_are_noise_and_its_loud_ones_are_nothing(
+    coloured, tmp_path
+):
+    rate, curve = 2048, noise.load("aligo_O4high")
+    samples = coloured("aligo_O4high", 64, rate)
+    time = np.arange(-rate // 4, rate // 4) / rate
+    pulse = np.exp(-((time / 0.01) ** 2)) * np.sin(2 * np.pi * 150 * time)
+    pulse /= noise.optimal_snr(pulse, rate, curve, 16.0)
+    for snr, at in ((7.0, 20), (15.0, 40)):
+        samples[at * rate :][: len(pulse)] += snr * pulse
+    with h5py.File(tmp_path / "a.hdf5", "w") as file:
+        data = file.create_dataset("H1:STRAIN", data=samples)
+        data.attrs.update({"x0": 1e9, "dx": 1 / rate, "xunit": "s", "channel": "H1:STRAIN"})
+    named = strain.RealStrain("H1", 10**9, 64, file=str(tmp_path / "a.hdf5"))
+    config = replace(CONFIG, curves=(), strain=(named,), stretches=0, seconds=64)
+    found = simulate.stretch_examples(config, 0, WHITEN, DETECT, (2,))
+    assert {example.label for example in found} == {waveforms.NOISE}
+    seconds = [example.trigger.time_ns / 1e9 - 1e9 for example in found]
+    assert any(abs(second - 20.25) < 0.1 for second in seconds)
+    assert not any(abs(second - 40.25) < 2 for second in seconds)
+
+
+def test_an_event_in_real_strain_is_left_out(data):
+    named = strain.RealStrain(
+        "H1",
+        1126259447,
+        31,
+        "GW150914",
+        1126259462.4,
+        str(data / "H-H1_LOSC_4_V2-1126259446-32.hdf5"),
+    )
+    config = replace(CONFIG, curves=(), strain=(named,), stretches=4, seconds=32)
+    for number in range(5):
+        made = _stretch(number, config=config)
+        (event,) = named.taken
+        assert event in made.known
+        assert made.block.segment_end_ns - made.block.segment_start_ns == 31 * 10**9
+        assert not any(i.start_ns < event[1] and i.end_ns > event[0] for i in made.injections)
+        for example in matching.match(matching.find(made.block, WHITEN, DETECT), made):
+            assert not event[0] <= example.trigger.time_ns < event[1]
+
+
+def test_stretches_are_as_long_as_they_come_in_real_use():
+    config = replace(CONFIG, shortest=32, seconds=256, sample_rates=(1024,), stretches=0)
+    blocks = [_stretch(number, config=config).block for number in range(40)]
+    seconds = [(one.segment_end_ns - one.segment_start_ns) // 10**9 for one in blocks]
+    assert 32 <= min(seconds) < 40
+    assert 200 < max(seconds) <= 256
+    assert np.median(seconds) == pytest.approx(90, rel=0.3)
+
+
+def test_real_strain_has_its_share():
+    named = strain.RealStrain("H1", 0, 16, file="nowhere")
+    config = replace(CONFIG, strain=(named,), strain_share=0.0, seconds=32, sample_rates=(1024,))
+    assert _stretch(config=config).curve == "aligo_O4high"
+    with pytest.raises(ValueError, match="nowhere: no such file"):
+        _stretch(config=replace(config, strain_share=1.0))
+
+
+def test_a_family_that_no_rate_carries_ends_the_search_for_it():
+    rng, snr = np.random.default_rng(7), waveforms.Range(8, 9)
+    family = waveforms.FAMILIES["violin_mode"]
+    high = replace(family, ranges={**family.ranges, "frequency": waveforms.Range(900.0, 1000.0)})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(waveforms.FAMILIES, "violin_mode", high)
+        assert injections.draw("violin_mode", 1024, snr, rng, 1.875) is None
+        some = replace(CONFIG, left_out=_all_but("violin_mode"), sample_rates=(1024,))
+        assert not _stretch(config=replace(some, unknown_share=0.0)).injections
 
 
 def test_strain_that_is_too_short_or_too_slow_is_refused(real, data):
-    with pytest.raises(ValueError, match="holds no contiguous strain of 32 s"):
-        background.real(
-            str(data / "H-H1_O2_llhoft-1216577976-4.gwf"), 64, (2048,), np.random.default_rng(1)
-        )
+    rng = np.random.default_rng(1)
+    short = strain.RealStrain(
+        "H1", 1216577976, 16, file=str(data / "H-H1_O2_llhoft-1216577976-4.gwf")
+    )
+    with pytest.raises(ValueError, match="holds no contiguous strain of 16 s of H1"):
+        background.real(short, 64, (2048,), rng)
     with pytest.raises(ValueError, match="its rate of 2048 Hz gives none of"):
-        background.real(real.strain_files[0], 64, (4096,), np.random.default_rng(1))
+        background.real(real.strain[0], 64, (4096,), rng)
+
+
+def test_strain_is_found_by_detector_and_time(data, tmp_path):
+    named = strain.RealStrain("L1", 1126259447, 31, "GW150914", 1126259462.4)
+    (found,) = strain.located([named], [tmp_path, data])
+    assert found == replace(named, file=str(data / "L-L1_LOSC_4_V2-1126259446-32.hdf5"))
+    assert strain.located([found], []) == (found,)
+    for other in (replace(named, detector="V1"), replace(named, start=1126259460)):
+        with pytest.raises(ValueError, match=f"strain {other.name} GW150914: not in {data}; add"):
+            strain.located([other], [data])
+    with pytest.raises(ValueError, match="is no folder"):
+        strain.located([named], [tmp_path / "none"])
+
+
+def test_strain_that_gwosc_does_not_give_is_told_in_one_line(monkeypatch):
+    named = strain.RealStrain("L1", 1126259447, 31, "GW150914", 1126259462.4)
+    monkeypatch.setattr(strain, "GWOSC", "http://127.0.0.1:9")
+    with pytest.raises(ValueError, match=r"GWOSC does not answer with it.*--strain") as raised:
+        strain.located([named], [])
+    assert "\n" not in str(raised.value)
+
+
+def test_other_strain_has_another_checksum(tmp_path):
+    named = strain.RealStrain("L1", 0, 16, file=str(tmp_path / "a"))
+    (tmp_path / "a").write_bytes(b"1")
+    first = strain.checksum([named, named])
+    assert first == strain.checksum([replace(named, start=5)])
+    (tmp_path / "a").write_bytes(b"2")
+    assert strain.checksum([named]) != first

@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from models import environment
-from models.simulation import simulate, waveforms
+from models.evaluation import labelled
+from models.simulation import simulate, strain, waveforms
 from models.training import calibrated, examples, fit, network, settings, train, work
 from transforms.classify import artefact
 from transforms.classify.features import model_input
@@ -26,17 +27,45 @@ pytestmark = pytest.mark.filterwarnings(
 SMALL = simulate.SimulationConfig(
     ("aligo_O4high",), stretches=2, noise_stretches=1, sample_rates=(2048,), seconds=96
 )
+REAL = replace(
+    SMALL, strain=(strain.RealStrain("H1", 1126259447, 31, "GW150914", 1126259462.4),), shortest=32
+)
+TINY = replace(
+    settings.read(),
+    **{"name": "tiny", "train": REAL, "validation": SMALL, "test": SMALL},
+    **{"epochs": 1, "labelled_copies": 3},
+)
 
 
-TINY = replace(settings.read(), name="tiny", train=SMALL, validation=SMALL, test=SMALL, epochs=1)
+@pytest.fixture(scope="session")
+def strain_folder(data, tmp_path_factory):
+    """Return a folder with the real strain that the tiny training names."""
+    folder = tmp_path_factory.mktemp("strain")
+    shutil.copy(data / "H-H1_LOSC_4_V2-1126259446-32.hdf5", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def glitches(data, tmp_path_factory):
+    """Return a folder of labelled strain: real, though its labels are for the test alone."""
+    folder = tmp_path_factory.mktemp("glitches")
+    shutil.copy(data / "L-L1_GWOSC_4KHZ_R1-1187008867-32.hdf5", folder)
+    shutil.copy(data / "H-H1_LOSC_4_V2-1126259446-32.hdf5", folder)
+    (folder / "labels.csv").write_text(
+        "file,time,ifo,label\n"
+        "L-L1_GWOSC_4KHZ_R1-1187008867-32.hdf5,1187008881.382,L1,tomte\n"
+        "H-H1_LOSC_4_V2-1126259446-32.hdf5,1126259462.42,H1,my_own\n"
+        "H-H1_LOSC_4_V2-1126259446-32.hdf5,1126259470.5,H1,blip\n"
+    )
+    return folder
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(tmp_path_factory, strain_folder):
     told, notes = [], []
     folder = tmp_path_factory.mktemp("model") / "tiny"
     tell = train.Tell(lambda *step: told.append(step), notes.append)
-    run = train.Run(keep_work=True, command="wavefier train --output tiny")
+    run = train.Run(keep_work=True, command="wavefier train --output tiny", strain=(strain_folder,))
     card = train.train(TINY, folder, run, tell)
     return card, told, notes
 
@@ -66,6 +95,56 @@ def test_a_card_tells_how_its_model_was_made(trained):
         sum(row["count"] for row in contents["by_snr"]) == contents["accuracy"]["all"]["examples"]
     )
     assert 0 <= contents["binary"]["auc"] <= 1
+
+
+def test_labels_are_taught_without_another_fit(trained, glitches, strain_folder, tmp_path):
+    place = shutil.copytree(trained[0].folder.with_name("tiny.work"), tmp_path / "work")
+    before = (place / "fit" / "state.npz").read_bytes()
+    notes, told = [], []
+    run = train.Run(work=place, keep_work=True, labelled=glitches, strain=(strain_folder,))
+    tell = train.Tell(lambda *step: told.append(step[0]), notes.append)
+    card = train.train(TINY, tmp_path / "taught", run, tell)
+    assert (place / "fit" / "state.npz").read_bytes() == before
+    assert card.contents["training"]["labelled"] == {"tomte": 1, "unknown": 1}
+    assert "labelled, but not found by the detector: 1 of 3" in notes
+    assert "taught as unknown, since there is no such class: my_own" in notes
+    assert "labelled strain" in told
+    artefact.verify(card)
+    assert card.parts == ("probabilities", "taught", "strangeness")
+    assert card.id != trained[0].id
+    seen = examples.read_examples(place / work.LABELLED)
+    own = seen.truth == waveforms.CLASSES.index("tomte")
+    tomte = waveforms.CLASSES.index("tomte")
+    said = [train.served(folder, seen)[own, tomte] for folder in (trained[0].folder, card.folder)]
+    assert said[1].mean() > said[0].mean()
+    told.clear()
+    again = train.train(TINY, tmp_path / "again", run, tell)
+    assert "labelled strain" not in told
+    assert np.array_equal(train.served(again.folder, seen), train.served(card.folder, seen))
+
+
+def test_without_labels_the_work_forgets_them(trained, glitches, strain_folder, tmp_path):
+    config = settings.with_strain(TINY, [strain_folder])
+    pipeline = WhitenConfig(), DetectConfig()
+    rows = labelled.table(glitches)
+    keys = [work.keys(config, *pipeline, told) for told in ((), rows, rows[:1])]
+    assert len({key["labelled"] for key in keys}) == 3
+    assert len({(key["data"], key["fit"]) for key in keys}) == 1
+    for key, kept in ((keys[1], False), (keys[1], True), (keys[0], False)):
+        with work.opened(tmp_path / "work", key):
+            assert (tmp_path / "work" / work.LABELLED).is_file() == kept
+            (tmp_path / "work" / work.LABELLED).touch()
+
+
+def test_other_strain_is_other_work(strain_folder, tmp_path):
+    pipeline = WhitenConfig(), DetectConfig()
+    config = settings.with_strain(TINY, [strain_folder])
+    moved = shutil.copytree(strain_folder, tmp_path / "moved")
+    assert work.keys(settings.with_strain(TINY, [moved]), *pipeline) == work.keys(config, *pipeline)
+    with next(moved.iterdir()).open("ab") as file:
+        file.write(b"more")
+    other = work.keys(settings.with_strain(TINY, [moved]), *pipeline)
+    assert other["data"] != work.keys(config, *pipeline)["data"]
 
 
 def test_figures_lie_beside_the_card_and_are_no_part_of_the_model(trained, tmp_path):
@@ -151,7 +230,7 @@ def test_a_fit_that_was_interrupted_ends_as_one_that_was_not(tmp_path):
     assert np.array_equal(_logits(model), _logits(finished))
 
 
-def test_a_training_that_was_killed_goes_on_at_its_epoch(trained, tmp_path):
+def test_a_training_that_was_killed_goes_on_at_its_epoch(trained, strain_folder, tmp_path):
     place = shutil.copytree(trained[0].folder.with_name("tiny.work"), tmp_path / "work")
     (place / "fit" / "state.npz").unlink()
     (place / "fit" / "seconds.json").write_text('{"training": 1e6}')  # of another fit
@@ -159,6 +238,7 @@ def test_a_training_that_was_killed_goes_on_at_its_epoch(trained, tmp_path):
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(asdict(config)))))
     command = [sys.executable, "-m", "beam_pipeline.cli", "train", "--processes=1"]
     command += [f"--config={tmp_path / 'tiny.yaml'}", f"--output={tmp_path / 'made'}"]
+    command += [f"--strain={strain_folder}"]
     with subprocess.Popen([*command, f"--work={place}"], stderr=subprocess.DEVNULL) as process:
         while not (place / "fit" / "state.npz").is_file():
             assert process.poll() is None
@@ -168,7 +248,7 @@ def test_a_training_that_was_killed_goes_on_at_its_epoch(trained, tmp_path):
         known = json.loads(str(file["about"]))["history"]
     assert 1 <= len(known) < config.epochs
     notes = []
-    run = train.Run(work=place)
+    run = train.Run(work=place, strain=(strain_folder,))
     card = train.train(config, tmp_path / "made", run, train.Tell(note=notes.append))
     history = card.contents["training"]["history"]
     assert notes[0] == f"training goes on after epoch {len(known)}"
@@ -186,10 +266,12 @@ def test_a_training_that_was_killed_goes_on_at_its_epoch(trained, tmp_path):
         ({"test": replace(SMALL, stretches=3)}, "another configuration"),
     ],
 )
-def test_the_work_of_another_training_is_refused(trained, tmp_path, change, message):
+def test_the_work_of_another_training_is_refused(trained, strain_folder, tmp_path, change, message):
     run = train.Run(work=trained[0].folder.with_name("tiny.work"))
     with pytest.raises(work.WorkError, match=message):
-        train.train(replace(TINY, **change), tmp_path / "other", run)
+        train.train(
+            replace(TINY, **change), tmp_path / "other", replace(run, strain=(strain_folder,))
+        )
 
 
 def test_examples_serve_another_fit_and_what_was_fitted_does_not(tmp_path):
@@ -207,7 +289,7 @@ def test_examples_serve_another_fit_and_what_was_fitted_does_not(tmp_path):
 
 
 def test_a_work_folder_serves_one_training_at_a_time(tmp_path):
-    keys = {"data": "a", "fit": "b"}
+    keys = {"data": "a", "fit": "b", "labelled": "c"}
     with (
         work.opened(tmp_path / "work", keys),
         pytest.raises(work.WorkError, match="another training is at work"),
@@ -220,7 +302,7 @@ def test_a_folder_of_something_else_is_no_work_folder(tmp_path):
     (tmp_path / "mine").write_text("x")
     with (
         pytest.raises(work.WorkError, match="holds other files"),
-        work.opened(tmp_path, {"data": "a", "fit": "b"}),
+        work.opened(tmp_path, {"data": "a", "fit": "b", "labelled": "c"}),
     ):
         pass
 
@@ -234,11 +316,12 @@ def test_without_tensorboard_one_line_says_so(tmp_path, monkeypatch):
         train._logs(train.Run(logs=tmp_path / "logs"), tmp_path, notes.append)
 
 
-def test_a_large_model_is_said_to_be_large(monkeypatch, trained, tmp_path):
+def test_a_large_model_is_said_to_be_large(monkeypatch, trained, strain_folder, tmp_path):
     monkeypatch.setattr(artefact, "LARGEST", 1000)
     place = shutil.copytree(trained[0].folder.with_name("tiny.work"), tmp_path / "work")
     notes = []
-    train.train(TINY, tmp_path / "made", train.Run(work=place), train.Tell(note=notes.append))
+    run = train.Run(work=place, strain=(strain_folder,))
+    train.train(TINY, tmp_path / "made", run, train.Tell(note=notes.append))
     assert "make the network smaller" in notes[-1]
 
 
@@ -274,9 +357,8 @@ def test_training_overwrites_nothing(tmp_path):
 
 
 def test_strain_that_is_not_there_is_said_before_work_begins(tmp_path):
-    config = replace(TINY, train=replace(SMALL, strain_files=("none.hdf5",)))
-    with pytest.raises(ValueError, match=r"strain_files none\.hdf5 are not here: run the training"):
-        train.train(config, tmp_path / "model")
+    with pytest.raises(ValueError, match="strain H1-1126259447-31 GW150914: not in"):
+        train.train(TINY, tmp_path / "model", train.Run(strain=(tmp_path,)))
     assert not list(tmp_path.iterdir())
 
 
@@ -305,6 +387,17 @@ def _packaged():
             r"test\.curves \['x'\] are not",
         ),
         ({"test": 5}, "test must hold keys and values"),
+        (
+            {
+                "train": {
+                    "curves": [],
+                    "stretches": 1,
+                    "noise_stretches": 1,
+                    "strain": [{"begin": 1}],
+                }
+            },
+            "unknown key train.strain.begin; known: detector, start",
+        ),
     ],
 )
 def test_a_wrong_configuration_is_refused_by_its_key(change, message):

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from functools import cache, reduce
-from operator import getitem
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
@@ -134,7 +133,7 @@ def _refusal(kind: Any, values: Any, errors: Sequence[Mapping[str, Any]]) -> str
     first = {error["type"]: error for error in reversed(errors)}
     if error := first.get("unexpected_keyword_argument"):
         *path, key = _path(error)
-        return _unknown(path, key, [field.name for field in fields(_field(kind, path))])
+        return _unknown(path, key, [field.name for field in fields(_item(_field(kind, path)))])
     if "missing" in first:
         missing = [".".join(_path(error)) for error in errors if error["type"] == "missing"]
         return f"missing keys: {', '.join(missing)}"
@@ -143,7 +142,9 @@ def _refusal(kind: Any, values: Any, errors: Sequence[Mapping[str, Any]]) -> str
         case "value_error":
             reason = str(errors[0]["ctx"]["error"])
             # What begins with the name of a field is told by its path.
-            named = reason.partition(" ")[0].rstrip(":") in get_type_hints(_field(kind, path))
+            named = reason.partition(" ")[0].rstrip(":") in get_type_hints(
+                _item(_field(kind, path))
+            )
             return f"{where}{'.' if named else ': '}{reason}" if where else reason
         case "dataclass_type":
             return f"{where or 'the file'} must hold keys and values"
@@ -153,7 +154,7 @@ def _refusal(kind: Any, values: Any, errors: Sequence[Mapping[str, Any]]) -> str
             wanted = "a finite number"
         case _:
             wanted = _called(_field(kind, path))
-    return f"{where} must be {wanted}, not {shown(reduce(getitem, path, values))}"
+    return f"{where} must be {wanted}, not {shown(reduce(_held, path, values))}"
 
 
 def _path(error: Mapping[str, Any]) -> list[str]:
@@ -163,7 +164,17 @@ def _path(error: Mapping[str, Any]) -> list[str]:
 
 def _field(kind: Any, path: Sequence[str]) -> Any:
     """Return the type of a field of a field."""
-    return reduce(lambda outer, name: get_type_hints(outer)[name], path, kind)
+    return reduce(lambda outer, name: get_type_hints(_item(outer))[name], path, kind)
+
+
+def _held(values: Any, name: str) -> Any:
+    """Return what a mapping holds; a list is shown whole."""
+    return values if isinstance(values, list) else values[name]
+
+
+def _item(kind: Any) -> Any:
+    """Return the type of a list's items; any other type as it is."""
+    return get_args(kind)[0] if get_origin(kind) is tuple else kind
 
 
 def _called(kind: Any) -> str:
@@ -194,6 +205,8 @@ def _described(node: Any, kinds: Mapping[str, Any]) -> Any:
         made["description"] = " ".join(_UNIT.sub("", text).split())
         if found := _UNIT.search(text):
             made["unit"] = found[1]
+    if "items" in node:
+        made["items"] = _described(node["items"], kinds)
     if "properties" in node:
         made["properties"] = {
             name: _described(each, kinds) for name, each in node["properties"].items()

@@ -179,6 +179,21 @@ def _add_train(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
     train.add_argument("--output", type=Path, required=True, metavar="DIR", help="the new model's")
     train.add_argument("--work", type=Path, metavar="DIR", help="default: the output's with .work")
     train.add_argument("--keep-work", action="store_true", help="keep the examples at the end")
+    train.add_argument(
+        "--strain",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="with the real strain that the configuration names; may stand several times; "
+        "default: from GWOSC",
+    )
+    train.add_argument(
+        "--labelled",
+        type=Path,
+        metavar="DIR",
+        help="strain (HDF5) and a CSV: file,time,ifo,label; taught beside the simulated",
+    )
     train.add_argument("--logs", type=Path, metavar="DIR", help="TensorBoard's; default: in --work")
     _add_simulation(train)
 

@@ -10,7 +10,9 @@ from beam_pipeline.commands.steps import Steps
 from beam_pipeline.exits import DONE, UserError
 from models import pool
 from models.evaluation import evaluate as evaluation
+from models.evaluation.labelled import Simulated
 from models.training import settings
+from models.training.card import set_seed
 from models.training.settings import TrainConfig
 from models.training.train import Run, Tell
 from models.training.train import train as train_model
@@ -26,6 +28,8 @@ def train(options: argparse.Namespace) -> int:
         threads=pool.usable_cpus(),
         logs=options.logs,
         keep_work=options.keep_work,
+        strain=tuple(options.strain),
+        labelled=options.labelled,
         command=command(),
     )
     try:
@@ -70,7 +74,10 @@ def evaluate(options: argparse.Namespace) -> int:
             made = evaluation.on_folder(card, options.data, steps)
         else:
             config, count = configuration(options), processes(options)
-            made = evaluation.on_simulation(card, config, count, steps)
+            wanted = Simulated(
+                config=config.test, threshold=config.threshold, seed=set_seed(config, "test")
+            )
+            made = evaluation.on_simulation(card, wanted, count, steps)
         told = evaluation.write(made, options.output, command())
     except OSError as error:
         raise UserError(f"{error.filename}: {error.strerror}; choose another --output") from error

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from models.training.convert import signature
+from models.training.convert import parts_of, signature
 from transforms.arrays import SingleArray
 from transforms.classify import artefact, tensorflow
+from transforms.classify.answers import PROBABILITIES
 from transforms.classify.config import ONNX, TFX_BSL
 
 Model = Callable[[SingleArray, SingleArray], SingleArray]
@@ -98,7 +99,8 @@ def _tensorflow(folder: Path) -> Model:
     saved = tf.saved_model.load(str(folder))
 
     def ask(image: SingleArray, parameters: SingleArray) -> SingleArray:
-        answers: SingleArray = saved.serve(tf.constant(image), tf.constant(parameters)).numpy()
+        said = parts_of(saved.serve(tf.constant(image), tf.constant(parameters)))
+        answers: SingleArray = said[PROBABILITIES].numpy()
         return answers
 
     return ask

@@ -110,7 +110,7 @@ def fitted(
     with tempfile.TemporaryDirectory() as folder:
         place = FitPlace(Path(folder), usable_cpus())
         model, _ = fit(config, sets, place, _tell, report.progress)
-        answer = calibrate(model, sets, config.seed)
+        answer = calibrate(model, sets, config, None)
         alone = replace(answer, novelty=replace(answer.novelty, limit=NOWHERE))
         export(answer, place.work / "model")
         export(alone, place.work / "alone")

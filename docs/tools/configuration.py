@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from beam_pipeline.config import PipelineConfig
+from models.simulation.strain import RealStrain
 from models.training.settings import TrainConfig, read
 from transforms.checks import Rule, split
+from transforms.classify.config import Rate
 
 PAGE = Path(__file__).parents[1] / "configuration.md"
+_REQUIRED = "none: it must be given"
 _UNIT = re.compile(r" ?\[(s|Hz|ns|bytes|SNR)\]")
 _HEAD = """# Configuration
 
@@ -87,7 +90,7 @@ def entries(kind: type, values: Any = None) -> Iterator[Entry]:
         yield Entry(
             key=field.name,
             kind=_words(plain),
-            default=_yaml(value),
+            default=_REQUIRED if value is MISSING else _yaml(value),
             unit=unit[1] if unit else "",
             limits=", ".join(filter(None, map(_limits, rules))),
             meaning=_UNIT.sub("", said[field.name]),
@@ -114,6 +117,8 @@ def page() -> str:
     kinds = get_type_hints(PipelineConfig)
     for stage in fields(PipelineConfig):
         parts += [f"\n## {stage.name}\n", *_table(kinds[stage.name])]
+        if stage.name == "classify":
+            parts += ["\n### rates\n", "Each rate has these keys.\n", *_table(Rate)]
     training = read()
     parts += [_TRAINING, *_table(TrainConfig, training)]
     parts += [
@@ -121,6 +126,9 @@ def page() -> str:
         "The file has a section for each of these three sets. Each section has these keys; the"
         " values shown are those of `train`.\n",
         *_table(get_type_hints(TrainConfig)["train"], training.train),
+        "\n### strain\n",
+        "Each stretch of real strain has these keys.\n",
+        *_table(RealStrain),
     ]
     return "\n".join(parts) + "\n"
 
@@ -138,8 +146,6 @@ def _table(kind: type, values: Any = None) -> list[str]:
 def _default(field: "Field[Any]") -> Any:
     if field.default_factory is not MISSING:
         return field.default_factory()
-    if field.default is MISSING:
-        raise ValueError(f"{field.name} has no default")
     return field.default
 
 
@@ -156,11 +162,14 @@ def _limits(rule: Rule) -> str:
 
 def _words(kind: Any) -> str:
     if get_origin(kind) is tuple:
-        return f"list of {_words(get_args(kind)[0])}s"
+        (item, _) = get_args(kind)
+        return "list of keys and values" if is_dataclass(item) else f"list of {_words(item)}s"
     return {str: "text", int: "whole number", float: "number", bool: "true or false"}[kind]
 
 
 def _yaml(value: Any) -> str:
+    if isinstance(value, tuple) and any(map(is_dataclass, value)):
+        return f"{len(value)} of them"
     if isinstance(value, tuple):
         return f"[{', '.join(map(str, value))}]"
     return str(value) if value != "" else '""'

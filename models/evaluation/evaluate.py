@@ -14,10 +14,9 @@ import numpy.typing as npt
 from models import environment, metrics
 from models.evaluation import labelled
 from models.evaluation.evaluation import Evaluation
-from models.evaluation.labelled import LabelError, LabelledTrigger
+from models.evaluation.labelled import LabelError, LabelledTrigger, Simulated
 from models.simulation import waveforms
 from models.simulation.simulate import Progress
-from models.training.settings import TrainConfig
 from transforms.classify import artefact
 from transforms.classify.features import model_input
 from transforms.classify.onnx import OnnxModel
@@ -47,9 +46,9 @@ def pipeline_of(card: artefact.Card) -> tuple[WhitenConfig, DetectConfig]:
 
 
 def on_simulation(
-    card: artefact.Card, config: TrainConfig, processes: int, progress: Progress
+    card: artefact.Card, wanted: Simulated, processes: int, progress: Progress
 ) -> Evaluation:
-    """Evaluate a model on the simulated test set of a training configuration.
+    """Evaluate a model on a simulated set, such as the test set of a training.
 
     Raises:
         ArtefactError: The model does not fit this version's features.
@@ -58,7 +57,7 @@ def on_simulation(
     """
     artefact.fits(card)
     return _evaluated(
-        card, labelled.simulated(config, pipeline_of(card), processes, progress), waveforms.CLASSES
+        card, labelled.simulated(wanted, pipeline_of(card), processes, progress), waveforms.CLASSES
     )
 
 

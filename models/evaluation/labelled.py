@@ -2,7 +2,7 @@
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +12,10 @@ from models import pool
 from models.evaluation import snippets, strain_files, whiteness
 from models.evaluation.strain_files import Strain
 from models.simulation.matching import Example
-from models.simulation.simulate import Progress, stretch_examples
-from models.training.card import set_seed
-from models.training.settings import TrainConfig
+from models.simulation.simulate import Progress, SimulationConfig, stretch_examples
 from transforms.detect.config import DetectConfig
 from transforms.detect.searchable import unsearchable
-from transforms.elements import Trigger
+from transforms.elements import Trigger, Whitened
 from transforms.gps import LATEST_NS, from_seconds, to_seconds
 from transforms.ingest.errors import DataError
 from transforms.whiten.config import WhitenConfig
@@ -48,29 +46,39 @@ class LabelledTrigger:
     """Why a label of it would say nothing; empty where it can be evaluated on."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Simulated:
+    """A set to be simulated."""
+
+    config: SimulationConfig
+    threshold: float
+    """Detector's, where there are transients [SNR]."""
+    seed: tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class _Task:
-    config: TrainConfig
+    wanted: Simulated
     number: int
     whitening: WhitenConfig
     detection: DetectConfig
 
 
 def simulated(
-    config: TrainConfig,
+    wanted: Simulated,
     pipeline: tuple[WhitenConfig, DetectConfig],
     processes: int,
     progress: Progress,
 ) -> Iterator[tuple[int, LabelledTrigger]]:
-    """Simulate the test set of a training, and yield its events by stretch, in any order.
+    """Simulate a set, and yield its events by stretch, in any order.
 
     Yields:
         Events, each with a number that orders them.
     """
     whitening, detection = pipeline
-    detection = DetectConfig(**{**vars(detection), "threshold": config.threshold})
-    total = config.test.stretches + config.test.noise_stretches
-    tasks = (_Task(config, number, whitening, detection) for number in range(total))
+    detection = DetectConfig(**{**vars(detection), "threshold": wanted.threshold})
+    total = wanted.config.stretches + wanted.config.noise_stretches
+    tasks = (_Task(wanted, number, whitening, detection) for number in range(total))
     found = pool.each(_stretch, tasks, min(processes, total))
     for done, (number, examples) in enumerate(found):
         yield from ((number, _event(number, example)) for example in examples)
@@ -78,9 +86,8 @@ def simulated(
 
 
 def _stretch(task: _Task) -> tuple[int, list[Example]]:
-    seed = set_seed(task.config, "test")
-    test = task.config.test
-    return task.number, stretch_examples(test, task.number, task.whitening, task.detection, seed)
+    config, seed = task.wanted.config, task.wanted.seed
+    return task.number, stretch_examples(config, task.number, task.whitening, task.detection, seed)
 
 
 def _event(number: int, example: Example) -> LabelledTrigger:
@@ -162,8 +169,13 @@ def _row(path: Path, number: int, line: dict[str, str | None]) -> Row:
     return Row(number=number, file=path.parent / file, time=time, ifo=ifo, label=label)
 
 
+Pipeline = tuple[WhitenConfig, DetectConfig]
+Filters = dict[tuple[str, int], tuple[WhiteningFilter, WhitenConfig]]
+"""Of short snippets, by detector and rate [Hz]."""
+
+
 def from_folder(
-    rows: Sequence[Row], pipeline: tuple[WhitenConfig, DetectConfig], progress: Progress
+    rows: Sequence[Row], pipeline: Pipeline, progress: Progress
 ) -> Iterator[tuple[int, LabelledTrigger]]:
     """Yield the events of snippets, each with its number.
 
@@ -172,17 +184,10 @@ def from_folder(
     Raises:
         LabelError: A file cannot be used.
     """
-    whitening, detection = pipeline
-    filters = _filters(rows, pipeline, progress)
+    filters = common_filters(strains(rows, pipeline, progress), pipeline)
     for done, row in enumerate(rows):
-        strain = _read(row, pipeline)
-        bank = snippets.bank_of(strain.rate, whitening, detection)
-        margin = bank.margin_seconds
-        if snippets.is_long(strain, whitening):
-            white = snippets.whiten_long(strain, row.time_ns, whitening, margin)
-        else:
-            white = snippets.whiten_short(strain, *filters[row.ifo, strain.rate], margin)
-        found = snippets.trigger_at(white, row.time_ns, detection, bank)
+        white = whitened(strain_of(row, pipeline), row.time_ns, pipeline, filters)
+        found = trigger_in(white, row.time_ns, pipeline)
         event = LabelledTrigger(
             file=row.file.name,
             time=row.time,
@@ -190,13 +195,57 @@ def from_folder(
             label=row.label,
             trigger=found.trigger,
             detected=found.detected,
-            unusable=whiteness.fault(white, found.trigger, whitening.low_frequency),
+            unusable=whiteness.fault(white, found.trigger, pipeline[0].low_frequency),
         )
         yield done, event
         progress("reading", done + 1, len(rows))
 
 
-def _read(row: Row, pipeline: tuple[WhitenConfig, DetectConfig]) -> Strain:
+def whitened(strain: Strain, time_ns: int, pipeline: Pipeline, filters: Filters) -> Whitened:
+    """Whiten strain of any length around a time.
+
+    Args:
+        strain: Around it.
+        time_ns: The time [GPS ns].
+        pipeline: Whitening and detection.
+        filters: For strain that is too short to be whitened by itself.
+    """
+    whitening, detection = pipeline
+    margin = snippets.bank_of(strain.rate, whitening, detection).margin_seconds
+    if snippets.is_long(strain, whitening):
+        return snippets.whiten_long(strain, time_ns, whitening, margin)
+    return snippets.whiten_short(strain, *filters[strain.ifo, strain.rate], margin)
+
+
+def trigger_in(white: Whitened, time_ns: int, pipeline: Pipeline) -> snippets.Found:
+    """Return what stands for the event at a time [GPS ns] in whitened strain."""
+    whitening, detection = pipeline
+    bank = snippets.bank_of(white.sample_rate, whitening, detection)
+    return snippets.trigger_at(white, time_ns, detection, bank)
+
+
+def event_in(strain: Strain, time_ns: int, pipeline: Pipeline, filters: Filters) -> snippets.Found:
+    """Return what stands for the event at a time [GPS ns] in strain of any length."""
+    return trigger_in(whitened(strain, time_ns, pipeline, filters), time_ns, pipeline)
+
+
+def strains(rows: Sequence[Row], pipeline: Pipeline, progress: Progress) -> Iterator[Strain]:
+    """Yield the strain of each line.
+
+    Raises:
+        LabelError: A file cannot be used.
+    """
+    for done, row in enumerate(rows):
+        yield strain_of(row, pipeline)
+        progress("spectra", done + 1, len(rows))
+
+
+def strain_of(row: Row, pipeline: Pipeline) -> Strain:
+    """Read the strain of a line of the table.
+
+    Raises:
+        LabelError: The file cannot be used.
+    """
     try:
         strain = strain_files.read(row.file, row.ifo, row.time_ns)
     except DataError as error:
@@ -206,21 +255,21 @@ def _read(row: Row, pipeline: tuple[WhitenConfig, DetectConfig]) -> Strain:
     return strain
 
 
-def _filters(
-    rows: Sequence[Row], pipeline: tuple[WhitenConfig, DetectConfig], progress: Progress
-) -> dict[tuple[str, int], tuple[WhiteningFilter, WhitenConfig]]:
-    """Make the filters of short snippets: by detector and rate, of all that there are."""
+def common_filters(all_: Iterable[Strain], pipeline: Pipeline) -> Filters:
+    """Make the filters of short snippets: by detector and rate, of all that there are.
+
+    Raises:
+        LabelError: There is too little strain for one.
+    """
     power: dict[tuple[str, int], list[np.ndarray]] = defaultdict(list)
     needed: set[tuple[str, int]] = set()
     whitening, _ = pipeline
-    for done, row in enumerate(rows):
-        strain = _read(row, pipeline)
-        kind = row.ifo, strain.rate
+    for strain in all_:
+        kind = strain.ifo, strain.rate
         if not snippets.is_long(strain, whitening):
             needed.add(kind)
         if len(power[kind]) < POOLED:
             power[kind].append(snippets.spectra(strain))
-        progress("spectra", done + 1, len(rows))
     try:
         return {
             kind: snippets.common_filter(np.concatenate(power[kind]), kind[1], whitening)

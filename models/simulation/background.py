@@ -1,24 +1,22 @@
 """What transients are put into: simulated noise, or stretches of real strain."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from scipy.signal import resample_poly
 
 from models.simulation import noise
+from models.simulation.strain import SHORTEST, RealStrain
 from transforms.arrays import FloatArray
 from transforms.elements import Block
 from transforms.gps import NANOSECONDS, to_ns
+from transforms.ingest import quality
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.files import formats
 
 FIRST_GPS = 1_000_000_000
 """GPS second at which simulated stretches begin; a multiple of the PSD's updates."""
-SHORTEST = 32
-"""Shortest stretch of real strain that is used [s]: half of it is edges. Longer ones begin at
-multiples of it, so that what is known of one is of use again."""
 PERIOD = (60.0, 600.0)
 """Of the drift of the noise's level [s]: slow, or lines grow wings that no filter takes away."""
 
@@ -132,56 +130,84 @@ def _lines(curve: noise.NoiseCurve, most: int, rng: np.random.Generator) -> tupl
 
 
 def real(
-    path: str, seconds: int, sample_rates: tuple[int, ...], rng: np.random.Generator
+    stretch: RealStrain, seconds: int, sample_rates: tuple[int, ...], rng: np.random.Generator
 ) -> Background:
-    """Cut a stretch out of a file of real strain, at most ``seconds`` [s] long.
+    """Cut a part out of a stretch of real strain, at most ``seconds`` [s] long.
 
     Args:
-        path: A file that :mod:`transforms.ingest` reads.
-        seconds: Length [s]; shorter where the file is.
-        sample_rates: From which the stretch's is drawn [Hz], as far as the file's allows.
+        stretch: With its file, which :mod:`transforms.ingest` reads.
+        seconds: Length [s]; shorter where the stretch is.
+        sample_rates: From which the part's is drawn [Hz], as far as the file's allows.
         rng: Source of randomness.
 
     Raises:
         ValueError: The file holds no contiguous strain of ``SHORTEST`` seconds, or its rate is
             below all of ``sample_rates`` or no multiple of them.
     """
-    pieces = _pieces(path)
+    pieces = _pieces(stretch)
     piece = pieces[int(rng.integers(len(pieces)))]
     rates = [one for one in sample_rates if one <= piece.rate and piece.rate % one == 0]
     if not rates:
-        raise ValueError(f"{path}: its rate of {piece.rate} Hz gives none of {sample_rates}")
-    chosen = int(rng.choice(rates))
-    choices = max(0, piece.last - piece.first - seconds) // SHORTEST + 1
-    start = piece.first + SHORTEST * int(rng.integers(choices))
-    return _cut(path, piece.channel, start, min(start + seconds, piece.last), chosen)
+        raise ValueError(
+            f"{stretch.file}: its rate of {piece.rate} Hz gives none of {sample_rates}"
+        )
+    whole = _whole(stretch, piece, int(rng.choice(rates)))
+    rate, count = whole.sample_rate, piece.last - piece.first
+    first = int(rng.integers(max(0, count - seconds) + 1))
+    return replace(
+        whole,
+        start_ns=whole.start_ns + first * NANOSECONDS,
+        strain=whole.strain[first * rate : (first + seconds) * rate],
+    )
+
+
+def all_of(part: Background, stretch: RealStrain) -> Background:
+    """Return the contiguous strain that a part was cut out of, at the part's rate."""
+    second = part.start_ns // NANOSECONDS
+    piece = next(one for one in _pieces(stretch) if one.first <= second < one.last)
+    return _whole(stretch, piece, part.sample_rate)
 
 
 @lru_cache
-def _pieces(path: str) -> tuple[Piece, ...]:
-    found = []
-    for span in formats.inspect(path, IngestConfig(require=())):
-        at = span.gps_start_ns
-        ends = sorted((gap.start_ns, gap.end_ns) for gap in span.gaps)
-        for until, next_ in (*ends, (span.gps_end_ns, span.gps_end_ns)):
-            first, last = -(-at // NANOSECONDS), until // NANOSECONDS
+def _pieces(stretch: RealStrain) -> tuple[Piece, ...]:
+    path, found = stretch.file, []
+    held = formats.examine(path, IngestConfig(require=()), stretch.span)
+    if held.errors:
+        raise held.errors[0]
+    start, end = stretch.span
+    for span in held.spans:
+        if span.ifo != stretch.detector:
+            continue
+        at, until = max(span.gps_start_ns, start), min(span.gps_end_ns, end)
+        rate = span.file_rate or span.sample_rate
+        # One sample is a constant run at an end, where the next file may go on with it.
+        least = to_ns(quality.SHORTEST_CONSTANT, rate)
+        ends = sorted(
+            (gap.start_ns, gap.end_ns)
+            for gap in span.gaps
+            if gap.name != quality.CONSTANT or gap.end_ns - gap.start_ns >= least
+        )
+        for stop, next_ in (*ends, (until, until)):
+            first, last = -(-at // NANOSECONDS), min(stop, until) // NANOSECONDS
             if last - first >= SHORTEST:
-                found.append(Piece(span.channel, first, last, span.file_rate or span.sample_rate))
+                found.append(Piece(span.channel, first, last, rate))
             at = max(at, next_)
     if not found:
-        raise ValueError(f"{path} holds no contiguous strain of {SHORTEST} s")
+        raise ValueError(
+            f"{path} holds no contiguous strain of {SHORTEST} s of {stretch.detector} in "
+            f"{stretch.start} to {stretch.start + stretch.seconds}"
+        )
     return tuple(found)
 
 
-@lru_cache(maxsize=8)
-def _cut(path: str, channel: str, start: int, end: int, sample_rate: int) -> Background:
-    span = start * NANOSECONDS, end * NANOSECONDS
-    native, rate = formats.read_native(path, channel, *span)
+@lru_cache(maxsize=64)
+def _whole(stretch: RealStrain, piece: Piece, sample_rate: int) -> Background:
+    span = piece.first * NANOSECONDS, piece.last * NANOSECONDS
+    native, rate = formats.read_native(stretch.file, piece.channel, *span)
     strain = np.array(native, np.float64)
     if rate != sample_rate:
         strain = resample_poly(strain, 1, rate // sample_rate)
-    name = Path(path).name
-    curve = noise.measured(name, strain, sample_rate)
+    curve = noise.measured(stretch.name, strain, sample_rate)
     return Background(
-        name=name, curve=curve, sample_rate=sample_rate, start_ns=span[0], strain=strain
+        name=stretch.name, curve=curve, sample_rate=sample_rate, start_ns=span[0], strain=strain
     )

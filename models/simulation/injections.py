@@ -21,6 +21,8 @@ LOUD = 50.0
 """From this SNR on, what whitening spreads into its whole past may be found by itself."""
 LEAST_KEPT = 0.5
 """Part of a shape's energy that the stretch's sample rate must be able to carry."""
+TRIES = 8
+"""So many shapes are drawn of a family until a sample rate can carry one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +61,8 @@ class Drawn:
 
 def draw(
     label: str, sample_rate: int, snr: waveforms.Range, rng: np.random.Generator, past: float
-) -> Drawn:
-    """Draw a transient that a sample rate can carry.
+) -> Drawn | None:
+    """Draw a transient that a sample rate can carry; none where it is too slow for a family.
 
     Args:
         label: Its family.
@@ -75,7 +77,7 @@ def draw(
     family = waveforms.FAMILIES[label]
     if sample_rate < family.least_rate:
         raise ValueError(f"{label} needs a sample rate of {family.least_rate} Hz")
-    while True:
+    for _ in range(TRIES):
         chosen = (family.snr or snr).draw(rng)
         samples = waveforms.draw(label, SOURCE_RATE, rng, chosen).samples
         shape = samples * rng.choice([-1.0, 1.0])
@@ -88,6 +90,7 @@ def draw(
         kept = resample_poly(shape, 1, factor)
         if factor * np.sum(kept**2) >= LEAST_KEPT * np.sum(shape**2):
             return Drawn(label, chosen, kept)
+    return None
 
 
 def inject(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from models.simulation import waveforms
 from models.simulation.injections import Injection
+from models.simulation.strain import Interval
 from transforms.detect.bank import bank_for
 from transforms.detect.cluster import cluster
 from transforms.detect.config import DetectConfig
@@ -14,8 +15,6 @@ from transforms.gps import NANOSECONDS, from_seconds
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import whiten
 
-Interval = tuple[int, int]
-"""Start and end [GPS ns]."""
 REACH = 0.05
 """How far a trigger's extent is widened in matching [s]: the delay of the filters."""
 OWN_PART = 0.5

@@ -14,7 +14,8 @@ import numpy as np
 from models.simulation import background, injections, noise, waveforms
 from models.simulation.background import Background
 from models.simulation.injections import Injection
-from models.simulation.matching import Example, Interval, Stretch, find, match
+from models.simulation.matching import Example, Stretch, find, match
+from models.simulation.strain import SHORTEST, Interval, RealStrain
 from transforms.checks import Limits, OneOf, check_values
 from transforms.detect.config import DetectConfig
 from transforms.gps import from_seconds
@@ -24,15 +25,18 @@ Progress = Callable[[str, int, int], None]
 """Told of a step's name, how much of it is done, and how much there is."""
 
 EDGE = 8.0
-"""Kept free of transients at either end of a stretch [s]."""
+"""Kept free of transients at either end of a stretch [s]; an eighth of one that is short."""
 KNOWN_SNR = 6.0
-"""Real strain has transients of its own from here on: no examples are made of these."""
+"""Real strain may have transients of its own from here on: none is put beside them."""
+LOUD_SNR = 8.0
+"""And surely has from here on: these are left out, the quieter ones are learnt as noise. Nobody
+can tell what they are, and a label that is not noise must mean more than that."""
 KNOWN_REACH = 2.0
-"""Kept free around them [s]: as much as a trigger's snippet holds."""
+"""Kept free around these [s]: as much as a trigger's snippet holds."""
 SPARE = 0.01
 """Kept free beside them [s], so that rounding to samples does not matter."""
 TRIES = 8
-"""So many transients are drawn to fit into what is left of a stretch."""
+"""So many transients in a row are drawn to fit into what is left of a stretch."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,17 @@ class SimulationConfig:
     """Stretches with transients."""
     noise_stretches: Annotated[int, Limits(ge=0)]
     """Stretches without: where more of the class ``noise`` come from."""
-    strain_files: tuple[str, ...] = ()
-    """Files of real strain, taken in turn after the curves; relative to where training is run."""
+    strain: tuple[RealStrain, ...] = ()
+    """Stretches of real strain: ``detector``, ``start``, ``seconds``, and ``event`` with its
+    ``time``, or ``file``; those without a file are looked for by detector and time."""
+    strain_share: Annotated[float, Limits(ge=0, le=1)] = 0.25
+    """Share of the stretches that are real, where there is ``strain``."""
     sample_rates: tuple[int, ...] = (4096, 2048)
     """Drawn from for each stretch [Hz]."""
     seconds: Annotated[int, Limits(ge=4 * EDGE)] = 256
-    """Length of a stretch [s]; real ones are as long as their files at most."""
+    """Length of a stretch [s]; real ones are as long as what there is at most."""
+    shortest: Annotated[int, Limits(ge=0)] = 0
+    """Shortest stretch, up to ``seconds`` uniform in the logarithm [s]; 0: all are as long."""
     low_snr: Annotated[float, Limits(ge=4)] = 5.0
     """Lowest optimal SNR; some families have a range of their own."""
     high_snr: float = 50.0
@@ -79,6 +88,8 @@ class SimulationConfig:
             raise ValueError("sample_rates must be 1024, 2048 or 4096")
         if self.stretches + self.noise_stretches < 1:
             raise ValueError("stretches and noise_stretches must be at least 1 together")
+        if self.shortest and not SHORTEST <= self.shortest <= self.seconds:
+            raise ValueError(f"shortest must lie in {SHORTEST} to seconds, or be 0")
         if self.low_snr > self.high_snr or self.low_gap > self.high_gap:
             raise ValueError("low_snr must not be above high_snr, nor low_gap above high_gap")
 
@@ -91,7 +102,7 @@ class SimulationConfig:
 
 def _check_names(config: SimulationConfig) -> None:
     unknown = sorted(set(config.curves) - set(noise.names()))
-    if unknown or not config.curves + config.strain_files:
+    if unknown or not (config.curves or config.strain):
         raise ValueError(f"curves {unknown} are not among {', '.join(noise.names())}")
     unknown = sorted(set(config.left_out) - set(waveforms.FAMILIES))
     if unknown:
@@ -109,12 +120,12 @@ def stretch(
 ) -> Stretch:
     """Make one stretch; those from ``config.stretches`` on are noise alone."""
     rng = np.random.default_rng((*seed, number))
-    noise_alone, known = _background(config, number, whitening, detection, rng)
+    noise_alone, own = _background(config, number, whitening, detection, rng)
     strain, rate = noise_alone.strain.copy(), noise_alone.sample_rate
     key = f"{'.'.join(map(str, seed))}/{noise_alone.name}/{number}"
     made: list[Injection] = []
     if number < config.stretches:
-        for drawn, at in _schedule(config, noise_alone, known, whitening, rng):
+        for drawn, at in _schedule(config, noise_alone, own.near, whitening, rng):
             name = f"{key}/{len(made)}"
             signal, injection = injections.inject(drawn, noise_alone, at, whitening, name)
             made.append(injection)
@@ -122,8 +133,18 @@ def stretch(
             strain[first : first + len(signal)] += signal
     block = noise_alone.block(strain)
     return Stretch(
-        block=block, curve=noise_alone.name, key=key, injections=tuple(made), known=known
+        block=block, curve=noise_alone.name, key=key, injections=tuple(made), known=own.loud
     )
+
+
+@dataclass(frozen=True)
+class _Own:
+    """Times of what real strain has of its own."""
+
+    near: tuple[Interval, ...] = ()
+    """Where no transient is put."""
+    loud: tuple[Interval, ...] = ()
+    """What no example is made of."""
 
 
 def _background(
@@ -132,33 +153,41 @@ def _background(
     whitening: WhitenConfig,
     detection: DetectConfig,
     rng: np.random.Generator,
-) -> tuple[Background, tuple[Interval, ...]]:
-    """Take the noise whose turn it is, and the times of its own transients."""
-    turn = number % (len(config.curves) + len(config.strain_files))
-    if turn < len(config.curves):
-        rate = int(rng.choice(config.sample_rates))
-        rest = config.modulation, config.most_lines
-        return background.simulated(config.curves[turn], config.seconds, rate, rng, *rest), ()
-    path = config.strain_files[turn - len(config.curves)]
-    chosen = background.real(path, config.seconds, config.sample_rates, rng)
-    return chosen, _own(chosen, whitening, detection)
+) -> tuple[Background, _Own]:
+    """Take noise, and the times of its own transients."""
+    seconds = config.seconds
+    if config.shortest:
+        seconds = round(np.exp(rng.uniform(*np.log([config.shortest, config.seconds]))))
+    if config.strain and (not config.curves or rng.random() < config.strain_share):
+        # Each second of them is as frequent as another one.
+        length = np.array([one.seconds for one in config.strain], float)
+        real = config.strain[int(rng.choice(len(length), p=length / length.sum()))]
+        part = background.real(real, seconds, config.sample_rates, rng)
+        return part, _own(real, background.all_of(part, real), whitening, detection)
+    curve = config.curves[number % len(config.curves)]
+    rate = int(rng.choice(config.sample_rates))
+    rest = config.modulation, config.most_lines
+    return background.simulated(curve, seconds, rate, rng, *rest), _Own()
 
 
-_OWN: dict[tuple[object, ...], tuple[Interval, ...]] = {}
+_OWN: dict[tuple[object, ...], _Own] = {}
 
 
 def _own(
-    noise_alone: Background, whitening: WhitenConfig, detection: DetectConfig
-) -> tuple[Interval, ...]:
-    """Find the transients that real strain has of its own."""
-    which = noise_alone.name, noise_alone.start_ns, noise_alone.seconds, noise_alone.sample_rate
-    key = (*which, whitening, detection)
+    real: RealStrain, whole: Background, whitening: WhitenConfig, detection: DetectConfig
+) -> _Own:
+    """Find the transients that real strain has of its own, the event that it is named by too."""
+    key = real, whole.start_ns, whole.sample_rate, whitening, detection
     if key not in _OWN:
-        found = find(noise_alone.block(noise_alone.strain), whitening, detection)
         reach = from_seconds(KNOWN_REACH)
-        _OWN[key] = tuple(
-            (t.start_ns - reach, t.end_ns + reach) for t in found if t.snr >= KNOWN_SNR
+        found = [
+            (t.snr, (t.start_ns - reach, t.end_ns + reach))
+            for t in find(whole.block(whole.strain), whitening, detection)
+        ]
+        near, loud = (
+            tuple(span for snr, span in found if snr >= least) for least in (KNOWN_SNR, LOUD_SNR)
         )
+        _OWN[key] = _Own(near + real.taken, loud + real.taken)
     return _OWN[key]
 
 
@@ -173,17 +202,21 @@ def _schedule(
     snr = waveforms.Range(config.low_snr, config.high_snr, config.snr_law)
     start, rate = noise_alone.start_ns, noise_alone.sample_rate
     busy = [((low - start) / 1e9, (high - start) / 1e9) for low, high in known]
-    at, tries = EDGE, 0
+    edge = min(EDGE, noise_alone.seconds / 8)
+    at, tries = edge, 0
     while tries < TRIES:
         label = _label(config, rate, rng)
         drawn = injections.draw(label, rate, snr, rng, whitening.past_seconds)
+        if drawn is None:
+            tries += 1
+            continue
         length = len(drawn.shape) / rate
         begin = _free(at + rng.uniform(config.low_gap, config.high_gap), length, busy)
-        if begin + length > noise_alone.seconds - EDGE:
+        if begin + length > noise_alone.seconds - edge:
             tries += 1
             continue
         yield drawn, begin
-        at = begin + length
+        at, tries = begin + length, 0
 
 
 def _free(at: float, length: float, busy: list[tuple[float, float]]) -> float:

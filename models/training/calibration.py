@@ -4,6 +4,8 @@ Logits are divided by T = exp(a + b ln(snr / 8)): temperature scaling (Guo et al
 arXiv:1706.04599), whose one scalar cannot suit quiet and loud triggers alike.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
@@ -34,11 +36,26 @@ def loss(
     return float(np.mean(logsumexp(scaled, axis=1) - scaled[np.arange(len(truth)), truth]))
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What a temperature is fitted to: examples that the network was not taught."""
+
+    logits: RealArray
+    """[example, class]."""
+    truth: npt.NDArray[np.integer]
+    """Index of the right class, [example]."""
+    log_snr: RealArray
+    """Natural logarithm of the trigger's SNR, [example]."""
+    share: float = 0.0
+    """What these count for, beside simulated ones."""
+
+
 def fit(
     logits: RealArray,
     truth: npt.NDArray[np.integer],
     log_snr: RealArray,
     second: npt.NDArray[np.bool_],
+    real: Judged | None = None,
 ) -> Temperature:
     """Find the temperature that makes probabilities honest, by likelihood.
 
@@ -49,6 +66,7 @@ def fit(
         second: The examples on which it is decided whether the SNR enters, [example]: it
             does where a fit to the others is better for it. Examples of one simulated
             transient must lie on one side.
+        real: Labelled glitches, which enter by their share.
 
     Returns:
         a and b, fitted to all examples; b is 0 where the SNR does not enter.
@@ -56,9 +74,17 @@ def fit(
 
     def fitted(chosen: npt.NDArray[np.bool_], with_snr: bool) -> Temperature:
         own = logits[chosen], truth[chosen], log_snr[chosen]
+
+        def total(values: RealArray) -> float:
+            t = _pair(values)
+            simulated = loss(*own, t)
+            if real is None:
+                return simulated
+            told = loss(real.logits, real.truth, real.log_snr, t)
+            return (1 - real.share) * simulated + real.share * told
+
         start = np.zeros(2 if with_snr else 1)
-        found = minimize(lambda x: loss(*own, _pair(x)), start, method="Nelder-Mead")
-        return _pair(found.x)
+        return _pair(minimize(total, start, method="Nelder-Mead").x)
 
     with_snr = False
     if second.any() and not second.all():

@@ -1,5 +1,6 @@
 """What a model's card holds: the data, the figures on the test set, and how it was made."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from models.training.calibrated import CalibratedModel
 from models.training.examples import Examples
 from models.training.settings import TrainConfig
 from transforms.classify import artefact
+from transforms.classify.answers import STEEPNESS
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 
@@ -30,6 +32,8 @@ class Made:
     answer: CalibratedModel
     probabilities: npt.NDArray[np.floating]
     """Of the test set, [example, class]."""
+    labelled: Examples | None
+    """Of labelled glitches."""
     weights: int
     how: Mapping[str, Any]
     """Processes and threads."""
@@ -82,7 +86,7 @@ def about(
             for rate in metrics.roc(-answers[:, noise], test.truth != noise)
         ],
         "training": {
-            **asdict(config),
+            **_without_files(asdict(config)),
             "epochs_run": len(made.history),
             "history": made.history,
             "temperature": [round(value, 4) for value in made.answer.temperature],
@@ -90,9 +94,9 @@ def about(
                 "limit": [round(value, 4) for value in made.answer.novelty.limit],
                 "known": len(made.answer.novelty.known),
                 "far": novelty.FAR,
-                "wide": novelty.WIDE,
-                "power": novelty.POWER,
+                "power": STEEPNESS,
             },
+            "labelled": _glitches(made.labelled),
             "weights": made.weights,
             **made.how,
         },
@@ -105,12 +109,30 @@ def about(
     }
 
 
+def _glitches(labelled: Examples | None) -> dict[str, int]:
+    """Count the labelled glitches of each class, as far as they were found."""
+    if labelled is None:
+        return {}
+    pairs = zip(labelled.truth.tolist(), labelled.stretch.tolist(), strict=True)
+    counts = Counter(waveforms.CLASSES[truth] for truth, _ in set(pairs))
+    return dict(sorted(counts.items()))
+
+
+def _without_files(training: dict[str, Any]) -> dict[str, Any]:
+    """Leave out where strain lay: that is of a machine, not of the model."""
+    for key in SETS:
+        for stretch in training[key]["strain"]:
+            del stretch["file"]
+    return training
+
+
 def _data(config: TrainConfig, sets: Mapping[str, Examples]) -> dict[str, Any]:
     return {
         "sets": {
             key: {
                 "seed": list(set_seed(config, key)),
                 "curves": list(getattr(config, key).curves),
+                "strain": [one.name for one in getattr(config, key).strain],
                 "examples": found.counts(),
             }
             for key, found in sets.items()

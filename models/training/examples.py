@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from models.simulation import waveforms
 from models.simulation.matching import Example
 from transforms.classify import features
 from transforms.classify.features import model_input
+from transforms.files import whole_file
 
 PREDICTED = 256
 """Examples that a network is asked about at once."""
@@ -109,6 +111,18 @@ def arrays(found: Iterable[Example], stretch: int) -> Examples:
         loudest=np.array(loudest, np.bool_),
         stretch=np.full(len(rows), stretch, np.int64),
     )
+
+
+def write_examples(made: Examples, path: Path) -> None:
+    """Write a set into one file, which appears whole."""
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **{name: getattr(made, name) for name in NAMES})
+
+
+def read_examples(path: Path) -> Examples:
+    """Read what `write_examples` wrote, into memory."""
+    with np.load(path) as file:
+        return Examples(**{name: file[name] for name in NAMES})
 
 
 def nothing_found() -> ValueError:

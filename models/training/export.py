@@ -11,10 +11,18 @@ from models.training import calibration, novelty
 from models.training.calibrated import CalibratedModel
 from models.training.convert import convert, signature
 from transforms.classify import features, tensorflow
+from transforms.classify.answers import PROBABILITIES, STEEPNESS, STRANGENESS, TAUGHT
 
 
 def export(answer: CalibratedModel, folder: Path) -> None:
-    """Write a SavedModel of float32 probabilities, [example, class], and its ONNX form.
+    """Write a SavedModel and its ONNX form.
+
+    Its answer has three parts, float32:
+
+    - ``probabilities``, [example, class].
+    - ``taught``, [example, class]: the same before the unknown has its part.
+    - ``strangeness``, [example, 1]: the logarithm of the odds that the example is of no class; so
+      `transforms.classify.answers` can set another limit.
 
     It has two endpoints:
 
@@ -62,7 +70,7 @@ def export(answer: CalibratedModel, folder: Path) -> None:
 
 
 def _served(answer: CalibratedModel) -> Any:
-    """Return the function from what the network takes to probabilities."""
+    """Return the function from what the network takes to its answer."""
     tf = tensorflow.tensorflow()
     snr = features.PARAMETERS.index("snr")
     (a, b), (c, d) = answer.temperature, answer.novelty.limit
@@ -74,10 +82,16 @@ def _served(answer: CalibratedModel) -> Any:
         divisor = tf.clip_by_value(tf.exp(a + b * loudness), *calibration.LIMITS)
         taught = tf.nn.softmax(logits / divisor)
         found = tf.math.l2_normalize(hidden, axis=1)
-        nearest = tf.gather(known, tf.argmax(tf.matmul(found, known, transpose_b=True), axis=1))
+        # In this order, or the converter keeps all that is known twice, once transposed.
+        nearest = tf.gather(known, tf.argmax(tf.matmul(known, found, transpose_b=True), axis=0))
         distance = tf.reduce_sum((found - nearest) ** 2, axis=1, keepdims=True) / 2
         beyond = tf.math.log(tf.maximum(distance, novelty.NEAREST)) - c
-        strange = tf.sigmoid(novelty.POWER * (beyond - d * tf.minimum(loudness, 0.0)))
-        return taught + strange * (tf.one_hot(answer.unknown, taught.shape[1]) - taught)
+        strangeness = STEEPNESS * (beyond - d * tf.minimum(loudness, 0.0))
+        own = tf.one_hot(answer.unknown, taught.shape[1])
+        return {
+            PROBABILITIES: taught + tf.sigmoid(strangeness) * (own - taught),
+            TAUGHT: taught,
+            STRANGENESS: strangeness,
+        }
 
     return serve

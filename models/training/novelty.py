@@ -5,7 +5,7 @@ the honest witness: examples of one kind lie in one direction, and what resemble
 lies apart. The measure is the distance to the nearest of some examples that are kept of each
 class (deep nearest neighbours: Sun et al. 2022, arXiv:2204.06507).
 
-A trigger at a distance d is of no known class with the probability 1 / (1 + (limit / d)^POWER):
+A trigger at a distance d is of no known class with the probability 1 / (1 + (limit / d)^STEEPNESS):
 the probabilities of all classes are multiplied by what is left, and that of ``unknown`` takes it
 in addition.
 """
@@ -17,19 +17,17 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from models.training.calibration import REFERENCE
+from models.training.teaching import some
 from transforms.arrays import RealArray
 
 Limit = tuple[float, float]
 """a and b; see `limits`."""
 
-EACH = 256
+EACH = 128
 """Examples kept of a class, at the most."""
 FAR = 0.01
-"""Part of the triggers of known classes that lie far from what is kept, and"""
-WIDE = 2.5
-"""so many times as far lies the limit: a quantile that leaves fewer beyond is not to be known."""
-POWER = 3.0
-"""How steeply a trigger turns into an unknown one about the limit."""
+"""Part of the triggers of known classes that lie far from what is kept. The limit lies some times
+as far: a quantile that leaves fewer beyond is not to be known."""
 NEAREST = 1e-6
 """Least distance: that of an example to itself has no logarithm."""
 TOGETHER = 512
@@ -55,11 +53,7 @@ def kept(
         unknown: Index of the class that is none.
         rng: Source of randomness.
     """
-    chosen = np.zeros(len(truth), bool)
-    for label in np.unique(truth[truth != unknown]):
-        own = np.flatnonzero(truth == label)
-        chosen[rng.permutation(own)[:EACH]] = True
-    return chosen
+    return np.asarray(some(truth, rng, EACH) & (truth != unknown))
 
 
 def unit(features: RealArray) -> npt.NDArray[np.float32]:
@@ -96,8 +90,8 @@ def limits(log_snr: RealArray, limit: Limit) -> RealArray:
     return np.asarray(np.exp(a + b * np.minimum(log_snr - np.log(REFERENCE), 0)))
 
 
-def fit(distance: RealArray, log_snr: RealArray) -> Limit:
-    """Find the limit: WIDE times the distance that a part of FAR of known triggers exceeds.
+def fit(distance: RealArray, log_snr: RealArray, wide: float) -> Limit:
+    """Find the limit: ``wide`` times the distance that a part of FAR of known triggers exceeds.
 
     That is a quantile which depends on the SNR (regression quantiles: Koenker & Bassett 1978,
     doi:10.2307/1913643).
@@ -105,6 +99,7 @@ def fit(distance: RealArray, log_snr: RealArray) -> Limit:
     Args:
         distance: Of triggers of known classes, kept from training, [example].
         log_snr: Natural logarithm of their SNR, [example].
+        wide: See the configuration of training.
     """
     log_distance = np.log(distance)
 
@@ -114,4 +109,4 @@ def fit(distance: RealArray, log_snr: RealArray) -> Limit:
 
     start = np.array([np.quantile(log_distance, 1 - FAR), 0.0])
     a, b = minimize(loss, start, method="Nelder-Mead").x
-    return float(a + np.log(WIDE)), float(b)
+    return float(a + np.log(wide)), float(b)

@@ -1,11 +1,14 @@
 """What training is told: one YAML file, unknown keys and impossible values refused."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 from models.simulation.simulate import SimulationConfig
+from models.simulation.strain import located
 from transforms import settings
 from transforms.checks import Limits, check_values
 
@@ -33,11 +36,39 @@ class TrainConfig:
     """Examples for each step."""
     learning_rate: Annotated[float, Limits(gt=0)]
     """Of AdamW, at the start."""
+    labelled_equal: Annotated[float, Limits(gt=0)]
+    """So many labelled glitches of a class count as much as all of its simulated ones: n of them
+    have the share n / (n + this)."""
+    labelled_copies: Annotated[int, Limits(ge=1)]
+    """Examples made of a labelled glitch: itself, and variants of it."""
+    unknown_limit: Annotated[float, Limits(gt=0)]
+    """Times the distance that one in a hundred known triggers exceeds, from which on a trigger is
+    rather unknown."""
 
     def __post_init__(self) -> None:
         check_values(self)
+        if self.test.strain:
+            raise ValueError("test.strain must be empty: real strain is measured by `evaluate`")
         if not self.name.isprintable() or not self.name or "/" in self.name:
             raise ValueError("name must be a word without '/'")
+
+
+def with_strain(config: TrainConfig, folders: Sequence[Path]) -> TrainConfig:
+    """Return a configuration whose stretches of real strain have the files that hold them.
+
+    Args:
+        config: The configuration.
+        folders: See `models.simulation.strain.located`.
+
+    Raises:
+        ValueError: A stretch is nowhere; the line names it.
+    """
+    sets = {key: getattr(config, key) for key in ("train", "validation")}
+    # All at once: what is missing is told in one line.
+    found = iter(located([each for one in sets.values() for each in one.strain], folders))
+    for key, one in sets.items():
+        sets[key] = replace(one, strain=tuple(islice(found, len(one.strain))))
+    return replace(config, **sets)
 
 
 def read(path: Path | None = None) -> TrainConfig:

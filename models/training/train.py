@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,14 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from models import environment, plots
+from models.evaluation.labelled import Row, table
 from models.simulation import waveforms
 from models.simulation.simulate import Progress
 from models.training import card, dataset, work
 from models.training.calibrated import calibrate
-from models.training.examples import PREDICTED, Examples
+from models.training.examples import PREDICTED, Examples, read_examples, write_examples
 from models.training.export import export
 from models.training.fit import FitPlace, Note, fit
-from models.training.settings import TrainConfig
+from models.training.settings import TrainConfig, with_strain
+from models.training.variants import examples_of
 from transforms.classify import artefact
 from transforms.classify.onnx import OnnxModel
 from transforms.detect.config import DetectConfig
@@ -36,6 +39,10 @@ class Run:
     logs: Path | None = None
     """Of TensorBoard; None: ``logs`` in the work folder."""
     keep_work: bool = False
+    strain: tuple[Path, ...] = ()
+    """Folders of the real strain that the configuration names; none: it comes from GWOSC."""
+    labelled: Path | None = None
+    """Folder of labelled strain, as `models.evaluation.labelled.table` reads it; None: none."""
     command: str = ""
     """As typed, for the card."""
 
@@ -74,20 +81,22 @@ def train(
     Raises:
         transforms.classify.artefact.ArtefactError: The output folder is not empty.
         models.training.work.WorkError: The work folder is of another training.
+        models.evaluation.labelled.LabelError: The labelled strain cannot be used.
         models.pool.PoolError: A process was killed.
-        ValueError: Nothing was found to train on, a file of strain or a package is missing, or
-            logs were asked for that cannot be.
+        ValueError: Nothing was found to train on, strain or a package is missing, or logs were
+            asked for that cannot be.
     """
     run, tell = run or Run(), tell or Tell()
     environment.check_training()
-    _check_strain(config)
+    rows = table(run.labelled) if run.labelled else []
     if output.exists() and any(output.iterdir()):
         raise artefact.ArtefactError(f"{output} is not empty: give a new folder")
+    config = with_strain(config, run.strain)
     whitening = whitening or WhitenConfig()
     detection = DetectConfig(**{**vars(detection or DetectConfig()), "threshold": config.threshold})
     place = run.work or output.with_name(f"{output.name}.work")
     logs = _logs(run, place, tell.note)
-    with work.opened(place, work.keys(config, whitening, detection)):
+    with work.opened(place, work.keys(config, whitening, detection, rows)):
         where = FitPlace(place, run.threads, logs)
         made = _Training(
             config=config,
@@ -96,20 +105,11 @@ def train(
             place=where,
             tell=tell,
             pipeline=(whitening, detection),
+            rows=rows,
         ).made()
         if not run.keep_work:
             shutil.rmtree(place)
     return made
-
-
-def _check_strain(config: TrainConfig) -> None:
-    wanted = {path for key in card.SETS for path in getattr(config, key).strain_files}
-    missing = sorted(path for path in wanted if not Path(path).is_file())
-    if missing:
-        raise ValueError(
-            f"strain_files {', '.join(missing)} are not here: run the training in the folder "
-            "that they are relative to"
-        )
 
 
 def _logs(run: Run, place: Path, note: Note) -> Path | None:
@@ -133,6 +133,8 @@ class _Training:
     place: FitPlace
     tell: Tell
     pipeline: tuple[WhitenConfig, DetectConfig]
+    rows: Sequence[Row]
+    """Of labelled strain."""
 
     def __post_init__(self) -> None:
         self.simulated = environment.Clock(self.place.work / "seconds.json")
@@ -142,11 +144,12 @@ class _Training:
     def made(self) -> artefact.Card:
         """Make the model."""
         sets = {key: self._set(key) for key in card.SETS}
+        labelled = self._labelled()
         pair = sets["train"], sets["validation"]
         with self.fitted.step("training"):
             model, history = fit(self.config, pair, self.place, self.tell.progress, self.tell.note)
         with self.fitted.step("calibrating"):
-            answer = calibrate(model, pair, self.config.seed)
+            answer = calibrate(model, pair, self.config, labelled)
         self.output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.output.parent) as folder:
             draft = Path(folder) / "model"
@@ -160,6 +163,7 @@ class _Training:
                     history=history,
                     answer=answer,
                     probabilities=found,
+                    labelled=labelled,
                     weights=int(model.count_params()),
                     how={"threads": self.run.threads, "processes": self.run.processes},
                     command=self.run.command,
@@ -182,6 +186,26 @@ class _Training:
         )
         with self.simulated.step(f"simulating {key}"):
             return dataset.make(plan, self.place.work, self.run.processes, self.tell.progress)
+
+    def _labelled(self) -> Examples | None:
+        if not self.rows:
+            return None
+        path = self.place.work / work.LABELLED
+        if not path.is_file():
+            config, rest = self.config, (self.run.processes, self.tell.progress)
+            with self.simulated.step("reading labelled strain"):
+                made = examples_of(
+                    self.rows, self.pipeline, config.labelled_copies, config.seed, *rest
+                )
+                write_examples(made, path)
+        found = read_examples(path)
+        lost = len(self.rows) - len(np.unique(found.stretch))
+        if lost:
+            self.tell.note(f"labelled, but not found by the detector: {lost} of {len(self.rows)}")
+        others = sorted({row.label for row in self.rows} - set(waveforms.CLASSES))
+        if others:
+            self.tell.note(f"taught as unknown, since there is no such class: {', '.join(others)}")
+        return found
 
     def _describe(self, draft: Path, made: card.Made) -> None:
         """Write card and figures beside a model, and say if it is large."""

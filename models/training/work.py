@@ -5,27 +5,34 @@ import hashlib
 import importlib.util
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
 from models import environment
+from models.evaluation.labelled import Row
 from models.simulation import waveforms
+from models.simulation.strain import checksum
 from models.training.settings import TrainConfig
+from models.training.variants import files_of
 from transforms.classify import artefact
 from transforms.detect.config import DetectConfig
 from transforms.files import whole_file
 from transforms.whiten.config import WhitenConfig
 
 MARK = "work.json"
+LABELLED = "labelled.npz"
+"""Examples of labelled strain."""
 _DATA_SOURCES = (
     "models.simulation.simulate",
     "models.simulation.background",
     "models.simulation.injections",
     "models.simulation.matching",
     "models.simulation.noise",
+    "models.simulation.strain",
     "models.simulation.waveforms",
     "transforms.classify.features",
     "transforms.detect",
@@ -33,6 +40,12 @@ _DATA_SOURCES = (
 )
 """Modules, and packages with all inside, that examples are made by: another text of these may
 make others."""
+_LABELLED_SOURCES = (
+    "models.evaluation.labelled",
+    "models.evaluation.snippets",
+    "models.evaluation.strain_files",
+    "models.training.variants",
+)
 _FIT_SOURCES = tuple(f"models.training.{name}" for name in ("network", "fit", "batches"))
 """What weights are made by, beside the examples."""
 
@@ -41,13 +54,31 @@ class WorkError(ValueError):
     """A work folder that cannot be used; one line says why and what to do."""
 
 
-def keys(config: TrainConfig, whitening: WhitenConfig, detection: DetectConfig) -> dict[str, str]:
-    """Return the hashes of what the examples depend on, and of what the fit does too."""
+def keys(
+    config: TrainConfig,
+    whitening: WhitenConfig,
+    detection: DetectConfig,
+    rows: Sequence[Row] = (),
+) -> dict[str, str]:
+    """Return the hashes of what examples depend on, of what the fit does too, and of the labelled.
+
+    Args:
+        config: With the files of its real strain.
+        whitening: The pipeline's.
+        detection: The pipeline's.
+        rows: Of labelled strain.
+    """
     settings = asdict(config)
     fitting = {key: settings.pop(key) for key in _FITTING}
-    del settings["name"]
+    for key in ("name", *_ANSWERING):
+        del settings[key]
+    strain = {key: settings[key].pop("strain") for key in ("train", "validation", "test")}
+    for stretch in chain.from_iterable(strain.values()):
+        del stretch["file"]  # wherever it lies
     data = {
         "config": settings,
+        "strain": strain,
+        "samples": checksum([*config.train.strain, *config.validation.strain]),
         "whiten": asdict(whitening),
         "detect": asdict(detection),
         "features": artefact.feature_spec(),
@@ -56,17 +87,27 @@ def keys(config: TrainConfig, whitening: WhitenConfig, detection: DetectConfig) 
         "sources": _sources(_DATA_SOURCES),
     }
     data_key = _hash(data)
-    return {"data": data_key, "fit": _hash([data_key, fitting, _sources(_FIT_SOURCES)])}
+    told = [[row.number, row.file.name, row.time, row.ifo, row.label] for row in rows]
+    files = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files_of(rows)]
+    copies = [config.seed, config.labelled_copies]
+    return {
+        "data": data_key,
+        "fit": _hash([data_key, fitting, _sources(_FIT_SOURCES)]),
+        "labelled": _hash([data_key, copies, told, files, _sources(_LABELLED_SOURCES)]),
+    }
 
 
 _FITTING = ("epochs", "patience", "batch_size", "learning_rate")
+_ANSWERING = ("labelled_equal", "labelled_copies", "unknown_limit")
+"""What only the last step depends on, which is made anew each time."""
 
 
 @contextmanager
 def opened(folder: Path, wanted: Mapping[str, str]) -> Iterator[None]:
     """Hold a work folder for one training, whose hashes are ``wanted``.
 
-    Examples of the same hash are kept. What was fitted is removed where the fit has changed.
+    Examples of the same hash are kept. What was fitted is removed where the fit has changed, and
+    the examples of labelled strain where that has.
 
     Raises:
         WorkError: The folder is of another training, or another one is at work in it.
@@ -84,6 +125,8 @@ def opened(folder: Path, wanted: Mapping[str, str]) -> Iterator[None]:
             raise WorkError(f"{folder} holds other files: give another --work")
         if known.get("fit") != wanted["fit"]:
             shutil.rmtree(folder / "fit", ignore_errors=True)
+        if known.get("labelled") != wanted["labelled"]:
+            (folder / LABELLED).unlink(missing_ok=True)
         with whole_file(folder / MARK) as temporary:
             temporary.write_text(json.dumps(dict(wanted)) + "\n", "utf-8")
         yield

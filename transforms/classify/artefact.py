@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from transforms.classify import features
+from transforms.classify.answers import PROBABILITIES, STRANGENESS, TAUGHT
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 
@@ -66,6 +67,11 @@ class Card:
     def converted(self) -> Mapping[str, str]:
         """Return the SHA-256 of the ONNX form, by its file's name; cards of old have none."""
         return dict(self.contents.get("converted", {}))
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Return what the model says; a card without it is of a model of probabilities alone."""
+        return tuple(self.contents.get("parts", (PROBABILITIES,)))
 
     @property
     def label(self) -> str:
@@ -168,8 +174,15 @@ def endpoints(folder: Path) -> list[str]:
     ]
 
 
+def parts(folder: Path) -> list[str]:
+    """Return which parts a model's answer has, by the names in its ONNX form."""
+    path = folder / ONNX_FILE
+    graph = path.read_bytes() if path.is_file() else b""
+    return [name for name in (PROBABILITIES, TAUGHT, STRANGENESS) if _name_field(name) in graph]
+
+
 def _name_field(name: str) -> bytes:
-    """Return a ``NodeDef``'s name as protobuf writes it: field 1, its length, its text."""
+    """Return a name as protobuf writes it, in TensorFlow's nodes and ONNX's outputs: field 1."""
     return bytes((0x0A, len(name))) + name.encode()
 
 
@@ -242,6 +255,7 @@ def write_card(folder: Path, name: str, classes: tuple[str, ...], about: Mapping
         "features": feature_spec(),
         **about,
         "endpoints": endpoints(folder),
+        "parts": parts(folder),
         "files": files,
         "converted": _converted(folder),
     }
@@ -255,7 +269,8 @@ def rewrite_card(card: Card, about: Mapping[str, Any]) -> Card:
         card: The model's card.
         about: What takes the place of its contents of these names.
     """
-    contents = {**card.contents, **about, "converted": _converted(card.folder)}
+    seen = {"parts": parts(card.folder), "converted": _converted(card.folder)}
+    contents = {**card.contents, **about, **seen}
     return _write(card.folder, contents)
 
 

@@ -1,6 +1,7 @@
 """Beam's handle on the model: load once per worker, one thread, warmed up."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from apache_beam.ml.inference.base import ModelHandler
 
 from transforms.classify import artefact, features
+from transforms.classify.answers import relimited
 from transforms.classify.config import ONNX, TFX_BSL
 from transforms.classify.features import ModelInput
 from transforms.classify.onnx import OnnxModel
@@ -38,13 +40,25 @@ def check_backend(card: artefact.Card, backend: str) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Limit:
+    """Another limit of the unknown."""
+
+    unknown: int
+    """Index of the class that is none."""
+    factor: float
+    """Times the model's own."""
+
+
 class ClassifierHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: ignore[misc]
     """Serve a model by one of the back ends.
 
     What runs it is loaded with the model, by the worker: the graph is built without.
     """
 
-    def __init__(self, folder: str, model_id: str, backend: str = ONNX) -> None:
+    def __init__(
+        self, folder: str, model_id: str, backend: str = ONNX, limit: Limit | None = None
+    ) -> None:
         """Note which model to load; nothing is read yet.
 
         Args:
@@ -52,11 +66,13 @@ class ClassifierHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: 
                 may lie elsewhere there than where the graph is built.
             model_id: Content hash that the worker's model must have.
             backend: One of ``transforms.classify.config.BACKENDS``.
+            limit: Of the unknown, where it is not the model's own.
         """
         super().__init__()
         self.backend = backend
         self._folder = folder
         self._id = model_id
+        self._limit = limit
 
     def load_model(self) -> Any:
         """Load the model and run it once, so that the first trigger does not wait.
@@ -88,7 +104,11 @@ class ClassifierHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: 
         images = np.stack([example.image for example in batch])
         parameters = np.stack([example.parameters for example in batch])
         with Spent("classify"):
-            result: Iterable[Probabilities] = model(images, parameters)
+            if self._limit is None:
+                result: Probabilities = model(images, parameters)
+            else:
+                answer = model.answer(images, parameters)
+                result = relimited(answer, self._limit.unknown, self._limit.factor)
         return result
 
     def batch_elements_kwargs(self) -> dict[str, Any]:

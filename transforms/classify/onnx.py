@@ -11,10 +11,12 @@ import numpy as np
 
 from transforms.arrays import SingleArray
 from transforms.classify import artefact
+from transforms.classify.answers import PROBABILITIES, STRANGENESS, TAUGHT, Answer
 from transforms.classify.artefact import ArtefactError
 from transforms.texts import complaint
 
-OUTPUT = "probabilities"
+_FORMS = ({PROBABILITIES}, {PROBABILITIES, TAUGHT, STRANGENESS})
+"""What models say: those of old, and those of now."""
 _ERRORS = 3
 """Least severity of what it logs."""
 
@@ -34,9 +36,10 @@ class OnnxModel:
         """
         self._session = _load(folder)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        if [one.name for one in (*inputs, *outputs)] != ["image", "parameters", OUTPUT]:
+        self._parts = {one.name for one in outputs}
+        if [one.name for one in inputs] != ["image", "parameters"] or self._parts not in _FORMS:
             raise ArtefactError(
-                f"{folder / artefact.ONNX_FILE} is not {OUTPUT} of image and parameters: "
+                f"{folder / artefact.ONNX_FILE} is not {PROBABILITIES} of image and parameters: "
                 f"{artefact.CONVERT}"
             )
 
@@ -50,16 +53,23 @@ class OnnxModel:
         Raises:
             ValueError: ONNX Runtime refuses the inputs.
         """
+        values: SingleArray = self._run([PROBABILITIES], image, parameters)[0]
+        return values
+
+    def answer(self, image: SingleArray, parameters: SingleArray) -> Answer:
+        """Return all that the model says; arguments and errors as above."""
+        names = sorted(self._parts)
+        return Answer(**dict(zip(names, self._run(names, image, parameters), strict=True)))
+
+    def _run(self, names: list[str], image: SingleArray, parameters: SingleArray) -> Any:
         from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
         named = {"image": image, "parameters": parameters}
         given = {name: np.asarray(values, np.float32) for name, values in named.items()}
         try:
-            answers = self._session.run([OUTPUT], given)
+            return self._session.run(names, given)
         except InvalidArgument as error:
             raise ValueError(complaint(error)) from None
-        values: SingleArray = answers[0]
-        return values
 
 
 def _load(folder: Path) -> Any:

@@ -1,17 +1,20 @@
 """The PTransform that labels triggers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
 from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import KeyedModelHandler, RunInference
 
 import transforms.coders  # noqa: F401  (registers how triggers travel)
 from transforms.classify import artefact
+from transforms.classify.answers import STRANGENESS, UNKNOWN, rates_of, weighed
 from transforms.classify.config import ClassifyConfig
 from transforms.classify.features import ModelInput, model_input
-from transforms.classify.handler import ClassifierHandler, Probabilities, check_backend
+from transforms.classify.handler import ClassifierHandler, Limit, Probabilities, check_backend
 from transforms.detect.config import DetectConfig
 from transforms.elements import FINAL, LOW_SCORE, Trigger
 from transforms.whiten.config import WhitenConfig
@@ -41,17 +44,41 @@ class Classify(beam.PTransform):  # type: ignore[misc]
         self._card = artefact.load_card(self.config.model or artefact.default_artefact())
         artefact.fits(self._card, self.whitening, self.detection)
         check_backend(self._card, self.config.backend)
+        self._limit = _limit(self._card, self.config.unknown_limit)
+        try:
+            self._rates = rates_of(self.config.rates, self._card.classes)
+        except ValueError as error:
+            raise artefact.ArtefactError(
+                f"classify.rates: {error}, the classes of model {self._card.label}"
+            ) from None
 
     def expand(self, triggers: beam.PCollection[Trigger]) -> beam.PCollection[Trigger]:
         """Make the inputs, ask the model, write its answer on the triggers."""
-        model = ClassifierHandler(self.config.model, self._card.id, self.config.backend)
-        label = beam.ParDo(_Label(self._card.classes, self._card.label))
+        config, card = self.config, self._card
+        model = ClassifierHandler(config.model, card.id, config.backend, self._limit)
+        label = beam.ParDo(_Label(card.classes, card.label, self._rates))
         return (
             triggers
             | "Features" >> beam.Map(_with_input)
             | "Model" >> RunInference(KeyedModelHandler(model).with_no_batching())
             | "Label" >> label.with_output_types(Trigger)
         )
+
+
+def _limit(card: artefact.Card, factor: float) -> Limit | None:
+    """Return what the model is asked for another limit of the unknown.
+
+    Raises:
+        ArtefactError: It does not tell it.
+    """
+    if factor == 1:
+        return None
+    if STRANGENESS not in card.parts or UNKNOWN not in card.classes:
+        raise artefact.ArtefactError(
+            f"model {card.label} has its own limit of the unknown alone: set "
+            "classify.unknown_limit: 1, or train again"
+        )
+    return Limit(card.classes.index(UNKNOWN), factor)
 
 
 def _with_input(trigger: Trigger) -> list[tuple[Trigger, ModelInput]]:
@@ -61,8 +88,13 @@ def _with_input(trigger: Trigger) -> list[tuple[Trigger, ModelInput]]:
 class _Label(beam.DoFn):  # type: ignore[misc]
     """Write the model's answer on the trigger, and count what shows a drift."""
 
-    def __init__(self, classes: tuple[str, ...], model: str) -> None:
-        self._classes = classes
+    def __init__(
+        self,
+        classes: tuple[str, ...],
+        model: str,
+        rates: Mapping[str, npt.NDArray[np.float64]],
+    ) -> None:
+        self._classes, self._rates = classes, rates
         self._model = model
         self._counts = tuple(_Counts(label) for label in classes)
         self._low = Metrics.counter("classify", "low_score")
@@ -70,7 +102,8 @@ class _Label(beam.DoFn):  # type: ignore[misc]
     def process(self, answer: tuple[Trigger, Probabilities]) -> Iterator[Trigger]:
         """Label one trigger."""
         trigger, probabilities = answer
-        values = [float(value) for value in probabilities]
+        own = weighed(probabilities, self._rates, trigger.ifo)
+        values = [float(value) for value in own]
         best = max(range(len(values)), key=values.__getitem__)
         # Live, a trigger comes several times, and one that is withdrawn counts for nothing.
         if trigger.status == FINAL:

@@ -15,6 +15,7 @@ import numpy as np
 
 from transforms.arrays import SingleArray
 from transforms.classify import tensorflow
+from transforms.classify.answers import PROBABILITIES, Answer
 from transforms.classify.artefact import ArtefactError
 from transforms.texts import complaint
 
@@ -47,13 +48,18 @@ class TfxModel:
         Raises:
             ValueError: TensorFlow refuses the inputs.
         """
+        return self.answer(image, parameters).probabilities
+
+    def answer(self, image: SingleArray, parameters: SingleArray) -> Answer:
+        """Return all that the model says; arguments and errors as above."""
         examples = [self._example(*one) for one in zip(image, parameters, strict=True)]
         try:
             logs = self._handler.run_inference(examples, self._session)
         except self._tf.errors.InvalidArgumentError as error:
             raise ValueError(error.message) from None
-        # Each log repeats the whole example: nothing of it is kept but the probabilities.
-        return np.concatenate([self._probabilities(log) for log in logs])
+        # Each log repeats the whole example: nothing of it is kept but the answer.
+        parts = [self._parts(log) for log in logs]
+        return Answer(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
     def _example(self, image: SingleArray, parameters: SingleArray) -> bytes:
         features = self._tf.train.Features(
@@ -66,10 +72,11 @@ class TfxModel:
         held = np.ascontiguousarray(values, "<f4").tobytes()
         return self._tf.train.Feature(bytes_list=self._tf.train.BytesList(value=[held]))
 
-    def _probabilities(self, log: Any) -> SingleArray:
-        (answer,) = log.predict_log.response.outputs.values()
-        values: SingleArray = self._tf.make_ndarray(answer)
-        return values
+    def _parts(self, log: Any) -> dict[str, SingleArray]:
+        outputs = log.predict_log.response.outputs
+        made = {name: self._tf.make_ndarray(outputs[name]) for name in outputs}
+        # A model of old has one part, which TensorFlow has named.
+        return made if len(made) > 1 else {PROBABILITIES: next(iter(made.values()))}
 
 
 def _load(folder: Path) -> tuple[Any, Any]:

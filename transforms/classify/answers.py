@@ -1,0 +1,98 @@
+"""What a model says of triggers, and what the configuration makes of it: pure, one at a time.
+
+A model was taught all classes alike, and one limit of the unknown. Where the rates are other, or
+the limit, probabilities are weighed anew; nothing of the model changes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from transforms.arrays import SingleArray
+from transforms.classify.config import Rate
+
+PROBABILITIES, TAUGHT, STRANGENESS = "probabilities", "taught", "strangeness"
+"""What a model calls the parts of its answer."""
+UNKNOWN = "unknown"
+"""Label of what is none of the classes."""
+STEEPNESS = 3.0
+"""The odds that an example is of no class grow as this power of its distance from all that was
+taught; they are even at the model's limit."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says; a model of old says probabilities alone."""
+
+    probabilities: SingleArray
+    """[example, class]."""
+    taught: SingleArray | None = None
+    """The same before the unknown has its part, [example, class]."""
+    strangeness: SingleArray | None = None
+    """Logarithm of the odds that an example is of no class, [example, 1]."""
+
+
+def relimited(answer: Answer, unknown: int, limit: float) -> SingleArray:
+    """Return the probabilities for another limit of the unknown, [example, class].
+
+    Args:
+        answer: Of a model that tells all its parts.
+        unknown: Index of the class that is none.
+        limit: Of the distance from which on an example is rather unknown, times the model's own.
+
+    Raises:
+        ValueError: The model does not tell them.
+    """
+    if answer.taught is None or answer.strangeness is None:
+        raise ValueError("the model does not say how strange an example is")
+    taught = answer.taught.astype(np.float64)
+    shift = STEEPNESS * np.log(limit)
+    # Half of tanh: an exponential would overflow far from all that is known.
+    strange = 0.5 * (1 + np.tanh((answer.strangeness.astype(np.float64) - shift) / 2))
+    own = np.arange(taught.shape[1]) == unknown
+    return np.asarray(taught + strange * (own - taught), np.float32)
+
+
+def rates_of(rates: Sequence[Rate], classes: Sequence[str]) -> dict[str, npt.NDArray[np.float64]]:
+    """Return how often classes are, relative to how often they were taught, by detector.
+
+    Args:
+        rates: Of the configuration; those without a detector are of all, where it has none.
+        classes: Labels in the order of the probabilities.
+
+    Returns:
+        [class] of each detector that is named, and of all others by the empty name.
+
+    Raises:
+        ValueError: A label is none of the classes.
+    """
+    others = sorted({rate.label for rate in rates} - set(classes))
+    if others:
+        raise ValueError(f"{', '.join(others)}: not among {', '.join(classes)}")
+    by_detector = {}
+    for detector in {"", *(rate.detector for rate in rates)}:
+        values = np.ones(len(classes))
+        for wanted in ("", detector):
+            for rate in rates:
+                if rate.detector == wanted:
+                    values[classes.index(rate.label)] = rate.rate
+        by_detector[detector] = values
+    return by_detector
+
+
+def weighed(
+    probabilities: SingleArray, rates: Mapping[str, npt.NDArray[np.float64]], detector: str
+) -> SingleArray:
+    """Return probabilities, [class], for the rates of a detector: p rate, of sum 1.
+
+    Saerens et al. 2002, doi:10.1162/089976602753284446, eq. 4. They stay as they are, to the last
+    bit, where all rates are alike; or where nothing would be left of them.
+    """
+    own = rates.get(detector, rates[""])
+    if (own == own[0]).all():
+        return probabilities
+    values = probabilities.astype(np.float64) * own
+    total = values.sum()
+    return np.asarray(values / total, np.float32) if total > 0 else probabilities
