@@ -55,7 +55,9 @@ def simulated(label: str, curve: str, rng: np.random.Generator) -> Plane:
     """
     known = noise.load(curve)
     strain = noise.coloured(known, SECONDS * RATE, RATE, rng)
-    drawn = injections.draw(label, RATE, SNR, rng, 2.0)
+    drawn = None
+    while drawn is None:
+        drawn = injections.draw(label, RATE, SNR, rng, 2.0)
     shape = drawn.shape
     if waveforms.FAMILIES[label].whitened:
         shape = noise.strain_of(shape, RATE, known, LOW_FREQUENCY)
