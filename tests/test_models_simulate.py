@@ -309,6 +309,8 @@ def test_real_strain_has_its_share():
     assert _stretch(config=config).curve == "aligo_O4high"
     with pytest.raises(ValueError, match="nowhere: no such file"):
         _stretch(config=replace(config, strain_share=1.0))
+    quiet = replace(config, strain_share=1.0, noise_strain_share=0.0)
+    assert _stretch(1, config=quiet).curve == "aligo_O4high"
 
 
 def test_a_family_that_no_rate_carries_ends_the_search_for_it():

@@ -54,6 +54,8 @@ class SimulationConfig:
     ``time``, or ``file``; those without a file are looked for by detector and time."""
     strain_share: Annotated[float, Limits(ge=0, le=1)] = 0.25
     """Share of the stretches that are real, where there is ``strain``."""
+    noise_strain_share: Annotated[float, Limits(ge=0, le=1)] = 0.75
+    """The same of those without transients: what real noise looks like is there to be learnt."""
     sample_rates: tuple[int, ...] = (4096, 2048)
     """Drawn from for each stretch [Hz]."""
     seconds: Annotated[int, Limits(ge=4 * EDGE)] = 256
@@ -158,7 +160,8 @@ def _background(
     seconds = config.seconds
     if config.shortest:
         seconds = round(np.exp(rng.uniform(*np.log([config.shortest, config.seconds]))))
-    if config.strain and (not config.curves or rng.random() < config.strain_share):
+    share = config.strain_share if number < config.stretches else config.noise_strain_share
+    if config.strain and (not config.curves or rng.random() < share):
         # Each second of them is as frequent as another one.
         length = np.array([one.seconds for one in config.strain], float)
         real = config.strain[int(rng.choice(len(length), p=length / length.sum()))]

@@ -147,7 +147,8 @@ def answer(taught: Taught, labelled: Heard | None, config: TrainConfig) -> Answe
             glitches / (glitches + equal),
         )
         layer = teaching.taught(layer, simulated, own, equal)
-        known.append(own.features[novelty.kept(own.truth, taught.unknown, rng)])
+        more = novelty.kept(own.truth, taught.unknown, rng, novelty.EACH_LABELLED)
+        known.append(own.features[more])
     rows = validation.lesson
     second = rows.glitch % 2 == 1
     logits = layer.logits(rows.features)

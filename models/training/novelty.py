@@ -23,8 +23,8 @@ from transforms.arrays import RealArray
 Limit = tuple[float, float]
 """a and b; see `limits`."""
 
-EACH = 128
-"""Examples kept of a class, at the most."""
+EACH, EACH_LABELLED = 96, 32
+"""Simulated and labelled examples kept of a class, at the most."""
 FAR = 0.01
 """Part of the triggers of known classes that lie far from what is kept. The limit lies some times
 as far: a quantile that leaves fewer beyond is not to be known."""
@@ -44,7 +44,7 @@ class Novelty:
 
 
 def kept(
-    truth: npt.NDArray[np.integer], unknown: int, rng: np.random.Generator
+    truth: npt.NDArray[np.integer], unknown: int, rng: np.random.Generator, each: int = EACH
 ) -> npt.NDArray[np.bool_]:
     """Choose the examples to keep, [example]: as many of each class, none of the unknown.
 
@@ -52,8 +52,9 @@ def kept(
         truth: Index of the class, [example].
         unknown: Index of the class that is none.
         rng: Source of randomness.
+        each: Of a class, at the most.
     """
-    return np.asarray(some(truth, rng, EACH) & (truth != unknown))
+    return np.asarray(some(truth, rng, each) & (truth != unknown))
 
 
 def unit(features: RealArray) -> npt.NDArray[np.float32]:
