@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from transforms.arrays import FloatArray
+from transforms.arrays import FloatArray, RealArray
 from transforms.detect.config import DetectConfig
 from transforms.detect.decimate import HALF_BAND
 from transforms.detect.octave import CUT, Octave, Wavelet
@@ -103,6 +103,11 @@ class Bank:
         self.octaves = [
             Octave(rate, by_rate[rate], band_low) for rate in sorted(by_rate, reverse=True)
         ]
+
+    def rows_of(self, frequency: RealArray, q: RealArray) -> npt.NDArray[np.int64]:
+        """Return the places of some of the bank's wavelets."""
+        same = (self.frequency == frequency[:, None]) & (self.q == q[:, None])
+        return np.asarray(same.argmax(axis=1))
 
     def octave_of(self, frequency: float, q: float) -> Octave:
         """Return the octave that holds one of the bank's wavelets."""

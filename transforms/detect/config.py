@@ -12,8 +12,9 @@ class DetectConfig:
 
     low_frequency: Annotated[float, Limits(ge=8, unit="Hz")] = 20.0
     """Lowest central frequency [Hz]."""
-    high_frequency: Annotated[float, Limits(gt=8, unit="Hz")] = 8192.0
-    """Highest central frequency [Hz], as far as the sample rate can carry it."""
+    high_frequency: Annotated[float, Limits(gt=8, unit="Hz")] = 5000.0
+    """Highest central frequency [Hz], as far as the sample rate can carry it; strain is calibrated
+    up to the default."""
     low_q: Annotated[float, Limits(ge=3, le=200)] = 3.0
     """Lowest quality factor of the wavelets."""
     high_q: Annotated[float, Limits(ge=3, le=200)] = 32.0

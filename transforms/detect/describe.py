@@ -1,17 +1,23 @@
 """From tiles and shapes to candidates: what stands out in each short bin of time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
+from transforms.arrays import FloatArray
 from transforms.detect.config import DetectConfig
 from transforms.detect.extended import Extended
 from transforms.detect.octave import BINS, Tiles
+from transforms.detect.ranking import tile_rank_over
 from transforms.detect.refine import Peak, refine
 from transforms.detect.view import NO_SNIPPET, View, flags_over
 from transforms.elements import TILE, Candidate
 from transforms.gps import NANOSECONDS
+
+IntArray = npt.NDArray[np.int64]
+LevelAt = Callable[[IntArray, IntArray], FloatArray]
 
 
 def bins_per_second(config: DetectConfig) -> int:
@@ -20,9 +26,17 @@ def bins_per_second(config: DetectConfig) -> int:
 
 
 def tile_candidates(
-    view: View, tiles: Tiles, first_hop: int, stretch: tuple[int, int]
+    view: View, tiles: Tiles, first_hop: int, stretch: tuple[int, int], level_at: LevelAt
 ) -> Iterator[Candidate]:
-    """Gather the tiles of a stretch [GPS ns] into bins and describe each bin."""
+    """Gather the tiles of a stretch into bins and describe each bin.
+
+    Args:
+        view: Of the block.
+        tiles: All that the bank saw.
+        first_hop: GPS second that their hops count from.
+        stretch: Start and end [GPS ns].
+        level_at: Returns the level of noise around tiles, of the rows and bins that they lie in.
+    """
     grid = bins_per_second(view.config)
     when = (first_hop + tiles.hop) * NANOSECONDS + (tiles.sample * NANOSECONDS).astype(np.int64)
     inside = (when >= stretch[0]) & (when < stretch[1])
@@ -35,12 +49,18 @@ def tile_candidates(
     tiles, bins = _pick(tiles, order), bins[order]
     starts = np.flatnonzero(np.diff(bins, prepend=-1))
     ends = np.append(starts[1:], len(bins))
+    loud = _pick(tiles, starts)
+    at = loud.hop * BINS + np.floor(loud.sample * BINS).astype(np.int64)
+    level = level_at(view.bank.rows_of(loud.frequency, loud.q), at)
     # A bin louder than its neighbours within the gap may be a trigger's peak.
-    peak = _peaks(bins[starts], tiles.rank[starts], grid, view.config.gap_seconds)
-    for i, end, is_peak in zip(starts, ends, peak, strict=True):
+    rank = tile_rank_over(loud.rank, loud.frequency, level)
+    peak = _peaks(bins[starts], rank, grid, view.config.gap_seconds)
+    for i, end, is_peak, around in zip(starts, ends, peak, level, strict=True):
         own = _pick(tiles, np.arange(i, end))
         loudest = _closer(view, own, first_hop) if is_peak else _loudest(own)
         if loudest.rank >= view.config.threshold:
+            over = tile_rank_over(loudest.rank, loudest.frequency, around)
+            loudest = replace(loudest, rank=float(over))
             bin_ns = int(bins[i]) * NANOSECONDS // grid
             hop = first_hop + int(own.hop[0])
             yield _describe(view, own, loudest, hop=hop, bin_ns=bin_ns, with_snippet=bool(is_peak))

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from transforms.arrays import FloatArray, SingleArray
 from transforms.detect.bank import PAST_SECONDS
 from transforms.detect.kernels import rectangle_hits, rectangle_sums, track_hits, track_sums
+from transforms.detect.level import Levels
 from transforms.detect.octave import BINS
 from transforms.detect.ranking import (
     FAR_OUT,
@@ -26,6 +27,7 @@ from transforms.detect.ranking import (
     overlap_gain,
     rectangle_trials_penalty,
     track_trials_penalty,
+    wander_of,
 )
 from transforms.detect.tracks import LEAST_PARTS, Track, rising_tracks
 from transforms.elements import RECTANGLE, TRACK
@@ -57,7 +59,7 @@ class Extended:
     snr: float
     """SNR of a tile that would be as rare."""
     rank: float
-    """Ranking statistic, see `transforms.detect.ranking`."""
+    """Ranking statistic against the level of noise around, see `transforms.detect.ranking`."""
     kind: str
     """``RECTANGLE`` or ``TRACK``."""
     first: int
@@ -125,6 +127,7 @@ class ExtendedSearch:
             noise: [row, bin], energies of white noise.
         """
         self._frequency, self._q = frequency, q
+        self.levels = Levels(q, noise)
         self._rows = int(np.sum(q <= np.unique(q)[:RECTANGLE_PLANES].max()))
         self._tracks = rising_tracks(frequency, q)
         past = PAST_SECONDS * BINS
@@ -157,6 +160,7 @@ class ExtendedSearch:
                             sums[width, length][: self._rows, past:],
                             rectangle_trials_penalty(width, length),
                             overlap_gain(own, (width, length)),
+                            self._wander(width),
                         )
                         for length in LENGTHS
                     ]
@@ -165,12 +169,18 @@ class ExtendedSearch:
             ]
         )
 
-    def scan(self, energy: SingleArray, threshold: float) -> list[Extended]:
+    def _wander(self, width: int) -> FloatArray:
+        """Return by how much noise wanders in rectangles of so many rows from each row up."""
+        highest = np.minimum(np.arange(self._rows) + width, self._rows) - 1
+        return wander_of(self._frequency[highest])
+
+    def scan(self, energy: SingleArray, threshold: float, known: int) -> list[Extended]:
         """Find the bins in which a rare shape ends.
 
         Args:
             energy: [row, bin]; the first ``PAST_SECONDS`` are past only.
-            threshold: Least rank.
+            threshold: Least rank in white noise; against the level around, it may be less.
+            known: The first bin of which anything is known.
 
         Returns:
             One for each bin over the threshold, in order of time; bins count from the end
@@ -181,8 +191,8 @@ class ExtendedSearch:
         of_rectangles, of_tracks = self._limits[threshold]
         best: dict[int, Extended] = {}
         for shape in (
-            *self._scan_rectangles(energy, of_rectangles, threshold),
-            *self._scan_tracks(energy, of_tracks),
+            *self._scan_rectangles(energy, of_rectangles, threshold, known),
+            *self._scan_tracks(energy, of_tracks, known),
         ):
             if shape.bin not in best or shape.rank > best[shape.bin].rank:
                 best[shape.bin] = shape
@@ -199,7 +209,7 @@ class ExtendedSearch:
         return limits, self._track_noise.limit(threshold).astype(np.float32)
 
     def _scan_rectangles(
-        self, energy: SingleArray, limits: SingleArray, threshold: float
+        self, energy: SingleArray, limits: SingleArray, threshold: float, known: int
     ) -> Iterator[Extended]:
         """Yield the best rectangle that ends in each bin."""
         past = PAST_SECONDS * BINS
@@ -213,6 +223,10 @@ class ExtendedSearch:
         touching = (snr <= FAR_OUT) & (half_snr >= FAR_OUT)
         better = (rank > half_rank) & ~touching
         keep = np.flatnonzero((rank >= threshold) & better)
+        if not len(keep):
+            return
+        level = self.levels.of_rectangles(energy, hits[keep], known)
+        rank[keep] = self._rectangle_noise.at(tuple(hits[keep, :3].T)).rank_over(total[keep], level)
         for at in keep[best_in_bins(hits[keep, 3], rank[keep])]:
             i, j, row, bin_ = (int(value) for value in hits[at])
             yield self._rectangle(
@@ -270,7 +284,9 @@ class ExtendedSearch:
             energy=2 * (energy - width * length),
         )
 
-    def _scan_tracks(self, energy: SingleArray, limits: SingleArray) -> Iterator[Extended]:
+    def _scan_tracks(
+        self, energy: SingleArray, limits: SingleArray, known: int
+    ) -> Iterator[Extended]:
         """Yield the best track that ends in each bin."""
         if not self._tracks:  # the bank is too narrow for any
             return
@@ -282,8 +298,12 @@ class ExtendedSearch:
         least = np.maximum(LEAST_PARTS, EVEN * np.diff(self._first)[hits[:, 0]])
         noise = self._track_noise.at((hits[:, 0],))
         snr = noise.snr(total)
-        rank = noise.rank(snr)
         keep = np.flatnonzero(spread >= least)
+        if not len(keep):
+            return
+        rank = noise.rank(snr)
+        level = self._level_of_tracks(energy, hits[keep], known)
+        rank[keep] = self._track_noise.at((hits[keep, 0],)).rank_over(total[keep], level)
         for at in keep[best_in_bins(hits[keep, 1], rank[keep])]:
             i, bin_ = (int(value) for value in hits[at])
             means = self._means[self._first[i] : self._first[i + 1]]
@@ -296,6 +316,15 @@ class ExtendedSearch:
                 rank=float(rank[at]),
                 energy=2 * (float(total[at]) - float(means.sum())),
             )
+
+    def _level_of_tracks(self, energy: SingleArray, hits: IntArray, known: int) -> FloatArray:
+        """Return the level that each track is held against, [hit]."""
+        levels = np.ones(len(hits))
+        for at, (track, bin_) in enumerate(hits):
+            own = slice(self._first[track], self._first[track + 1])
+            rows, means = self._parts[own, 1], self._means[own]
+            levels[at] = self.levels.of_track(energy, rows, means, (int(bin_), known))
+        return levels
 
     def _track(
         self,

@@ -291,3 +291,32 @@ def track_sums(
             out[i, 1] += excess
             out[i, 2] += excess * excess
     return out
+
+
+@_compiled
+def energies_before(
+    energy: SingleArray, low: IntArray, width: IntArray, end: IntArray, size: tuple[int, int]
+) -> SingleArray:  # pragma: no cover - compiled
+    """Average energies over some rows and over blocks of bins before an end.
+
+    Args:
+        energy: [row, bin].
+        low: [place], the lowest row.
+        width: [place], number of rows.
+        end: [place], the bin after the last block.
+        size: Bins of a block, and number of blocks.
+
+    Returns:
+        [place, block], the last block first.
+    """
+    length, count = size
+    out = np.empty((len(end), count), np.float32)
+    for i in range(len(end)):
+        for k in range(count):
+            last = end[i] - k * length
+            total = np.float32(0)
+            for row in range(low[i], low[i] + width[i]):
+                for value in energy[row, last - length : last]:
+                    total += value
+            out[i, k] = total / (width[i] * length)
+    return out

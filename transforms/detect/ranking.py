@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaincc, gammainccinv, gammaln
 
-from transforms.arrays import FloatArray, SingleArray
+from transforms.arrays import FloatArray, RealArray, SingleArray
 
 IntArray = npt.NDArray[np.intp]
 
@@ -22,8 +22,13 @@ TRACK_TRIALS = 2.7
 FAR_OUT = 6.5
 """SNR above which the energy bounds the rank: no noise reaches it."""
 
+WANDER = 0.1
+"""Part by which the level of real noise wanders over half a second at high frequencies."""
+WANDER_FROM = 2000.0
+"""Where it does so [Hz]: there a rectangle holds so much noise that nothing else blurs it."""
 
-def tile_trials_penalty(frequency: FloatArray | float) -> FloatArray:
+
+def tile_trials_penalty(frequency: RealArray | float) -> FloatArray:
     """Return what the squared rank of tiles lacks of their squared SNR.
 
     An octave holds as many tiles a second as its frequency is high; signals come from all
@@ -32,9 +37,28 @@ def tile_trials_penalty(frequency: FloatArray | float) -> FloatArray:
     return np.asarray(2 * np.log(frequency / REFERENCE_HZ))
 
 
+def tile_rank_over(
+    rank: RealArray | float, frequency: RealArray | float, level: FloatArray | float
+) -> FloatArray:
+    """Return the rank of tiles where noise is louder than white.
+
+    Args:
+        rank: Of the tiles in white noise.
+        frequency: Of the tiles [Hz].
+        level: Energy of noise around, in units of white noise's.
+    """
+    less = 2 + tile_trials_penalty(frequency)
+    return np.asarray(np.sqrt(np.maximum((np.square(rank) + less) / level - less, 0)))
+
+
 def rectangle_trials_penalty(width: int, length: int) -> float:
     """Return the same of rectangles [rows, bins]: the larger they are, the fewer there are."""
     return float(2 * np.log(RECTANGLE_TRIALS / (width * length)))
+
+
+def wander_of(highest: FloatArray) -> FloatArray:
+    """Return the part by which noise wanders where rectangles end [Hz]."""
+    return np.where(highest >= WANDER_FROM, WANDER, 0.0)
 
 
 def track_trials_penalty() -> float:
@@ -56,12 +80,17 @@ class Noise:
 
     @classmethod
     def learn(
-        cls, sample: SingleArray, trials_penalty: float, gain: FloatArray | None = None
+        cls,
+        sample: SingleArray,
+        trials_penalty: float,
+        gain: FloatArray | None = None,
+        wander: FloatArray | float = 0.0,
     ) -> "Noise":
-        """Fit by mean and variance over the last axis."""
+        """Fit by mean and variance over the last axis, in noise whose level wanders by a part."""
         mean, variance = sample.mean(axis=-1, dtype=float), sample.var(axis=-1, dtype=float)
+        gain = np.asarray(variance / mean) if gain is None else gain
+        variance = variance + (wander * mean) ** 2
         scale = np.asarray(variance / mean)
-        gain = scale if gain is None else gain
         less = np.full_like(scale, trials_penalty)
         return cls(np.asarray(mean), np.asarray(mean**2 / variance), scale, gain, less)
 
@@ -85,6 +114,10 @@ class Noise:
     def rank(self, snr: FloatArray) -> FloatArray:
         """Return the rank of sums of an SNR: what is left of it by the trials_penalty."""
         return np.asarray(np.sqrt(np.maximum(snr**2 - self.trials_penalty, 0)))
+
+    def rank_over(self, value: npt.NDArray[np.floating], level: FloatArray) -> FloatArray:
+        """Return the rank of sums where noise is louder than white by a level."""
+        return self.rank(self.snr(value / level))
 
     def snr(self, value: npt.NDArray[np.floating]) -> FloatArray:
         """Return the SNR of a tile as rare as a sum, and no more than its energy allows.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -53,17 +53,26 @@ def search(whitened: Whitened, config: DetectConfig, bank: Bank) -> list[Candida
     end = min(whitened.analyse_end_ns, whitened.valid_end_ns)
     first, last = start // NANOSECONDS, -(-end // NANOSECONDS)
     candidates: list[Candidate] = []
+    shapes = extended_for(bank)
     for hop in range(first, last, HOPS_AT_ONCE):
         tiles, energy = _scan(view, hop, min(HOPS_AT_ONCE, last - hop))
         own_start = max(start, hop * NANOSECONDS)
         if tiles:
             first_hop = hop - PAST_SECONDS
-            candidates.extend(tile_candidates(view, join(tiles), first_hop, (own_start, end)))
+            level = partial(shapes.levels.of_tiles, energy, known=_known(whitened, first_hop))
+            stretch = own_start, end
+            candidates.extend(tile_candidates(view, join(tiles), first_hop, stretch, level))
         for at, part in _parts(energy):
-            shapes = extended_for(bank).scan(part, config.threshold)
+            known = _known(whitened, hop + at - PAST_SECONDS)
+            found = shapes.scan(part, config.threshold, known)
             start_ns = (hop + at) * NANOSECONDS
-            candidates.extend(extended_candidates(view, shapes, start_ns, (own_start, end)))
+            candidates.extend(extended_candidates(view, found, start_ns, (own_start, end)))
     return candidates
+
+
+def _known(whitened: Whitened, hop: int) -> int:
+    """Return the first bin after a GPS second of which anything is known."""
+    return -(-(whitened.valid_start_ns - hop * NANOSECONDS) * BINS // NANOSECONDS)
 
 
 def _parts(energy: SingleArray) -> Iterator[tuple[int, SingleArray]]:

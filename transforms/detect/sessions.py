@@ -62,6 +62,8 @@ class Sessions:
     """How far before its stretch a block's candidates may reach."""
     ahead_ns: int
     """How far behind it."""
+    threshold: float
+    """Least rank of a session's loudest candidate; quieter ones only tie others together."""
 
     @classmethod
     def of(cls, config: DetectConfig) -> "Sessions":
@@ -74,6 +76,7 @@ class Sessions:
             round(config.gap_seconds * NANOSECONDS),
             round(max(tile, PAST_SECONDS) * NANOSECONDS),
             round(tile * NANOSECONDS),
+            config.threshold,
         )
 
     @property
@@ -161,6 +164,9 @@ class Sessions:
     def pieces(self, chain: Chain, since_ns: int = 0) -> list[Session]:
         """Cut a chain into sessions: of candidates whose bins lie between two cuts.
 
+        One that is all quieter than the threshold, against the noise around, is none. More
+        candidates can only make it louder.
+
         Args:
             chain: As ``chains`` gives it.
             since_ns: Candidates with bins before belong to nothing here.
@@ -174,7 +180,7 @@ class Sessions:
         return [
             Session(begin_ns=begin, end_ns=end, candidates=tuple(members))
             for (begin, end), members in zip(pairwise(borders), own, strict=True)
-            if members
+            if any(member.rank >= self.threshold for member in members)
         ]
 
     def settle(

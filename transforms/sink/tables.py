@@ -53,7 +53,7 @@ TRIGGER_COLUMNS = (
         "rank",
         _FLOAT,
         "",
-        "ranking statistic: as rare in noise at any frequency and for any shape",
+        "ranking statistic: as rare in the noise around at any frequency and for any shape",
     ),
     Column("amplitude", _FLOAT, "Hz(-1/2)", "root-sum-square strain of the loudest tile or shape"),
     Column(

@@ -4,11 +4,11 @@ import numpy as np
 
 from benchmarks.detection.detector import as_event, flat
 from benchmarks.detection.scoring import Event
-from transforms.arrays import SingleArray
+from transforms.arrays import FloatArray, SingleArray
 from transforms.detect.bank import bank_for
 from transforms.detect.cluster import cluster
 from transforms.detect.config import DetectConfig
-from transforms.detect.describe import join, tile_candidates
+from transforms.detect.describe import IntArray, join, tile_candidates
 from transforms.detect.octave import BINS
 from transforms.detect.search import HOPS_AT_ONCE
 from transforms.detect.search import search as whole_search
@@ -26,7 +26,9 @@ def search(white: SingleArray, rate: int, least: float) -> list[Event]:
     """Find tiles, rectangles and tracks, and merge them into triggers."""
     config = DetectConfig(threshold=least)
     bank = bank_for(rate, config, BAND_LOW)
-    return _triggers(whole_search(_whitened(white, rate, bank.margin_seconds), config, bank))
+    return _triggers(
+        whole_search(_whitened(white, rate, bank.margin_seconds), config, bank), config
+    )
 
 
 def tiles(white: SingleArray, rate: int, least: float) -> list[Event]:
@@ -45,8 +47,13 @@ def tiles(white: SingleArray, rate: int, least: float) -> list[Event]:
             for part in octave.scan(view.blocks(octave, hop, count), least, energy)
         ]
         if parts:
-            found += tile_candidates(view, join(parts), hop, (0, last * NANOSECONDS))
-    return _triggers(found)
+            found += tile_candidates(view, join(parts), hop, (0, last * NANOSECONDS), _white)
+    return _triggers(found, config)
+
+
+def _white(rows: IntArray, _bins: IntArray) -> FloatArray:
+    """Return the level of white noise, wherever tiles lie."""
+    return np.ones(len(rows))
 
 
 def _whitened(white: SingleArray, rate: int, margin: int) -> Whitened:
@@ -56,6 +63,6 @@ def _whitened(white: SingleArray, rate: int, margin: int) -> Whitened:
     return flat(padded, rate, -margin * NANOSECONDS, valid_ns=whole, analyse_ns=whole)
 
 
-def _triggers(candidates: list[Candidate]) -> list[Event]:
-    sessions = Sessions.of(DetectConfig()).group(candidates)
+def _triggers(candidates: list[Candidate], config: DetectConfig) -> list[Event]:
+    sessions = Sessions.of(config).group(candidates)
     return [as_event(cluster(session.candidates, "benchmark")) for session in sessions]
