@@ -64,7 +64,7 @@ class Draws:
     """How a family's parameters are averaged over."""
 
     even: int
-    """Draws that all triggers share, of three parameters; an eighth for each one less."""
+    """Draws that all triggers share, of three parameters and more; an eighth for each one less."""
     rounds: int
     each: int
     """Draws of a round, made for one trigger."""
@@ -162,7 +162,7 @@ def _averaged(known: Sequence[Listener], draws: Draws, seed: int) -> RealArray:
     shared, columns = [], []
     for listener in known:
         start = time.monotonic()
-        even = draws.even >> 3 * (3 - len(evidence.parameters(listener.label)))
+        even = draws.even >> 3 * max(3 - len(evidence.parameters(listener.label)), 0)
         points = evidence.points(listener.label, even, seed)
         logs = np.stack([listener(point) for point in points], axis=1)
         shared.append((points, logs))

@@ -259,20 +259,21 @@ FAMILIES: dict[str, Family] = {
         _row,
         {
             "peak_frequency": Range(18.0, 60.0),
-            "period": Range(0.3, 4.0),
-            "arches": Range(1, 6, "integer"),
+            "period": Range(0.2, 4.0),
+            "arches": Range(1, 9, "integer"),
             "second": _HARMONIC,
             "third": Range(0.005, 0.2, "log"),
             "phase": PHASE,
         },
         "rows: wdf.mock, 20-60 Hz, 0.5-2 s; chosen: from 28 Hz and from 0.7 s, slower than fast "
-        "scattering, or below 30 Hz, lower than it, from 0.3 s; one slow arch of 2-4 s, 18-40 Hz "
+        "scattering, or below 32 Hz, lower than it, from 0.2 s, "
+        "after quiet ones of L1 in O3; one slow arch of 2-4 s, 18-40 Hz "
         "at its top: chosen after arches in L1 in O2 and O3 and in the picture of Zevin et al. "
         "2017, arXiv:1611.04596, with harmonics; up to SNR 200",
         snr=Range(6.0, 200.0, "log"),
         variants=(
             Variant(
-                0.35,
+                0.3,
                 {
                     "peak_frequency": Range(28.0, 60.0),
                     "period": Range(0.7, 2.0),
@@ -280,15 +281,15 @@ FAMILIES: dict[str, Family] = {
                 },
             ),
             Variant(
-                0.15,
+                0.25,
                 {
-                    "peak_frequency": Range(18.0, 30.0),
-                    "period": Range(0.3, 0.7),
-                    "arches": Range(3, 6, "integer"),
+                    "peak_frequency": Range(18.0, 32.0),
+                    "period": Range(0.2, 0.6),
+                    "arches": Range(4, 9, "integer"),
                 },
             ),
             Variant(
-                0.5,
+                0.45,
                 {
                     "peak_frequency": Range(18.0, 40.0),
                     "period": Range(2.0, 4.0),

@@ -134,7 +134,7 @@ def paired_doves(
         late = time - (number - (count - 1) / 2) * spacing
         part = np.clip(late / duration + 0.5, 0, 1)
         loud = rng.uniform(0.6, 1.0)
-        for strength, way in ((1.0, falls), (rng.uniform(0.2, 0.5), not falls)):
+        for strength, way in ((1.0, falls), (rng.uniform(0.1, 0.35), not falls)):
             # Steep at the top, and ever flatter below.
             down = part if way else 1 - part
             track = 12 + (top - 12) * (1 - down) ** 3
@@ -214,7 +214,7 @@ FAMILIES: dict[str, Family] = {
         {
             "top": Range(19.0, 30.0),
             "duration": Range(0.4, 1.6),
-            "pieces": Range(1, 3, "integer"),
+            "pieces": Range(1, 2, "integer"),
             "seed": SEED,
         },
         f"{_CHOSEN}: humps at the lower end of the band that fall in frequency; O3a sample: peaks "
@@ -258,14 +258,14 @@ FAMILIES: dict[str, Family] = {
         lambda duration, count, spacing, **_: 2 * (((count - 1) * spacing + duration) / 2,),
         {
             "top": Range(60.0, 120.0),
-            "duration": Range(0.2, 0.4),
+            "duration": Range(0.25, 0.5),
             "count": Range(2, 4, "integer"),
             "spacing": Range(0.8, 1.4),
             "seed": SEED,
         },
         f"{_CHOSEN}: sweeps between 15 and 70 Hz that fall and rise in turn, 1.2 s apart, as a "
         "mirror swings at 0.4 Hz",
-        snr=Range(8.0, 60.0, "log"),
+        snr=Range(12.0, 60.0, "log"),
         whitened=True,
     ),
     "light_modulation": Family(
