@@ -316,7 +316,8 @@ def test_real_strain_has_its_share():
 def test_a_family_that_no_rate_carries_ends_the_search_for_it():
     rng, snr = np.random.default_rng(7), waveforms.Range(8, 9)
     family = waveforms.FAMILIES["violin_mode"]
-    high = replace(family, ranges={**family.ranges, "frequency": waveforms.Range(900.0, 1000.0)})
+    ranges = {**family.ranges, "frequency": waveforms.Range(900.0, 1000.0)}
+    high = replace(family, ranges=ranges, variants=())
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(waveforms.FAMILIES, "violin_mode", high)
         assert injections.draw("violin_mode", 1024, snr, rng, 1.875) is None
