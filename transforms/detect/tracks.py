@@ -94,7 +94,8 @@ def _chirp(mass: float) -> _Course:
     k = 5 / 256 * (SUN_SECONDS * mass) ** (-5 / 3) * np.pi ** (-8 / 3)
 
     def left(f: float) -> float:
-        return float(k * f ** (-8 / 3))
+        # A part as wide as a coarse bank's steps may begin far below the band.
+        return float(k * max(f, CHIRP_BAND[0] / 2) ** (-8 / 3))
 
     low, high = CHIRP_BAND
     low = max(low, float(((left(high) + LONGEST) / k) ** (-3 / 8)))
