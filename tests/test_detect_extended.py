@@ -73,6 +73,24 @@ def test_a_chirp_that_no_tile_sees_is_one_track(find):
     assert 0.1 < near[0].duration < 1.0
 
 
+def inspiral(mass, start=25.0, end=210.0):
+    """Make a binary of a chirp mass [solar masses] by the quadrupole formula."""
+    k = 5 / 256 * (4.925491e-6 * mass) ** (-5 / 3) * np.pi ** (-8 / 3)
+    first, last = (k * f ** (-8 / 3) for f in (start, end))
+    left = first - np.arange(int((first - last) * RATE)) / RATE
+    frequency = (left / k) ** (-3 / 8)
+    return frequency ** (2 / 3) * np.cos(2 * np.pi * np.cumsum(frequency) / RATE)
+
+
+def test_a_light_binary_that_no_line_follows_is_one_track(find):
+    shape = inspiral(9.0)
+    candidates, triggers = find([(shape, 12.0, 40.0)])
+    near = [t for t in triggers if abs(seconds(t) - 40 - len(shape) / 2 / RATE) < 1.5]
+    assert [t.wavelet for t in near] == ["sweep"]
+    tiles = [c.rank for c in candidates if c.wavelet == "morlet"]
+    assert near[0].rank > max(tiles, default=0) + 0.5
+
+
 def test_a_burst_of_noise_is_one_rectangle(find):
     rng = np.random.default_rng(8)
     spectrum = np.fft.rfft(rng.standard_normal(RATE))

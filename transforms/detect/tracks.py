@@ -1,8 +1,13 @@
-"""Tracks: lines of rising frequency through the map of time and frequency.
+"""Tracks: lines and chirps of rising frequency through the map of time and frequency.
+
+A binary's frequency rises as f = (tau / k)^(-3/8) to leading order, where tau is the time left
+and k depends on the chirp mass (Peters 1964, doi:10.1103/PhysRev.136.B1224). A heavy one is short
+and nearly a line; a light one is not.
 
 Tracks through time-frequency maps: Anderson & Balasubramanian 1999, arXiv:gr-qc/9905023.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +22,12 @@ SLOPES = tuple(float(80 * np.exp(0.22 * i)) for i in range(19))
 """Slopes of the tracks [Hz/s]: neighbours part by less than a tile on their way."""
 BANDS = ((30.0, 150.0), (30.0, 300.0), (60.0, 500.0), (120.0, 700.0))
 """Bands that a track runs through [Hz]."""
+MASSES = tuple(float(6 * np.exp(0.06 * i)) for i in range(15))
+"""Chirp masses of the chirps, in the detector's frame [solar masses]."""
+CHIRP_BAND = 30.0, 250.0
+"""Band that a chirp runs through [Hz]; a light one starts higher, where it is ``LONGEST``."""
+SUN_SECONDS = 4.925491e-6
+"""Mass of the Sun [s]: G M / c^3 (IAU 2015 resolution B3, arXiv:1510.07674)."""
 LONGEST = 2.0
 """Longest track [s]."""
 LEAST_PARTS = 3.0
@@ -42,34 +53,68 @@ class Track:
         )
 
 
+@dataclass(frozen=True)
+class _Course:
+    """How a signal's frequency rises."""
+
+    band: tuple[float, float]
+    """First and last frequency [Hz]."""
+    time: Callable[[float], float]
+    """When it has a frequency, from the band's first [s]."""
+    slope: Callable[[float], float]
+    """How fast it rises there [Hz/s]."""
+
+
 def rising_tracks(frequency: FloatArray, q: FloatArray) -> list[Track]:
     """List all tracks: at each frequency the wavelet that the slope suits.
 
     A line of slope k stays within a wavelet's band as long as the wavelet lasts where
     f / q is near sqrt(k).
     """
-    return [
-        Track(_line(frequency, q, slope, band))
+    lines = [
+        _line(slope, band)
         for slope in SLOPES
         for band in BANDS
         if (band[1] - band[0]) / slope <= LONGEST
-        and band[1] <= frequency.max()
-        and len(_line(frequency, q, slope, band)) > LEAST_PARTS
     ]
+    tracks = [
+        Track(_parts(frequency, q, course))
+        for course in (*lines, *(_chirp(mass) for mass in MASSES))
+        if course.band[1] <= frequency.max()
+    ]
+    return [track for track in tracks if len(track.parts) > LEAST_PARTS]
 
 
-def _line(
-    frequency: FloatArray, q: FloatArray, slope: float, band: tuple[float, float]
+def _line(slope: float, band: tuple[float, float]) -> _Course:
+    return _Course(band, lambda f: (f - band[0]) / slope, lambda _: slope)
+
+
+def _chirp(mass: float) -> _Course:
+    """Return the course of a binary of a chirp mass [solar masses]."""
+    k = 5 / 256 * (SUN_SECONDS * mass) ** (-5 / 3) * np.pi ** (-8 / 3)
+
+    def left(f: float) -> float:
+        # A part as wide as a coarse bank's steps may begin far below the band.
+        return float(k * max(f, CHIRP_BAND[0] / 2) ** (-8 / 3))
+
+    low, high = CHIRP_BAND
+    low = max(low, float(((left(high) + LONGEST) / k) ** (-3 / 8)))
+    return _Course((low, high), lambda f: left(low) - left(f), lambda f: 3 * f / (8 * left(f)))
+
+
+def _parts(
+    frequency: FloatArray, q: FloatArray, course: _Course
 ) -> tuple[tuple[int, int, int], ...]:
     planes = np.unique(q)
-    end = round((band[1] - band[0]) / slope * BINS)
-    parts, f = [], band[0]
-    while f < band[1]:
-        best = planes[np.abs(np.log(planes * np.sqrt(slope) / (1.8 * f))).argmin()]
+    end = round(course.time(course.band[1]) * BINS)
+    parts, f = [], course.band[0]
+    while f < course.band[1]:
+        root = np.sqrt(course.slope(f))
+        best = planes[np.abs(np.log(planes * root / (1.8 * f))).argmin()]
         rows = np.flatnonzero(q == best)
         row = int(rows[np.abs(frequency[rows] - f).argmin()])
-        step = max(0.8 * np.sqrt(slope), 0.9 * frequency[row] / best)
-        first, last = ((f + side * step / 2 - band[0]) / slope * BINS for side in (-1, 1))
+        step = max(0.8 * root, 0.9 * frequency[row] / best)
+        first, last = (course.time(f + side * step / 2) * BINS for side in (-1, 1))
         # Lengths are powers of two, for the sake of sums that serve many tracks.
         length = min(1 << round(np.log2(max(last - first, 1))), LONGEST_PART)
         parts.append((row, max(0, end - round((first + last + length) / 2)), length))
