@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.real.catalogue import named
+from benchmarks.catalogue import named
 from benchmarks.real.scores import Answer
 from models.evaluation.evaluate import asked, pipeline_of
 from models.simulation.matching import find
