@@ -16,7 +16,7 @@ from transforms.classify.config import Rate
 PROBABILITIES, TAUGHT, STRANGENESS = "probabilities", "taught", "strangeness"
 """What a model calls the parts of its answer."""
 UNKNOWN = "unknown"
-"""Label of what is none of the classes."""
+"""Label of what is a transient, but of none of the classes."""
 STEEPNESS = 3.0
 """The odds that an example is of no class grow as this power of its distance from all that was
 taught; they are even at the model's limit."""
