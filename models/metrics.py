@@ -5,12 +5,9 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import sklearn.metrics
 
-from transforms.arrays import BoolArray, RealArray
-
-IntArray = npt.NDArray[np.integer]
+from transforms.arrays import BoolArray, IntArray, RealArray
 
 BINS = 15
 """Bins of the calibration curve, as many as Guo et al. 2017 take."""
