@@ -18,6 +18,7 @@ from transforms.detect.searchable import unsearchable
 from transforms.elements import Block, Trigger
 from transforms.gps import NANOSECONDS, from_seconds
 from transforms.ingest.errors import DataError
+from transforms.ingest.files import formats
 from transforms.ingest.files.blocks import read_file
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import valid_range
@@ -26,7 +27,6 @@ REACH = 0.1
 """How far a trigger's extent is widened to hold a time [s]."""
 SILENT = 0.01
 """A second with less than this part of the median second's noise is silent."""
-SUFFIXES = (".hdf5", ".h5", ".hdf", ".gwf", ".txt.gz", ".txt")
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Searched:
 
 def files_of(folder: Path) -> list[Path]:
     """Return the files of strain in a folder, by name; none where there is no folder."""
-    return sorted(path for path in folder.glob("*") if path.name.endswith(SUFFIXES))
+    return sorted(path for path in folder.glob("*") if path.name.endswith(formats.SUFFIXES))
 
 
 def is_silent(block: Block) -> bool:
