@@ -37,6 +37,8 @@ _DATA_SOURCES = (
     "models.simulation.waveforms",
     "transforms.classify.features",
     "transforms.detect",
+    "transforms.ingest.files",
+    "transforms.ingest.quality",
     "transforms.whiten",
 )
 """Modules, and packages with all inside, that examples are made by: another text of these may
