@@ -52,7 +52,7 @@ class Simulated:
 
     config: SimulationConfig
     threshold: float
-    """Detector's, where there are transients [SNR]."""
+    """Detector's, where there are transients: least rank."""
     seed: tuple[int, ...]
 
 

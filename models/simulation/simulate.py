@@ -74,7 +74,7 @@ class SimulationConfig:
     high_gap: float = 2.5
     """Longest time between one transient's end and the next one's start [s]."""
     noise_threshold: float = 4.6
-    """Detector's threshold where there are no transients."""
+    """Detector's threshold where there are no transients: least rank."""
     unknown_share: Annotated[float, Limits(ge=0, le=1)] = 0.1
     """Share of the transients that are of no family."""
     left_out: tuple[str, ...] = ()
