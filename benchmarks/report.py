@@ -25,6 +25,11 @@ def progress(step: str) -> None:
         sys.stderr.write(f"\r{step:<60}\r")
 
 
+def progress_of(step: str, done: int, total: int) -> None:
+    """Show at a terminal how much of a step is done."""
+    progress(f"{step}: {done} of {total}")
+
+
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows in columns: the first column to the left, the others to the right."""
     widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]

@@ -5,17 +5,16 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import sklearn.metrics
 
-from transforms.arrays import BoolArray, RealArray
-
-IntArray = npt.NDArray[np.integer]
+from transforms.arrays import BoolArray, IntArray, RealArray
 
 BINS = 15
 """Bins of the calibration curve, as many as Guo et al. 2017 take."""
 LOUD = 8.0
 """SNR of a trigger from which on its shape can be told [matched-filter units]."""
+SURE = 0.9
+"""A score above it says that the label is right in nine of ten cases."""
 SNR_EDGES = (0.0, 6.0, 7.0, 8.0, 10.0, 14.0, 20.0, 30.0, 50.0, 100.0, np.inf)
 """Bins in which accuracy is told; the last one has no end."""
 LOSS = 0.01

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import catalogue
+from benchmarks.catalogue import Event, events
 from benchmarks.detection import detector
 from benchmarks.real import __main__ as command
 from benchmarks.real import (
-    catalogue,
     fits,
     glitches,
     matched_filter,
@@ -21,7 +22,6 @@ from benchmarks.real import (
     scores,
     tables,
 )
-from benchmarks.real.catalogue import Event, events
 from benchmarks.real.fits import Fit
 from benchmarks.real.glitches import Sight
 from benchmarks.real.judged import Judge, Searched, files_of, is_silent, searched

@@ -50,7 +50,7 @@ def test_noise_that_is_louder_for_seconds_is_the_level(levels):
     assert np.median(level) == pytest.approx(2, rel=0.08)
     rectangles = np.array([[2, 3, 6, PAST + 5]])
     assert levels.of_rectangles(2 * energies(40 * BINS), rectangles, 0) == pytest.approx(2, rel=0.1)
-    track = levels.of_track(2 * energies(40 * BINS), np.array([1, 7]), np.ones(2), (PAST + 9, 0))
+    track = levels.of_track(2 * energies(40 * BINS), np.array([1, 7]), np.ones(2), PAST + 9, 0)
     assert track == pytest.approx(2, rel=0.1)
 
 

@@ -262,7 +262,7 @@ def test_a_wrong_line_is_told_in_one(tmp_path, capsys, change, message):
     folder = tmp_path / "data"
     _set(folder, **change)
     card = artefact.load_card(artefact.default_artefact())
-    if change.get("label") == "none_such" and evaluate.UNKNOWN in card.classes:
+    if change.get("label") == "none_such" and waveforms.UNKNOWN in card.classes:
         card = replace(card, classes=waveforms.CLASSES[:2])
     with pytest.raises(evaluate.LabelError, match=re.escape(message)) as raised:
         evaluate.on_folder(card, folder, _silent)

@@ -348,6 +348,17 @@ def test_strain_is_found_by_detector_and_time(data, tmp_path):
         strain.located([named], [tmp_path / "none"])
 
 
+def test_strain_in_gwosc_s_text_is_found_beside_other_texts(tmp_path):
+    samples = "\n".join(["0.5"] * 16 * 4)
+    head = "# This file has 4 samples per second\n# starting GPS 1000000000 duration 16\n"
+    (tmp_path / "H-H1_LOSC_4_V1-1000000000-16.txt").write_text(
+        f"# Gravitational wave strain for GW000000 for H1 (see http://losc.ligo.org)\n{head}{samples}"
+    )
+    (tmp_path / "notes.txt").write_text("none of it is strain\n")
+    (found,) = strain.located([strain.RealStrain("H1", 10**9, 16)], [tmp_path])
+    assert found.file == str(tmp_path / "H-H1_LOSC_4_V1-1000000000-16.txt")
+
+
 def test_strain_that_gwosc_does_not_give_is_told_in_one_line(monkeypatch):
     named = strain.RealStrain("L1", 1126259447, 31, "GW150914", 1126259462.4)
     monkeypatch.setattr(strain, "GWOSC", "http://127.0.0.1:9")

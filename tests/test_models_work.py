@@ -4,6 +4,8 @@ import sys
 
 import pytest
 
+from models.simulation import noise
+from models.simulation.waveforms import fitted
 from models.training import settings, work
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
@@ -48,6 +50,23 @@ def test_a_module_that_moves_is_another_key(package):
 @pytest.mark.parametrize("sources", [work._DATA_SOURCES, work._FIT_SOURCES])
 def test_each_source_that_is_named_is_hashed(sources):
     assert len({work._sources((name,)) for name in sources}) == len(sources)
+
+
+def test_other_mixtures_or_curves_are_another_key(tmp_path):
+    (tmp_path / "noise_curves").mkdir()
+    paths = tmp_path / "fitted.yaml", tmp_path / "noise_curves" / "a.txt.gz"
+    for path in paths:
+        path.write_text("1")
+    seen = [work._tables(tmp_path)]
+    for path in paths:
+        path.write_text("2")
+        seen.append(work._tables(tmp_path))
+    assert len({str(each) for each in seen}) == 3
+
+
+def test_all_tables_of_the_simulation_are_hashed():
+    names = [name for name, _ in work._tables(fitted.TABLE.parent)]
+    assert names == ["fitted.yaml", *(f"{name}.txt.gz" for name in noise.names())]
 
 
 def test_the_keys_are_the_same_wherever_one_asks(monkeypatch, tmp_path):

@@ -10,3 +10,5 @@ RealArray = npt.NDArray[np.floating]
 ComplexArray = npt.NDArray[np.complexfloating]
 """Of any precision."""
 BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.integer]
+"""Of any width."""

@@ -35,10 +35,8 @@ NUMBERS = (0, 1, 2, 4)
 """Labelled glitches of each class, at the most."""
 GROUP = r"[^_]+_[^_]+"
 """What of a file's name says detector and run."""
-SURE = 0.9
-"""Scores from here on should be right."""
 HEADS = (
-    *("glitches a class", "taught", "real: right", "calibration error", f"above {SURE}"),
+    *("glitches a class", "taught", "real: right", "calibration error", f"above {metrics.SURE:g}"),
     *("of these wrong", "simulated, SNR >= 8: right", "calibration error"),
 )
 
@@ -69,7 +67,7 @@ class Outcome:
     """Expected calibration error."""
     sure: int
     wrong: int
-    """Scores above SURE, and those of them that are wrong; over all draws."""
+    """Scores above ``metrics.SURE``, and those of them that are wrong; over all draws."""
     simulated: float
     simulated_error: float
 
@@ -78,11 +76,13 @@ def listened(work: Path, folder: Path, config: TrainConfig, pattern: str) -> Dat
     """Load the model of a work folder, and ask it about all that is needed."""
     train, validation, test = (dataset.read(work, name) for name in ("train", "validation", "test"))
     place = FitPlace(work, usable_cpus())
-    model, _ = fit(config, (train, validation), place, _tell, report.progress)
+    model, _ = fit(config, (train, validation), place, report.progress_of, report.progress)
     network = with_hidden(model)
     rows = labelled.table(folder)
     pipeline = WhitenConfig(), DetectConfig(threshold=config.threshold)
-    made = examples_of(rows, pipeline, config.labelled_copies, config.seed, usable_cpus(), _tell)
+    made = examples_of(
+        rows, pipeline, config.labelled_copies, config.seed, usable_cpus(), report.progress_of
+    )
     names = np.array([group(row, pattern) for row in rows])
     loud = test.only(test.snr >= metrics.LOUD)
     return Data(
@@ -136,7 +136,7 @@ def outcome(data: Data, config: TrainConfig, number: int, draws: int) -> Outcome
             errors.append(metrics.calibration_error(said, truth))
             counts.append(len(np.unique(lesson.lesson.glitch)))
     told, truth = np.concatenate(real), np.concatenate(truths)
-    right, sure = told.argmax(axis=1) == truth, told.max(axis=1) > SURE
+    right, sure = told.argmax(axis=1) == truth, told.max(axis=1) > metrics.SURE
     return Outcome(
         number=number,
         taught=float(np.mean(counts)),
@@ -176,10 +176,6 @@ def _cells(found: Outcome) -> list[str]:
         *(str(found.sure), str(found.wrong), f"{found.simulated:.4f}"),
         f"{found.simulated_error:.4f}",
     ]
-
-
-def _tell(step: str, done: int, total: int) -> None:
-    report.progress(f"{step}: {done} of {total}")
 
 
 def _parser() -> argparse.ArgumentParser:

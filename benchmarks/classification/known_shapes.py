@@ -17,7 +17,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import logsumexp, softmax
 
 from benchmarks import report
@@ -30,7 +29,7 @@ from models.simulation import noise, waveforms
 from models.simulation.matching import REACH, Example, Stretch, find, match
 from models.simulation.simulate import SimulationConfig, stretch
 from models.training.settings import read
-from transforms.arrays import RealArray
+from transforms.arrays import IntArray, RealArray
 from transforms.classify import artefact
 from transforms.classify.onnx import OnnxModel
 from transforms.detect.config import DetectConfig
@@ -39,8 +38,6 @@ from transforms.whiten.config import WhitenConfig
 
 NEAR = 10.0
 """Evidences are refined within this factor of the largest, its logarithm."""
-
-IntArray = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, kw_only=True)

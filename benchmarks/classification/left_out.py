@@ -109,16 +109,12 @@ def fitted(
     """
     with tempfile.TemporaryDirectory() as folder:
         place = FitPlace(Path(folder), usable_cpus())
-        model, _ = fit(config, sets, place, _tell, report.progress)
+        model, _ = fit(config, sets, place, report.progress_of, report.progress)
         answer = calibrate(model, sets, config, None)
         alone = replace(answer, novelty=replace(answer.novelty, limit=NOWHERE))
         export(answer, place.work / "model")
         export(alone, place.work / "alone")
         return served(place.work / "model", test), served(place.work / "alone", test)
-
-
-def _tell(step: str, done: int, total: int) -> None:
-    report.progress(f"{step}: {done} of {total}")
 
 
 def told(

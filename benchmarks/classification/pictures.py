@@ -5,7 +5,8 @@ named ``<Gravity Spy's name>_<...>_<seconds>s.png``. Of each class a sheet is dr
 row these pictures, below it simulated examples at the same scales, in Gaussian noise of a
 measured spectrum, whitened with it. Scales are Gravity Spy's: 10 to 2048 Hz, normalised energy 0
 to 25.5 (Zevin et al. 2017, arXiv:1611.04596); the Q of each is that of its loudest tile, 4 to 64.
-An eye judges whether one would give them one name.
+The transform is gwpy's, with the unit of theirs, and not that of the report. An eye judges whether
+one would give them one name.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from models.simulation import injections, noise, waveforms
+from models.simulation.waveforms import fitted
 from transforms.arrays import RealArray
 from transforms.classify import gravity_spy
 
@@ -28,8 +30,8 @@ SPANS = (0.5, 1.0, 4.0)
 """Of the pictures [s]."""
 SNR = waveforms.Range(8.0, 40.0, "log")
 """Of families that have no SNR of their own."""
-CURVES = ("H1_O3b_measured_asd", "L1_O3a_measured_asd")
-"""In turn."""
+CURVES = fitted.CURVES[:2]
+"""Of H1 and L1, in turn."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,8 @@ def sheet(label: str, scans: Path, planes: Sequence[Plane], path: Path) -> None:
     rows, columns = 1 + len(planes), len(SPANS)
     figure = Figure(figsize=(3.4 * columns, 2.6 * rows), dpi=70, layout="constrained")
     grid = figure.subplots(rows, columns)
+    name = gravity_spy.name_of(label) or label
     for axes, span in zip(grid[0], SPANS, strict=True):
-        name = gravity_spy.name_of(label)
         for picture in sorted(scans.glob(f"{name}_[A-Z]*_{span}s.png"))[:1]:
             axes.imshow(imread(picture), aspect="auto")
         axes.set_title(f"{name}, {span:g} s", fontsize=8)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from beam_pipeline.config import PipelineConfig
+from benchmarks.catalogue import events
 from benchmarks.detection import detector, injection_runs
 from benchmarks.detection.injection_runs import Stretch
 from models.simulation.matching import find
@@ -35,20 +36,6 @@ LINES: dict[str, tuple[float, ...]] = {
     "calibration": (33.7, 34.7, 35.3, 35.9, 36.7, 37.3, 331.3, 331.9, 410.3, 434.9, 1083.1, 1083.7),
 }
 """Lines of H1 and L1 in O1 to O3 [Hz] (Covas et al. 2018, arXiv:1801.07204; LIGO-T2100200)."""
-EVENTS = {
-    "GW150914": 1126259462.4,
-    "GW151012": 1128678900.4,
-    "GW151226": 1135136350.6,
-    "GW170104": 1167559936.6,
-    "GW170608": 1180922494.5,
-    "GW170729": 1185389807.3,
-    "GW170809": 1186302519.8,
-    "GW170814": 1186741861.5,
-    "GW170817": 1187008882.4,
-    "GW170818": 1187058327.1,
-    "GW170823": 1187529256.5,
-}
-"""Known events, GPS [s] (GWTC-1, arXiv:1811.12907)."""
 EVENT_REACH = 0.3
 """How far a trigger may lie from a known event [s]."""
 LOUD = 8.0
@@ -192,7 +179,10 @@ def _covered(around: Band, where: Sequence[Band]) -> float:
 def event_of(trigger: Trigger) -> str:
     """Name the known event at a trigger's time; empty where there is none."""
     at = trigger.time_ns / NANOSECONDS
-    return next((name for name, t in EVENTS.items() if abs(t - at) < EVENT_REACH), "")
+    for event in events().values():
+        if event.window[0] - EVENT_REACH < at < event.window[1] + EVENT_REACH:
+            return event.name
+    return ""
 
 
 def _named(trigger: Trigger) -> dict[str, Any]:

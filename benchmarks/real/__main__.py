@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report
+from benchmarks.catalogue import SOURCES, events
 from benchmarks.real import mergers, page, rates, referee, tables
-from benchmarks.real.catalogue import SOURCES, events
 from benchmarks.real.judged import Judge, Searched
 from benchmarks.real.mergers import Seen
 from benchmarks.real.referee import Referee
@@ -112,7 +112,7 @@ def _page(
 
 def _event_name(text: str) -> str:
     if text not in events():
-        raise argparse.ArgumentTypeError(f"{text} is not in benchmarks/real/events.csv")
+        raise argparse.ArgumentTypeError(f"{text} is not in benchmarks/events.csv")
     return text
 
 

@@ -20,20 +20,19 @@ from models.simulation import noise
 from models.simulation.injections import Injection
 from models.simulation.matching import Stretch, find, match
 from models.simulation.noise import NoiseCurve
+from models.simulation.waveforms import fitted
 from transforms.arrays import RealArray
+from transforms.classify import gravity_spy
 from transforms.gps import NANOSECONDS, to_ns
 
 COLUMNS = ("f0", "gbw", "phase", "snr", "ifo", "ml_label")
 LABELS = {
-    "Blip": "blip",
-    "Blip_Low_Frequency": "low_frequency_blip",
-    "Koi_Fish": "koi_fish",
-    "Tomte": "tomte",
+    name: gravity_spy.LABELS[name] for name in ("Blip", "Blip_Low_Frequency", "Koi_Fish", "Tomte")
 }
 """The model's labels, by those of the table."""
 FINNED = "koi_fish"
 """What a fit is only a part of: its fins are missing."""
-CURVES = {"H1": "H1_O3b_measured_asd", "L1": "L1_O3a_measured_asd", "V1": "V1_O3_measured_asd"}
+CURVES = dict(zip(fitted.DETECTORS, fitted.CURVES, strict=True))
 """Measured spectra, by detector."""
 LEAST_SNR, MOST_SNR = 8.0, 300.0
 """Fits between them are drawn."""
@@ -119,7 +118,8 @@ def waveform(fit: Fit, sample_rate: int) -> RealArray:
     """Return the strain of a fit, of no particular loudness: ``LENGTH`` s, middle at time zero.
 
     The amplitude spectrum is exp(-gbw / 2 ln^2(f / f0)), of one phase at all frequencies:
-    Bondarescu, Lundgren & Macas 2023, arXiv:2309.06594.
+    Bondarescu, Lundgren & Macas 2023, arXiv:2309.06594. This is written apart from
+    `models.simulation.waveforms.fitted.fit`, which training draws with: an error there shows here.
     """
     count = LENGTH * sample_rate
     frequency = np.fft.rfftfreq(count, 1 / sample_rate)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.real.catalogue import named
+from benchmarks.catalogue import named
 from benchmarks.real.scores import Answer
 from models.evaluation.evaluate import asked, pipeline_of
 from models.simulation.matching import find
+from transforms.arrays import SingleArray
 from transforms.classify import artefact
 from transforms.classify.onnx import OnnxModel
 from transforms.detect.config import DetectConfig
@@ -17,6 +18,7 @@ from transforms.detect.searchable import unsearchable
 from transforms.elements import Block, Trigger
 from transforms.gps import NANOSECONDS, from_seconds
 from transforms.ingest.errors import DataError
+from transforms.ingest.files import formats
 from transforms.ingest.files.blocks import read_file
 from transforms.whiten.config import WhitenConfig
 from transforms.whiten.whitening import valid_range
@@ -25,7 +27,6 @@ REACH = 0.1
 """How far a trigger's extent is widened to hold a time [s]."""
 SILENT = 0.01
 """A second with less than this part of the median second's noise is silent."""
-SUFFIXES = (".hdf5", ".h5", ".hdf", ".gwf", ".txt.gz", ".txt")
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,12 @@ class Judge:
     def answer(self, trigger: Trigger, *, name: str, truth: str, detected: bool) -> Answer:
         """Return what the model says of a trigger whose label a person knows."""
         probabilities = asked(self.model, trigger)
-        best = int(np.argmax(probabilities))
+        label, score = self._best(probabilities)
         return Answer(
             name=name,
             truth=truth,
-            label=self.card.classes[best],
-            score=float(probabilities[best]),
+            label=label,
+            score=score,
             probabilities=probabilities,
             snr=trigger.snr,
             detected=detected,
@@ -64,8 +65,13 @@ class Judge:
 
     def labelled(self, trigger: Trigger) -> Trigger:
         """Return a trigger with its label and score."""
-        said = self.answer(trigger, name="", truth="", detected=True)
-        return replace(trigger, label=said.label, score=said.score)
+        label, score = self._best(asked(self.model, trigger))
+        return replace(trigger, label=label, score=score)
+
+    def _best(self, probabilities: SingleArray) -> tuple[str, float]:
+        """Return the likeliest label and its probability, of probabilities, [class]."""
+        best = int(np.argmax(probabilities))
+        return self.card.classes[best], float(probabilities[best])
 
     def triggers(self, block: Block) -> list[Trigger]:
         """Return what the pipeline finds in a block, labelled."""
@@ -99,7 +105,7 @@ class Searched:
 
 def files_of(folder: Path) -> list[Path]:
     """Return the files of strain in a folder, by name; none where there is no folder."""
-    return sorted(path for path in folder.glob("*") if path.name.endswith(SUFFIXES))
+    return sorted(path for path in folder.glob("*") if path.name.endswith(formats.SUFFIXES))
 
 
 def is_silent(block: Block) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.ndimage import binary_dilation
 from scipy.signal.windows import tukey
 
-from benchmarks.real.catalogue import Event
+from benchmarks.catalogue import Event
 from models.simulation.noise import NoiseCurve
 from transforms.arrays import BoolArray, ComplexArray, RealArray
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.catalogue import Event, events
 from benchmarks.real import matched_filter
-from benchmarks.real.catalogue import Event, events
 from benchmarks.real.fits import CURVES
 from benchmarks.real.judged import Searched
 from benchmarks.real.matched_filter import Binary, Peak
@@ -84,7 +84,7 @@ def seen(found: Sequence[Searched], missing: list[str]) -> list[Seen]:
     for name, own in sorted(by_event.items()):
         event = events().get(name)
         if event is None:
-            missing.append(f"{name}: not in benchmarks/real/events.csv")
+            missing.append(f"{name}: not in benchmarks/events.csv")
             continue
         data = [_data(each, event) for each in own if _holds(each, event, missing)]
         rows += _event(event, data)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.real.scores import SURE
-from models.evaluation.evaluate import UNKNOWN
+from models.metrics import SURE
 from models.simulation.waveforms import NOISE
+from transforms.classify.answers import UNKNOWN
 from transforms.elements import Trigger
 
 BANDS = ((0.0, 8.0), (8.0, 20.0), (20.0, np.inf))
@@ -19,7 +19,9 @@ FREQUENCIES = ((0.0, 64.0), (64.0, 256.0), (256.0, 1024.0), (1024.0, np.inf))
 QUIET = 8.0
 """SNR below which a trigger is quiet."""
 HOUR = 3600.0
+"""[s]."""
 ALL = "all"
+"""Stands for a detector's name in the row of all together."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,7 +37,7 @@ class Referee:
         if not self._has(GLITCHES, "no labels on labelled glitches"):
             return None
         try:
-            answers = glitches.answers(self.judge, self.data / GLITCHES, _progress)
+            answers = glitches.answers(self.judge, self.data / GLITCHES, report.progress_of)
         except LabelError as error:
             self.missing.append(f"labels on labelled glitches: {error}")
             return None
@@ -228,7 +228,3 @@ def _answer(answer: Answer) -> dict[str, Any]:
         "snr": round(answer.snr, 2),
         "detected": answer.detected,
     }
-
-
-def _progress(step: str, done: int, total: int) -> None:
-    report.progress(f"{step} {done} of {total}")

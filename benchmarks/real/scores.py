@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 
 from models import metrics
-from models.evaluation.evaluate import UNKNOWN
+from models.metrics import SURE
 from transforms.arrays import RealArray
-
-SURE = 0.9
-"""A score above it says that the label is right in nine of ten cases."""
+from transforms.classify.answers import UNKNOWN
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks import report
-from benchmarks.real.scores import SURE
+from benchmarks.real.rates import HOUR
+from models.metrics import SURE
 
 SCORED = {
     "known": "classes of the model",
@@ -130,7 +131,7 @@ def rates(rows: Rows) -> None:
 
 
 def _hourly(row: Mapping[str, Any], count: int) -> str:
-    return f"{count * 3600 / row['live']:.0f}" if row["live"] else ""
+    return f"{count * HOUR / row['live']:.0f}" if row["live"] else ""
 
 
 def _listed(counts: Mapping[str, int]) -> str:

@@ -18,6 +18,7 @@ from models.evaluation.labelled import LabelError, LabelledTrigger, Simulated
 from models.simulation import waveforms
 from models.simulation.simulate import Progress
 from transforms.classify import artefact
+from transforms.classify.answers import UNKNOWN
 from transforms.classify.features import model_input
 from transforms.classify.onnx import OnnxModel
 from transforms.detect.config import DetectConfig
@@ -26,8 +27,6 @@ from transforms.files import whole_file
 from transforms.whiten.config import WhitenConfig
 
 FIGURES, EVENTS, REPORT = "evaluation.json", "events.csv", "report.html"
-UNKNOWN = "unknown"
-"""Label of what is none of the other classes, where a model has it."""
 NOT_USABLE = "not usable"
 """Stands in the place of a label where one would say nothing."""
 ADVICE = "Give 16 s of strain or more around each event, or evaluate each kind of noise by itself"

@@ -3,7 +3,7 @@
 import csv
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +52,7 @@ class Simulated:
 
     config: SimulationConfig
     threshold: float
-    """Detector's, where there are transients [SNR]."""
+    """Detector's, where there are transients: least rank."""
     seed: tuple[int, ...]
 
 
@@ -76,7 +76,7 @@ def simulated(
         Events, each with a number that orders them.
     """
     whitening, detection = pipeline
-    detection = DetectConfig(**{**vars(detection), "threshold": wanted.threshold})
+    detection = replace(detection, threshold=wanted.threshold)
     total = wanted.config.stretches + wanted.config.noise_stretches
     tasks = (_Task(wanted, number, whitening, detection) for number in range(total))
     found = pool.each(_stretch, tasks, min(processes, total))

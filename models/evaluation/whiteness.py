@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.signal import spectrogram
 from scipy.stats import chi2
 
-from transforms.arrays import FloatArray
+from transforms.arrays import BoolArray, FloatArray
 from transforms.elements import Trigger, Whitened
 from transforms.gps import NANOSECONDS, to_index
 
@@ -110,7 +109,7 @@ class _Cells:
     """[frequency], [Hz]."""
     power: FloatArray
     """[frequency, cell], 1 on average in white noise."""
-    beside: npt.NDArray[np.bool_]
+    beside: BoolArray
     """[cell], whether a cell lies before or after the trigger."""
 
 

@@ -151,21 +151,20 @@ def real(
         raise ValueError(
             f"{stretch.file}: its rate of {piece.rate} Hz gives none of {sample_rates}"
         )
-    whole = _whole(stretch, piece, int(rng.choice(rates)))
-    rate, count = whole.sample_rate, piece.last - piece.first
+    held = whole(stretch, piece, int(rng.choice(rates)))
+    rate, count = held.sample_rate, piece.last - piece.first
     first = int(rng.integers(max(0, count - seconds) + 1))
     return replace(
-        whole,
-        start_ns=whole.start_ns + first * NANOSECONDS,
-        strain=whole.strain[first * rate : (first + seconds) * rate],
+        held,
+        start_ns=held.start_ns + first * NANOSECONDS,
+        strain=held.strain[first * rate : (first + seconds) * rate],
     )
 
 
-def all_of(part: Background, stretch: RealStrain) -> Background:
-    """Return the contiguous strain that a part was cut out of, at the part's rate."""
+def piece_of(part: Background, stretch: RealStrain) -> Piece:
+    """Return the contiguous strain that a part was cut out of."""
     second = part.start_ns // NANOSECONDS
-    piece = next(one for one in _pieces(stretch) if one.first <= second < one.last)
-    return _whole(stretch, piece, part.sample_rate)
+    return next(one for one in _pieces(stretch) if one.first <= second < one.last)
 
 
 @lru_cache
@@ -201,7 +200,14 @@ def _pieces(stretch: RealStrain) -> tuple[Piece, ...]:
 
 
 @lru_cache(maxsize=64)
-def _whole(stretch: RealStrain, piece: Piece, sample_rate: int) -> Background:
+def whole(stretch: RealStrain, piece: Piece, sample_rate: int) -> Background:
+    """Read a piece whole.
+
+    Args:
+        stretch: Which it is of.
+        piece: What is read.
+        sample_rate: To which it is resampled [Hz]: the piece's, or a whole part of it.
+    """
     span = piece.first * NANOSECONDS, piece.last * NANOSECONDS
     native, rate = formats.read_native(stretch.file, piece.channel, *span)
     strain = np.array(native, np.float64)

@@ -23,15 +23,12 @@ import yaml
 
 from models.simulation.waveforms import fitted
 from transforms.arrays import FloatArray
+from transforms.classify import gravity_spy
 
-LABELS = {
-    "Blip": "blip",
-    "Blip_Low_Frequency": "low_frequency_blip",
-    "Tomte": "tomte",
-    "Koi_Fish": "koi_fish",
-}
-"""Gravity Spy's labels, and ours."""
+LABELS = {name: label for name, label in gravity_spy.LABELS.items() if label in fitted.FAMILIES}
+"""Our labels of the fitted families, by Gravity Spy's names."""
 MOST_PARTS = 3
+"""Gaussians in a mixture, at the most."""
 LEAST_EACH = 20
 """Fits for each part of a mixture, at the least."""
 RESIDUAL = 2.0
@@ -39,6 +36,7 @@ RESIDUAL = 2.0
 RESIDUAL_PART = 0.2
 """... unless it is less than this part of the glitch's own: a koi fish has fins."""
 DIGITS = 4
+"""Decimal places in the table."""
 
 
 def table(rows: Sequence[Mapping[str, str]]) -> dict[str, dict[str, Any]]:

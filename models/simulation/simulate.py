@@ -6,13 +6,14 @@ filter, the real peak times, the pieces into which a long signal falls.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
 
 from models.simulation import background, injections, noise, waveforms
-from models.simulation.background import Background
+from models.simulation.background import Background, Piece
 from models.simulation.injections import Injection
 from models.simulation.matching import Example, Stretch, find, match
 from models.simulation.strain import SHORTEST, Interval, RealStrain
@@ -73,7 +74,7 @@ class SimulationConfig:
     high_gap: float = 2.5
     """Longest time between one transient's end and the next one's start [s]."""
     noise_threshold: float = 4.6
-    """Detector's threshold where there are no transients."""
+    """Detector's threshold where there are no transients: least rank."""
     unknown_share: Annotated[float, Limits(ge=0, le=1)] = 0.1
     """Share of the transients that are of no family."""
     left_out: tuple[str, ...] = ()
@@ -166,32 +167,33 @@ def _background(
         length = np.array([one.seconds for one in config.strain], float)
         real = config.strain[int(rng.choice(len(length), p=length / length.sum()))]
         part = background.real(real, seconds, config.sample_rates, rng)
-        return part, _own(real, background.all_of(part, real), whitening, detection)
+        piece = background.piece_of(part, real)
+        return part, _own(real, piece, part.sample_rate, whitening, detection)
     curve = config.curves[number % len(config.curves)]
     rate = int(rng.choice(config.sample_rates))
-    rest = config.modulation, config.most_lines
-    return background.simulated(curve, seconds, rate, rng, *rest), _Own()
+    modulation, most_lines = config.modulation, config.most_lines
+    return background.simulated(curve, seconds, rate, rng, modulation, most_lines), _Own()
 
 
-_OWN: dict[tuple[object, ...], _Own] = {}
-
-
+@lru_cache(maxsize=256)
 def _own(
-    real: RealStrain, whole: Background, whitening: WhitenConfig, detection: DetectConfig
+    real: RealStrain,
+    piece: Piece,
+    sample_rate: int,
+    whitening: WhitenConfig,
+    detection: DetectConfig,
 ) -> _Own:
     """Find the transients that real strain has of its own, the event that it is named by too."""
-    key = real, whole.start_ns, whole.sample_rate, whitening, detection
-    if key not in _OWN:
-        reach = from_seconds(KNOWN_REACH)
-        found = [
-            (t.snr, (t.start_ns - reach, t.end_ns + reach))
-            for t in find(whole.block(whole.strain), whitening, detection)
-        ]
-        near, loud = (
-            tuple(span for snr, span in found if snr >= least) for least in (KNOWN_SNR, LOUD_SNR)
-        )
-        _OWN[key] = _Own(near + real.taken, loud + real.taken)
-    return _OWN[key]
+    whole = background.whole(real, piece, sample_rate)
+    reach = from_seconds(KNOWN_REACH)
+    found = [
+        (t.snr, (t.start_ns - reach, t.end_ns + reach))
+        for t in find(whole.block(whole.strain), whitening, detection)
+    ]
+    near, loud = (
+        tuple(span for snr, span in found if snr >= least) for least in (KNOWN_SNR, LOUD_SNR)
+    )
+    return _Own(near + real.taken, loud + real.taken)
 
 
 def _schedule(
@@ -260,7 +262,7 @@ def stretch_examples(
             number alone.
     """
     made = stretch(config, number, whitening, detection, seed)
-    eager = DetectConfig(**{**vars(detection), "threshold": config.noise_threshold})
+    eager = replace(detection, threshold=config.noise_threshold)
     return match(find(made.block, whitening, detection if made.injections else eager), made)
 
 

@@ -14,8 +14,6 @@ from transforms.texts import complaint
 
 SHORTEST = 16
 """Shortest stretch of real strain [s]: what whitening analyses."""
-SUFFIXES = (".hdf5", ".hdf", ".h5", ".gwf")
-"""Of the files that are looked at in a folder."""
 GWOSC = "https://gwosc.org"
 """Where strain comes from that is in no folder."""
 BEFORE, AFTER = 6.0, 2.0
@@ -107,7 +105,7 @@ def _held(folder: Path) -> Iterator[tuple[str, tuple[str, Interval]]]:
     if not folder.is_dir():
         raise ValueError(f"{folder} is no folder: give one with files of strain")
     for path in sorted(folder.rglob("*")):
-        if path.suffix in SUFFIXES:
+        if path.name.endswith(formats.SUFFIXES):
             # One that cannot be read holds nothing that is looked for.
             for span in formats.look(str(path), IngestConfig(require=())).spans:
                 yield str(path), (span.ifo, (span.gps_start_ns, span.gps_end_ns))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import expit, softmax
 
 from models.simulation import waveforms
@@ -15,7 +14,7 @@ from models.training import calibration, novelty, teaching
 from models.training.examples import PREDICTED, Examples
 from models.training.settings import TrainConfig
 from models.training.teaching import Layer, Lesson
-from transforms.arrays import RealArray, SingleArray
+from transforms.arrays import BoolArray, RealArray, SingleArray
 from transforms.classify.answers import STEEPNESS
 from transforms.classify.features import PARAMETERS
 
@@ -40,7 +39,7 @@ class Heard:
     log_snr: RealArray
     """Natural logarithm of the trigger's SNR, [example]."""
 
-    def only(self, chosen: npt.NDArray[np.bool_]) -> "Heard":
+    def only(self, chosen: BoolArray) -> "Heard":
         """Return some of the examples."""
         return Heard(self.lesson.only(chosen), self.log_snr[chosen])
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from transforms.arrays import RealArray
+from transforms.arrays import BoolArray, RealArray
 
 Temperature = tuple[float, float]
 """a and b."""
@@ -54,7 +54,7 @@ def fit(
     logits: RealArray,
     truth: npt.NDArray[np.integer],
     log_snr: RealArray,
-    second: npt.NDArray[np.bool_],
+    second: BoolArray,
     real: Judged | None = None,
 ) -> Temperature:
     """Find the temperature that makes probabilities honest, by likelihood.
@@ -72,7 +72,7 @@ def fit(
         a and b, fitted to all examples; b is 0 where the SNR does not enter.
     """
 
-    def fitted(chosen: npt.NDArray[np.bool_], with_snr: bool) -> Temperature:
+    def fitted(chosen: BoolArray, with_snr: bool) -> Temperature:
         own = logits[chosen], truth[chosen], log_snr[chosen]
 
         def total(values: RealArray) -> float:

@@ -18,7 +18,7 @@ from scipy.optimize import minimize
 
 from models.training.calibration import REFERENCE
 from models.training.teaching import some
-from transforms.arrays import RealArray
+from transforms.arrays import BoolArray, RealArray
 
 Limit = tuple[float, float]
 """a and b; see `limits`."""
@@ -45,7 +45,7 @@ class Novelty:
 
 def kept(
     truth: npt.NDArray[np.integer], unknown: int, rng: np.random.Generator, each: int = EACH
-) -> npt.NDArray[np.bool_]:
+) -> BoolArray:
     """Choose the examples to keep, [example]: as many of each class, none of the unknown.
 
     Args:

@@ -22,7 +22,7 @@ class TrainConfig:
     seed: Annotated[int, Limits(ge=0)]
     """Settles all that is random; each set has a stream of its own."""
     threshold: Annotated[float, Limits(ge=4)]
-    """Detector's threshold where there are transients [SNR]."""
+    """Detector's threshold where there are transients: least rank."""
     train: SimulationConfig
     validation: SimulationConfig
     """Stops the training and calibrates the scores."""

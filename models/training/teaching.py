@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
-from transforms.arrays import RealArray
+from transforms.arrays import BoolArray, RealArray
 
 EACH = 256
 """Simulated examples of a class that a fit is made of, at the most."""
@@ -49,7 +49,7 @@ class Lesson:
     glitch: npt.NDArray[np.integer]
     """Which glitch an example was made of, [example]; each simulated example is its own."""
 
-    def only(self, chosen: npt.NDArray[np.bool_]) -> "Lesson":
+    def only(self, chosen: BoolArray) -> "Lesson":
         """Return some of the examples."""
         return Lesson(self.features[chosen], self.truth[chosen], self.glitch[chosen])
 
@@ -128,9 +128,7 @@ def apart(layer: Layer, simulated: Lesson, labelled: Lesson, equal: float) -> Re
     return logits
 
 
-def some(
-    truth: npt.NDArray[np.integer], rng: np.random.Generator, each: int = EACH
-) -> npt.NDArray[np.bool_]:
+def some(truth: npt.NDArray[np.integer], rng: np.random.Generator, each: int = EACH) -> BoolArray:
     """Choose at most so many examples of each class, [example]."""
     chosen = np.zeros(len(truth), bool)
     for label in np.unique(truth):

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +93,7 @@ def train(
         raise artefact.ArtefactError(f"{output} is not empty: give a new folder")
     config = with_strain(config, run.strain)
     whitening = whitening or WhitenConfig()
-    detection = DetectConfig(**{**vars(detection or DetectConfig()), "threshold": config.threshold})
+    detection = replace(detection or DetectConfig(), threshold=config.threshold)
     place = run.work or output.with_name(f"{output.name}.work")
     logs = _logs(run, place, tell.note)
     with work.opened(place, work.keys(config, whitening, detection, rows)):

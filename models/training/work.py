@@ -16,6 +16,7 @@ from models import environment
 from models.evaluation.labelled import Row
 from models.simulation import waveforms
 from models.simulation.strain import checksum
+from models.simulation.waveforms.fitted import TABLE
 from models.training.settings import TrainConfig
 from models.training.variants import files_of
 from transforms.classify import artefact
@@ -36,6 +37,8 @@ _DATA_SOURCES = (
     "models.simulation.waveforms",
     "transforms.classify.features",
     "transforms.detect",
+    "transforms.ingest.files",
+    "transforms.ingest.quality",
     "transforms.whiten",
 )
 """Modules, and packages with all inside, that examples are made by: another text of these may
@@ -85,6 +88,7 @@ def keys(
         "classes": waveforms.CLASSES,
         "versions": environment.versions(),
         "sources": _sources(_DATA_SOURCES),
+        "tables": _tables(TABLE.parent),
     }
     data_key = _hash(data)
     told = [[row.number, row.file.name, row.time, row.ifo, row.label] for row in rows]
@@ -158,6 +162,12 @@ def _sources(names: tuple[str, ...]) -> str:
     """
     texts = [pair for name in names for pair in sorted(_texts(name))]
     return _hash([[name, hashlib.sha256(text).hexdigest()] for name, text in texts])
+
+
+def _tables(folder: Path) -> list[list[str]]:
+    """Hash the tables that simulation reads: the mixtures of fits and the curves of noise."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix in (".yaml", ".gz"))
+    return [[path.name, hashlib.sha256(path.read_bytes()).hexdigest()] for path in paths]
 
 
 def _texts(name: str) -> Iterator[tuple[str, bytes]]:

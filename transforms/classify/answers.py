@@ -6,6 +6,7 @@ the limit, probabilities are weighed anew; nothing of the model changes.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from transforms.classify.config import Rate
 PROBABILITIES, TAUGHT, STRANGENESS = "probabilities", "taught", "strangeness"
 """What a model calls the parts of its answer."""
 UNKNOWN = "unknown"
-"""Label of what is none of the classes."""
+"""Label of what is a transient, but of none of the classes."""
 STEEPNESS = 3.0
 """The odds that an example is of no class grow as this power of its distance from all that was
 taught; they are even at the model's limit."""
@@ -32,6 +33,21 @@ class Answer:
     """The same before the unknown has its part, [example, class]."""
     strangeness: SingleArray | None = None
     """Logarithm of the odds that an example is of no class, [example, 1]."""
+
+
+class Model(Protocol):
+    """What a back end makes of a model's folder."""
+
+    def __call__(self, image: SingleArray, parameters: SingleArray) -> SingleArray:
+        """Return probabilities, [example, class].
+
+        Args:
+            image: [example, frequency, time, span].
+            parameters: [example, parameter].
+        """
+
+    def answer(self, image: SingleArray, parameters: SingleArray) -> Answer:
+        """Return all that the model says; arguments as above."""
 
 
 def relimited(answer: Answer, unknown: int, limit: float) -> SingleArray:

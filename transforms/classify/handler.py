@@ -10,7 +10,7 @@ import numpy.typing as npt
 from apache_beam.ml.inference.base import ModelHandler
 
 from transforms.classify import artefact, features
-from transforms.classify.answers import relimited
+from transforms.classify.answers import Model, relimited
 from transforms.classify.config import ONNX, TFX_BSL
 from transforms.classify.features import ModelInput
 from transforms.classify.onnx import OnnxModel
@@ -19,7 +19,7 @@ from transforms.observe.record import Spent, recorder
 
 Probabilities = npt.NDArray[np.float32]
 
-_MODELS: dict[str, Callable[[Path], Any]] = {ONNX: OnnxModel, TFX_BSL: TfxModel}
+_MODELS: dict[str, Callable[[Path], Model]] = {ONNX: OnnxModel, TFX_BSL: TfxModel}
 
 
 def check_backend(card: artefact.Card, backend: str) -> None:
@@ -50,7 +50,7 @@ class Limit:
     """Times the model's own."""
 
 
-class ClassifierHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: ignore[misc]
+class ClassifierHandler(ModelHandler[ModelInput, Probabilities, Model]):  # type: ignore[misc]
     """Serve a model by one of the back ends.
 
     What runs it is loaded with the model, by the worker: the graph is built without.
@@ -74,7 +74,7 @@ class ClassifierHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: 
         self._id = model_id
         self._limit = limit
 
-    def load_model(self) -> Any:
+    def load_model(self) -> Model:
         """Load the model and run it once, so that the first trigger does not wait.
 
         Raises:
@@ -97,7 +97,7 @@ class ClassifierHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: 
     def run_inference(
         self,
         batch: Sequence[ModelInput],
-        model: Any,
+        model: Model,
         inference_args: dict[str, Any] | None = None,
     ) -> Iterable[Probabilities]:
         """Return each input's probabilities, [class], in the order of the batch."""
@@ -105,11 +105,9 @@ class ClassifierHandler(ModelHandler[ModelInput, Probabilities, Any]):  # type: 
         parameters = np.stack([example.parameters for example in batch])
         with Spent("classify"):
             if self._limit is None:
-                result: Probabilities = model(images, parameters)
-            else:
-                answer = model.answer(images, parameters)
-                result = relimited(answer, self._limit.unknown, self._limit.factor)
-        return result
+                return model(images, parameters)
+            answer = model.answer(images, parameters)
+            return relimited(answer, self._limit.unknown, self._limit.factor)
 
     def batch_elements_kwargs(self) -> dict[str, Any]:
         """Bound the batches of whoever runs this handler with batching."""

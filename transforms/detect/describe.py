@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from transforms.arrays import FloatArray
+from transforms.arrays import BoolArray, FloatArray, IntArray, RealArray
 from transforms.detect.config import DetectConfig
 from transforms.detect.extended import Extended
 from transforms.detect.octave import BINS, Tiles
@@ -16,7 +16,6 @@ from transforms.detect.view import NO_SNIPPET, View, flags_over
 from transforms.elements import TILE, Candidate
 from transforms.gps import NANOSECONDS
 
-IntArray = npt.NDArray[np.int64]
 LevelAt = Callable[[IntArray, IntArray], FloatArray]
 
 
@@ -78,9 +77,7 @@ def _closer(view: View, tiles: Tiles, first_hop: int) -> Peak:
     return refine(block, octave, tile, view.bank.spacing(tile.q))
 
 
-def _peaks(
-    bins: npt.NDArray[np.int64], loudness: npt.NDArray[np.floating], grid: int, gap: float
-) -> npt.NDArray[np.bool_]:
+def _peaks(bins: IntArray, loudness: RealArray, grid: int, gap: float) -> BoolArray:
     """Return which bins have no louder one within the gap [s] in the same second."""
     reach = int(gap * grid) + 1
     near = np.abs(bins[:, None] - bins) <= reach

@@ -14,9 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from transforms.arrays import FloatArray, SingleArray
+from transforms.arrays import FloatArray, IntArray, SingleArray
 from transforms.detect.bank import PAST_SECONDS
 from transforms.detect.kernels import rectangle_hits, rectangle_sums, track_hits, track_sums
 from transforms.detect.level import Levels
@@ -32,7 +31,6 @@ from transforms.detect.ranking import (
 from transforms.detect.tracks import LEAST_PARTS, Track, rising_tracks
 from transforms.elements import RECTANGLE, TRACK
 
-IntArray = npt.NDArray[np.intp]
 Sums = dict[tuple[int, int], SingleArray]
 """(rows, bins) -> [row, bin]: energy of so many rows from here up, and bins up to here."""
 
@@ -323,7 +321,7 @@ class ExtendedSearch:
         for at, (track, bin_) in enumerate(hits):
             own = slice(self._first[track], self._first[track + 1])
             rows, means = self._parts[own, 1], self._means[own]
-            levels[at] = self.levels.of_track(energy, rows, means, (int(bin_), known))
+            levels[at] = self.levels.of_track(energy, rows, means, int(bin_), known)
         return levels
 
     def _track(

@@ -9,12 +9,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
-from transforms.arrays import SingleArray
+from transforms.arrays import IntArray, SingleArray
 
-IntArray = npt.NDArray[np.int64]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _CACHE_SAMPLES = 1 << 12

@@ -4,16 +4,16 @@ Whitening takes the noise of minutes out of strain. Noise that is louder for sec
 level wanders, is left, and the longer or wider a shape is, the rarer it makes it look. So energies
 are held against those of the same rows in the seconds before. The level counts only as far as
 it is higher than white noise would have it, so in stationary noise it changes little.
+
+The constants are chosen by what they do to triggers of real strain and to the efficiency of
+injections: docs/detection.md has the figures.
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from transforms.arrays import FloatArray, SingleArray
+from transforms.arrays import FloatArray, IntArray, SingleArray
 from transforms.detect.kernels import energies_before
 from transforms.detect.octave import BINS
-
-IntArray = npt.NDArray[np.int64]
 
 GUARD = BINS // 2
 """Bins before the one looked at that do not count: the longest rectangle is as long."""
@@ -59,7 +59,7 @@ class Levels:
         self._usual = np.array(usual)
 
     def of_rectangles(self, energy: SingleArray, rectangles: IntArray, known: int) -> FloatArray:
-        """Return the levels that rectangles are held against, at least 1.
+        """Return the levels that rectangles are held against, at least 1, [rectangle].
 
         Args:
             energy: [row, bin].
@@ -72,18 +72,18 @@ class Levels:
     def of_tiles(
         self, energy: SingleArray, rows: IntArray, bins: IntArray, known: int
     ) -> FloatArray:
-        """Return the levels that tiles are held against, at least 1.
+        """Return the levels that tiles are held against, at least 1, [tile].
 
         Args:
             energy: [row, bin].
-            rows: Of the tiles.
-            bins: In which they lie, after the past of a search.
+            rows: Of the tiles, [tile].
+            bins: In which they lie, after the past of a search, [tile].
             known: The first bin of which anything is known.
         """
         return _held(self._around(energy, rows, bins, known))
 
     def of_track(
-        self, energy: SingleArray, rows: IntArray, weights: SingleArray, at: tuple[int, int]
+        self, energy: SingleArray, rows: IntArray, weights: SingleArray, end: int, known: int
     ) -> float:
         """Return the level that a track is held against, at least 1: the mean over its parts.
 
@@ -91,10 +91,11 @@ class Levels:
             energy: [row, bin].
             rows: [part], of its parts.
             weights: [part], of their levels in that of the whole.
-            at: The bin in which it ends, and the first of which anything is known.
+            end: The bin in which it ends.
+            known: The first bin of which anything is known.
         """
-        bins = np.full(len(rows), at[0])
-        return float(_held(np.average(self._around(energy, rows, bins, at[1]), weights=weights)))
+        bins = np.full(len(rows), end)
+        return float(_held(np.average(self._around(energy, rows, bins, known), weights=weights)))
 
     def _around(
         self, energy: SingleArray, rows: IntArray, bins: IntArray, known: int

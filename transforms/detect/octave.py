@@ -15,11 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from transforms.arrays import RealArray, SingleArray
+from transforms.arrays import IntArray, RealArray, SingleArray
 from transforms.detect.kernels import summarise, weigh
 from transforms.detect.ranking import tile_trials_penalty
-
-IntArray = npt.NDArray[np.int64]
 
 BINS = 32
 """Bins of a second in which energies are averaged for extended signals."""

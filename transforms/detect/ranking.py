@@ -7,10 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaincc, gammainccinv, gammaln
 
-from transforms.arrays import FloatArray, RealArray, SingleArray
-
-IntArray = npt.NDArray[np.intp]
-
+from transforms.arrays import FloatArray, IntArray, RealArray, SingleArray
 
 REFERENCE_HZ = 100.0
 """Frequency at which a tile's rank is its SNR."""
@@ -23,7 +20,8 @@ FAR_OUT = 6.5
 """SNR above which the energy bounds the rank: no noise reaches it."""
 
 WANDER = 0.1
-"""Part by which the level of real noise wanders over half a second at high frequencies."""
+"""Part by which the level of real noise wanders over half a second at high frequencies, as
+measured in docs/detection.md."""
 WANDER_FROM = 2000.0
 """Where it does so [Hz]: there a rectangle holds so much noise that nothing else blurs it."""
 
@@ -42,10 +40,13 @@ def tile_rank_over(
 ) -> FloatArray:
     """Return the rank of tiles where noise is louder than white.
 
+    A tile's energy |y|^2 is the square of its SNR, which is rank^2 + trials penalty, and the 2 that
+    white noise has on average. It is divided by the level.
+
     Args:
-        rank: Of the tiles in white noise.
-        frequency: Of the tiles [Hz].
-        level: Energy of noise around, in units of white noise's.
+        rank: Of the tiles in white noise, [tile].
+        frequency: Of the tiles [Hz], [tile].
+        level: Energy of noise around, in units of white noise's, [tile].
     """
     less = 2 + tile_trials_penalty(frequency)
     return np.asarray(np.sqrt(np.maximum((np.square(rank) + less) / level - less, 0)))

@@ -11,12 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from transforms.arrays import FloatArray, SingleArray
+from transforms.arrays import FloatArray, IntArray, SingleArray
 from transforms.detect.octave import BINS
-
-IntArray = npt.NDArray[np.intp]
 
 SLOPES = tuple(float(80 * np.exp(0.22 * i)) for i in range(19))
 """Slopes of the tracks [Hz/s]: neighbours part by less than a tile on their way."""

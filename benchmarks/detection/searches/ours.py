@@ -4,11 +4,11 @@ import numpy as np
 
 from benchmarks.detection.detector import as_event, flat
 from benchmarks.detection.scoring import Event
-from transforms.arrays import FloatArray, SingleArray
+from transforms.arrays import FloatArray, IntArray, SingleArray
 from transforms.detect.bank import bank_for
 from transforms.detect.cluster import cluster
 from transforms.detect.config import DetectConfig
-from transforms.detect.describe import IntArray, join, tile_candidates
+from transforms.detect.describe import join, tile_candidates
 from transforms.detect.octave import BINS
 from transforms.detect.search import HOPS_AT_ONCE
 from transforms.detect.search import search as whole_search

@@ -14,6 +14,7 @@ from models.simulation.waveforms import (
     simple,
 )
 from models.simulation.waveforms.draws import Family, Range, Variant, Waveform
+from transforms.classify.answers import UNKNOWN
 
 __all__ = [
     "CLASSES",
@@ -30,8 +31,6 @@ __all__ = [
 
 NOISE = "noise"
 """Label of what is no transient at all: the detector's false triggers."""
-UNKNOWN = "unknown"
-"""Label of what is a transient, but of no family."""
 
 _GLITCHES = {**fitted.FAMILIES, **glitches_short.FAMILIES, **glitches_long.FAMILIES}
 _ORDER = (

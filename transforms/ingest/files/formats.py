@@ -29,6 +29,8 @@ from transforms.texts import line
 
 CHUNK = 1 << 20
 """Samples looked at together when a file is inspected: 8 MiB."""
+SUFFIXES = (".hdf5", ".hdf", ".h5", ".gwf", ".txt", ".txt.gz")
+"""How names of files of strain end: which files of a folder are looked at, and nothing else."""
 
 
 class Format(Protocol):

@@ -47,7 +47,7 @@ class Event:
 @cache
 def events() -> dict[str, Event]:
     """Return the published events, by name."""
-    path = resources.files("benchmarks.real") / "events.csv"
+    path = resources.files("benchmarks") / "events.csv"
     rows = csv.DictReader(path.read_text("utf-8").splitlines())
     return {row["name"]: _event(row) for row in rows}
 
