@@ -18,12 +18,12 @@ STRANGE = arrays(np.float32, (5, 1), elements=st.floats(-200, 200, width=32))
 RATES = (Rate("blip", 3.0, "L1"), Rate("blip", 0.5), Rate("noise", 100.0))
 
 
-def _answer(odds, strangeness):
+def _answer(odds, novelty_log_odds):
     taught = (odds + np.float32(1e-6)) / (odds + 1e-6).sum(axis=1, keepdims=True)
     own = np.arange(4) == 3
-    strange = 1 / (1 + np.exp(-strangeness.astype(float)))
+    strange = 1 / (1 + np.exp(-novelty_log_odds.astype(float)))
     probabilities = (taught + strange * (own - taught)).astype(np.float32)
-    return answers.Answer(probabilities, taught.astype(np.float32), strangeness)
+    return answers.Answer(probabilities, taught.astype(np.float32), novelty_log_odds)
 
 
 @given(ODDS, STRANGE, st.floats(0.01, 100))
@@ -39,9 +39,9 @@ def test_another_limit_gives_probabilities_whose_unknown_part_falls_with_it(odds
 
 
 def test_at_the_limit_the_odds_are_even():
-    strangeness = np.float32([[answers.STEEPNESS * np.log(2.0)]])
+    novelty_log_odds = np.float32([[answers.STEEPNESS * np.log(2.0)]])
     taught = np.float32([[1, 0, 0, 0]])
-    said = answers.Answer(taught, taught, strangeness)
+    said = answers.Answer(taught, taught, novelty_log_odds)
     assert answers.relimited(said, 3, 2.0)[0] == pytest.approx([0.5, 0, 0, 0.5], abs=1e-6)
 
 

@@ -110,7 +110,7 @@ def test_labels_are_taught_without_another_fit(trained, glitches, strain_folder,
     assert "taught as unknown, since there is no such class: my_own" in notes
     assert "labelled strain" in told
     artefact.verify(card)
-    assert card.parts == ("probabilities", "taught", "strangeness")
+    assert card.parts == ("probabilities", "known_probabilities", "novelty_log_odds")
     assert card.id != trained[0].id
     seen = examples.read_examples(place / work.LABELLED)
     own = seen.truth == waveforms.CLASSES.index("tomte")

@@ -16,7 +16,7 @@ import numpy as np
 
 from models import environment
 from transforms.classify import artefact, features, tensorflow
-from transforms.classify.answers import PROBABILITIES, STRANGENESS
+from transforms.classify.answers import NOVELTY_LOG_ODDS, PROBABILITIES
 from transforms.classify.onnx import OnnxModel
 from transforms.files import whole_file
 
@@ -83,7 +83,7 @@ def _compare(saved: Any, converted: Path, folder: Path) -> None:
     )
     found = OnnxModel(converted).answer(image, parameters)
     for name, wanted in parts_of(saved.serve(image, parameters)).items():
-        if name == STRANGENESS:
+        if name == NOVELTY_LOG_ODDS:
             continue  # its odds are in the probabilities, where they count
         apart = np.abs(getattr(found, name) - wanted.numpy()).max()
         if not apart <= CLOSE:

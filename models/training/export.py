@@ -11,7 +11,12 @@ from models.training import calibration, novelty
 from models.training.calibrated import CalibratedModel
 from models.training.convert import convert, signature
 from transforms.classify import features, tensorflow
-from transforms.classify.answers import PROBABILITIES, STEEPNESS, STRANGENESS, TAUGHT
+from transforms.classify.answers import (
+    KNOWN_PROBABILITIES,
+    NOVELTY_LOG_ODDS,
+    PROBABILITIES,
+    STEEPNESS,
+)
 
 
 def export(answer: CalibratedModel, folder: Path) -> None:
@@ -20,8 +25,8 @@ def export(answer: CalibratedModel, folder: Path) -> None:
     Its answer has three parts, float32:
 
     - ``probabilities``, [example, class].
-    - ``taught``, [example, class]: the same before the unknown has its part.
-    - ``strangeness``, [example, 1]: the logarithm of the odds that the example is of no class; so
+    - ``known_probabilities``, [example, class]: the same before the unknown has its part.
+    - ``novelty_log_odds``, [example, 1]: the logarithm of the odds that the example is of no class; so
       `transforms.classify.answers` can set another limit.
 
     It has two endpoints:
@@ -86,12 +91,12 @@ def _served(answer: CalibratedModel) -> Any:
         nearest = tf.gather(known, tf.argmax(tf.matmul(known, found, transpose_b=True), axis=0))
         distance = tf.reduce_sum((found - nearest) ** 2, axis=1, keepdims=True) / 2
         beyond = tf.math.log(tf.maximum(distance, novelty.NEAREST)) - c
-        strangeness = STEEPNESS * (beyond - d * tf.minimum(loudness, 0.0))
+        novelty_log_odds = STEEPNESS * (beyond - d * tf.minimum(loudness, 0.0))
         own = tf.one_hot(answer.unknown, taught.shape[1])
         return {
-            PROBABILITIES: taught + tf.sigmoid(strangeness) * (own - taught),
-            TAUGHT: taught,
-            STRANGENESS: strangeness,
+            PROBABILITIES: taught + tf.sigmoid(novelty_log_odds) * (own - taught),
+            KNOWN_PROBABILITIES: taught,
+            NOVELTY_LOG_ODDS: novelty_log_odds,
         }
 
     return serve

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from transforms.arrays import SingleArray
 from transforms.classify.config import Rate
 
-PROBABILITIES, TAUGHT, STRANGENESS = "probabilities", "taught", "strangeness"
+PROBABILITIES = "probabilities"
+KNOWN_PROBABILITIES, NOVELTY_LOG_ODDS = "known_probabilities", "novelty_log_odds"
 """What a model calls the parts of its answer."""
 UNKNOWN = "unknown"
 """Label of what is a transient, but of none of the classes."""
@@ -29,9 +30,9 @@ class Answer:
 
     probabilities: SingleArray
     """[example, class]."""
-    taught: SingleArray | None = None
+    known_probabilities: SingleArray | None = None
     """The same before the unknown has its part, [example, class]."""
-    strangeness: SingleArray | None = None
+    novelty_log_odds: SingleArray | None = None
     """Logarithm of the odds that an example is of no class, [example, 1]."""
 
 
@@ -61,12 +62,12 @@ def relimited(answer: Answer, unknown: int, limit: float) -> SingleArray:
     Raises:
         ValueError: The model does not tell them.
     """
-    if answer.taught is None or answer.strangeness is None:
+    if answer.known_probabilities is None or answer.novelty_log_odds is None:
         raise ValueError("the model does not say how strange an example is")
-    taught = answer.taught.astype(np.float64)
+    taught = answer.known_probabilities.astype(np.float64)
     shift = STEEPNESS * np.log(limit)
     # Half of tanh: an exponential would overflow far from all that is known.
-    strange = 0.5 * (1 + np.tanh((answer.strangeness.astype(np.float64) - shift) / 2))
+    strange = 0.5 * (1 + np.tanh((answer.novelty_log_odds.astype(np.float64) - shift) / 2))
     own = np.arange(taught.shape[1]) == unknown
     return np.asarray(taught + strange * (own - taught), np.float32)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from transforms.classify import features
-from transforms.classify.answers import PROBABILITIES, STRANGENESS, TAUGHT
+from transforms.classify.answers import KNOWN_PROBABILITIES, NOVELTY_LOG_ODDS, PROBABILITIES
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 
@@ -178,7 +178,11 @@ def parts(folder: Path) -> list[str]:
     """Return which parts a model's answer has, by the names in its ONNX form."""
     path = folder / ONNX_FILE
     graph = path.read_bytes() if path.is_file() else b""
-    return [name for name in (PROBABILITIES, TAUGHT, STRANGENESS) if _name_field(name) in graph]
+    return [
+        name
+        for name in (PROBABILITIES, KNOWN_PROBABILITIES, NOVELTY_LOG_ODDS)
+        if _name_field(name) in graph
+    ]
 
 
 def _name_field(name: str) -> bytes:

@@ -11,11 +11,11 @@ import numpy as np
 
 from transforms.arrays import SingleArray
 from transforms.classify import artefact
-from transforms.classify.answers import PROBABILITIES, STRANGENESS, TAUGHT, Answer
+from transforms.classify.answers import KNOWN_PROBABILITIES, NOVELTY_LOG_ODDS, PROBABILITIES, Answer
 from transforms.classify.artefact import ArtefactError
 from transforms.texts import complaint
 
-_FORMS = ({PROBABILITIES}, {PROBABILITIES, TAUGHT, STRANGENESS})
+_FORMS = ({PROBABILITIES}, {PROBABILITIES, KNOWN_PROBABILITIES, NOVELTY_LOG_ODDS})
 """What models say: those of old, and those of now."""
 _ERRORS = 3
 """Least severity of what it logs."""

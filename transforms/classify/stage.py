@@ -11,7 +11,7 @@ from apache_beam.ml.inference.base import KeyedModelHandler, RunInference
 
 import transforms.coders  # noqa: F401  (registers how triggers travel)
 from transforms.classify import artefact
-from transforms.classify.answers import STRANGENESS, UNKNOWN, rates_of, weighed
+from transforms.classify.answers import NOVELTY_LOG_ODDS, UNKNOWN, rates_of, weighed
 from transforms.classify.config import ClassifyConfig
 from transforms.classify.features import ModelInput, model_input
 from transforms.classify.handler import ClassifierHandler, Limit, Probabilities, check_backend
@@ -73,7 +73,7 @@ def _limit(card: artefact.Card, factor: float) -> Limit | None:
     """
     if factor == 1:
         return None
-    if STRANGENESS not in card.parts or UNKNOWN not in card.classes:
+    if NOVELTY_LOG_ODDS not in card.parts or UNKNOWN not in card.classes:
         raise artefact.ArtefactError(
             f"model {card.label} has its own limit of the unknown alone: set "
             "classify.unknown_limit: 1, or train again"
