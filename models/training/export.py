@@ -26,8 +26,8 @@ def export(answer: CalibratedModel, folder: Path) -> None:
 
     - ``probabilities``, [example, class].
     - ``known_probabilities``, [example, class]: the same before the unknown has its part.
-    - ``novelty_log_odds``, [example, 1]: the logarithm of the odds that the example is of no class; so
-      `transforms.classify.answers` can set another limit.
+    - ``novelty_log_odds``, [example, 1]: the logarithm of the odds that the example is of no
+      class; so `transforms.classify.answers` can set another limit.
 
     It has two endpoints:
 
