@@ -393,6 +393,29 @@ def test_strain_that_cannot_be_used_is_told_before_work_begins(
     assert [path.name for path in tmp_path.iterdir()] == ["bad.hdf5"]
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (",V1,", "it holds L1, not V1; correct the table"),
+        ("1187008871.0,L1,", "none of 1 labelled glitches is found by the detector: correct"),
+    ],
+)
+def test_labels_that_cannot_be_taught_are_told_before_anything_is_simulated(
+    data, strain_folder, tmp_path, change, message
+):
+    name = "L-L1_GWOSC_4KHZ_R1-1187008867-32.hdf5"
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    shutil.copy(data / name, folder)
+    line = change if change[0] != "," else f"1187008881.382{change}"
+    (folder / "labels.csv").write_text(f"file,time,ifo,label\n{name},{line}tomte\n")
+    steps = []
+    run = train.Run(labelled=folder, strain=(strain_folder,))
+    with pytest.raises(ValueError, match=message):
+        train.train(TINY, tmp_path / "m", run, train.Tell(lambda step, *_: steps.append(step)))
+    assert not [step for step in steps if step.startswith("simulating")]
+
+
 def test_strain_that_is_not_there_is_said_before_work_begins(tmp_path):
     with pytest.raises(ValueError, match="strain H1-1126259447-31 GW150914: not in"):
         train.train(TINY, tmp_path / "model", train.Run(strain=(tmp_path,)))

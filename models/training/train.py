@@ -149,8 +149,9 @@ class _Training:
 
     def made(self) -> artefact.Card:
         """Make the model."""
-        sets = {key: self._set(key) for key in card.SETS}
+        # First: what is wrong with it is told in minutes, not after the hours of the sets.
         labelled = self._labelled()
+        sets = {key: self._set(key) for key in card.SETS}
         pair = sets["train"], sets["validation"]
         with self.fitted.step("training"):
             model, history = fit(self.config, pair, self.place, self.tell.progress, self.tell.note)
