@@ -19,6 +19,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
 
 
+def count(text: str) -> int:
+    """Return a number of things that an option takes: 0 or more.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of 0 or more")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """Return a number of things that an option takes: 1 or more.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
+    if not (found := count(text)):
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return found
+
+
 def progress(step: str) -> None:
     """Show at a terminal what is being done."""
     if sys.stderr.isatty():

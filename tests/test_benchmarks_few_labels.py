@@ -72,6 +72,30 @@ def test_labels_help_what_was_left_out_and_cost_the_simulated_little(data):
     assert found[1].wrong < found[1].sure
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["work", "labels"], "there is no work/train.npz: give the folder that `wavefier train"),
+        (["work", "none"], "none is no folder"),
+        (["work", "labels", "--config", "none.yaml"], "none.yaml: cannot be read"),
+        (["work", "labels", "--group", "("], "'(' is no pattern"),
+        (["work", "labels", "--group", "x"], "its name has no x; set --group"),
+        (["work", "labels", "--draws", "0"], "--draws: must be at least 1"),
+        (["work", "labels", "--draws", "-1"], "--draws: '-1' is no number"),
+    ],
+)
+def test_a_mistake_in_the_call_is_one_line(tmp_path, monkeypatch, capsys, options, message):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    (folder / "H1_O3_a.hdf5").write_bytes(b"")
+    (folder / "labels.csv").write_text("file,time,ifo,label\nH1_O3_a.hdf5,1e9,H1,blip\n")
+    with pytest.raises(SystemExit) as end:
+        few_labels.main(options)
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_a_group_is_named_by_the_file():
     row = Row(number=0, file=Path("d/O3a_H1_Blip_0.hdf5"), time=0.0, ifo="H1", label="blip")
     assert few_labels.group(row, few_labels.GROUP) == "O3a_H1"

@@ -30,6 +30,29 @@ def test_a_tone_lies_where_it_is():
     assert found.frequencies[-1] == pytest.approx(2048, rel=0.05)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["none", "out"], "none is no folder"),
+        ([".", "file"], "file: File exists; choose another OUT"),
+        ([".", "out", "--each", "-1"], "'-1' is no number of 0 or more"),
+        ([".", "out", "--labels", "bleep"], "invalid choice: 'bleep'"),
+    ],
+)
+def test_a_mistake_in_the_call_is_one_line(tmp_path, monkeypatch, capsys, options, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(SystemExit) as end:
+        pictures.main(options)
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_class_may_be_drawn_without_examples(tmp_path):
+    assert pictures.main([str(tmp_path), str(tmp_path), "--labels", "blip", "--each", "0"]) == 0
+    assert (tmp_path / "blip.png").stat().st_size
+
+
 @pytest.mark.slow
 def test_the_command_draws_a_sheet_of_each_class_asked_for(tmp_path, capsys):
     for span in pictures.SPANS:

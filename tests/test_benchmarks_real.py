@@ -311,7 +311,14 @@ def test_fits_are_drawn_alike_of_each_label_and_loud_enough():
 
 
 @pytest.mark.parametrize(
-    "text", ["f0,gbw\n1,2\n", "ml_label,ifo,f0,gbw,phase,snr\nBlip,H1,x,1,1,1\n"]
+    "text",
+    [
+        "f0,gbw\n1,2\n",
+        *(
+            f"ml_label,ifo,f0,gbw,phase,snr\nBlip,H1,{values}\n"
+            for values in ("x,1,1,1", "9", "nan,1,1,20", "0,1,1,20", "9,-1,1,20")
+        ),
+    ],
 )
 def test_a_table_that_is_none_is_told_in_one_line(tmp_path, text):
     path = tmp_path / "fits.csv"
@@ -321,6 +328,23 @@ def test_a_table_that_is_none_is_told_in_one_line(tmp_path, text):
 
 
 # The command.
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["none"], "none is no folder: give the one with the data"),
+        ([".", "--model", "none"], "no model in none"),
+        ([".", "--fits", "-3"], "'-3' is no number of 0 or more"),
+        ([".", "--held-out", "GW1"], "GW1 is not in benchmarks/real/events.csv"),
+    ],
+)
+def test_a_mistake_in_the_call_is_one_line(tmp_path, monkeypatch, capsys, options, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        command.main(options)
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.fixture

@@ -160,6 +160,18 @@ def test_tiles_of_white_noise_are_exponential():
     assert 1 < counts[0] / (total * np.exp(-6)) < 1.4
 
 
+@pytest.mark.parametrize("scale", [0.0, 1e-9, 0.3, 1.0])
+def test_tiles_quieter_than_noise_have_no_snr_and_all_are_numbers(scale):
+    bank = banks.bank_for(RATE, CONFIG, WHITEN.low_frequency)
+    noise = np.random.default_rng(5).standard_normal(16 * RATE)
+    for octave in bank.octaves:
+        blocks = (scale * noise[: 3 * octave.size]).astype("f4").reshape(3, -1)
+        energy = np.empty((3, len(bank.q), BINS), np.float32)
+        # What an evaluation looks at, where the detector finds nothing.
+        for tiles in octave.scan(blocks, 1.0, energy):
+            assert np.isfinite([tiles.snr, tiles.rank, tiles.time, tiles.phase]).all()
+
+
 def test_kernels_do_what_numpy_does():
     rng = np.random.default_rng(12)
     octave = banks.Bank(1024, CONFIG, 16.0).octaves[0]

@@ -280,6 +280,10 @@ ODD = {
     "noise in 4 of 8 s": lambda x, at: np.where(at % 8 < 4, x, 1e-300 * np.sign(x)),
     "noise that grows": lambda x, at: np.exp(np.minimum(3 * at, 60)) * x,
     "from the least to the most": lambda x, at: 10 ** np.minimum(-300 + 7.5 * at, 29) * x,
+    "noise that dies": lambda x, at: np.exp(-3 * np.minimum(at, 60)) * x,
+    "a drift without noise, then noise": lambda x, at: (
+        1e-25 * np.exp(at / 8) + np.where(at > 12, 1e-21 * np.minimum(at - 12, 5), 1e-35) * x
+    ),
     "far from 0": lambda x, at: 1e10 + 1e-3 * x,
     "a ramp": lambda x, at: 1e28 * at,
     "a line": lambda x, at: 1e20 * np.sin(2 * np.pi * 60 * at),

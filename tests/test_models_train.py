@@ -356,6 +356,66 @@ def test_training_overwrites_nothing(tmp_path):
         train.train(settings.read(), tmp_path)
 
 
+@pytest.mark.parametrize("option", ["output", "parent", "work", "logs"])
+def test_a_file_in_the_place_of_a_folder_is_told_in_one_line(tmp_path, strain_folder, option):
+    file = tmp_path / "file"
+    file.write_text("x")
+    output = {"output": file, "parent": file / "model"}.get(option, tmp_path / "model")
+    run = train.Run(**{option: file} if option in ("work", "logs") else {}, strain=(strain_folder,))
+    with pytest.raises(
+        ValueError, match=rf"^{file} (is no folder|cannot be made .*): give "
+    ) as told:
+        train.train(TINY, output, run)
+    assert "\n" not in str(told.value)
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"file": "bad.hdf5"}, "bad.hdf5: is neither HDF5 nor GWF"),
+        ({"start": 1126259478, "seconds": 3000, "event": "", "time": 0.0}, "no contiguous strain"),
+        ({}, "its rate of 4096 Hz gives none of"),
+    ],
+)
+def test_strain_that_cannot_be_used_is_told_before_work_begins(
+    data, tmp_path, monkeypatch, change, message
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.hdf5").write_bytes(b"no strain" * 99)
+    named = replace(REAL.strain[0], file=str(data / "H-H1_LOSC_4_V2-1126259446-32.hdf5"))
+    named = replace(named, **change)
+    # It may lie among hundreds of stretches, and be drawn last.
+    rates = (2048,) if change else ()
+    config = replace(TINY, train=replace(REAL, strain=(named,), sample_rates=rates))
+    with pytest.raises(ValueError, match=message):
+        train.train(config, tmp_path / "model")
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.hdf5"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (",V1,", "it holds L1, not V1; correct the table"),
+        ("1187008871.0,L1,", "none of 1 labelled glitches is found by the detector: correct"),
+    ],
+)
+def test_labels_that_cannot_be_taught_are_told_before_anything_is_simulated(
+    data, strain_folder, tmp_path, change, message
+):
+    name = "L-L1_GWOSC_4KHZ_R1-1187008867-32.hdf5"
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    shutil.copy(data / name, folder)
+    line = change if change[0] != "," else f"1187008881.382{change}"
+    (folder / "labels.csv").write_text(f"file,time,ifo,label\n{name},{line}tomte\n")
+    steps = []
+    run = train.Run(labelled=folder, strain=(strain_folder,))
+    with pytest.raises(ValueError, match=message):
+        train.train(TINY, tmp_path / "m", run, train.Tell(lambda step, *_: steps.append(step)))
+    assert not [step for step in steps if step.startswith("simulating")]
+
+
 def test_strain_that_is_not_there_is_said_before_work_begins(tmp_path):
     with pytest.raises(ValueError, match="strain H1-1126259447-31 GW150914: not in"):
         train.train(TINY, tmp_path / "model", train.Run(strain=(tmp_path,)))
@@ -397,6 +457,29 @@ def _packaged():
                 }
             },
             "unknown key train.strain.begin; known: detector, start",
+        ),
+        *(
+            (
+                {
+                    "train": {
+                        "curves": ["aligo_O4high"],
+                        "stretches": 1,
+                        "noise_stretches": 1,
+                        "strain": [
+                            {"detector": "H1", "start": 900, "seconds": 30, **strain_change}
+                        ],
+                    }
+                },
+                strain_message,
+            )
+            for strain_change, strain_message in (
+                ({"start": 900.5}, r"train\.strain\.start must be of type int, not 900\.5$"),
+                # A slip of the pen, and the event would be learnt as noise.
+                (
+                    {"event": "GW1", "time": 1900.0},
+                    r"train\.strain\.time must lie in the stretch, 900 to 930, not 1900",
+                ),
+            )
         ),
     ],
 )

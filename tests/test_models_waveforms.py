@@ -192,11 +192,10 @@ def test_a_fit_has_the_spectrum_of_its_formula_in_the_detector_s_noise():
     assert np.angle(strain) == pytest.approx(np.full(here.sum(), 0.4), abs=0.01)
 
 
-def test_the_table_is_what_the_command_makes_of_fits(tmp_path):
-    rng = np.random.default_rng(13)
-    rows = [
+def _fits(rng, label, residuals):
+    return [
         {
-            "ml_label": "Tomte",
+            "ml_label": label,
             "ifo": "H1",
             "f0": np.exp(rng.normal(3.0, 0.2)),
             "gbw": np.exp(rng.normal(1.0, 0.3)),
@@ -205,13 +204,23 @@ def test_the_table_is_what_the_command_makes_of_fits(tmp_path):
             "power": 2.0,
             "residual": residual,
         }
-        for residual in [1.0] * 300 + [50.0] * 20
+        for residual in residuals
     ]
-    path, table = tmp_path / "fits.csv", tmp_path / "table.yaml"
+
+
+def _table_of_fits(path, rows):
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+    return path
+
+
+def test_the_table_is_what_the_command_makes_of_fits(tmp_path):
+    rng = np.random.default_rng(13)
+    rows = _fits(rng, "Tomte", [1.0] * 300 + [50.0] * 20)
+    rows += [row for label in fits.LABELS if label != "Tomte" for row in _fits(rng, label, [1] * 9)]
+    path, table = _table_of_fits(tmp_path / "fits.csv", rows), tmp_path / "table.yaml"
     assert fits.main([str(path), "--output", str(table)]) == 0
     found = yaml.safe_load(table.read_text())["tomte"]["H1"]
     assert found["fits"] == 300
@@ -219,6 +228,54 @@ def test_the_table_is_what_the_command_makes_of_fits(tmp_path):
     assert mean[:3] == pytest.approx([3.0, 1.0, 3.0], abs=0.1)
     # A phase counts up to its sign.
     assert mean[3] % np.pi == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"snr": "nan"}, "fit 36: snr must be a number above 0, not 'nan'"),
+        ({"f0": 0}, "fit 36: f0 must be a number above 0, not '0'"),
+        ({"phase": ""}, "fit 36: phase must be a number, not ''"),
+        ({"ifo": "K1"}, "fit 36: detector 'K1' is not among H1, L1, V1"),
+        ({"ifo": "V1"}, "koi_fish, V1: 1 fits, where a mixture needs 5"),
+    ],
+)
+def test_fits_that_cannot_be_used_are_told_in_one_line(tmp_path, capsys, change, message):
+    rng = np.random.default_rng(3)
+    rows = [row for label in fits.LABELS for row in _fits(rng, label, [1.0] * 9)]
+    rows[35] |= change
+    _refused(tmp_path, capsys, _table_of_fits(tmp_path / "fits.csv", rows), message)
+
+
+def _refused(folder, capsys, path, message):
+    table = folder / "table.yaml"
+    table.write_text("kept")
+    with pytest.raises(SystemExit) as end:
+        fits.main([str(path), "--output", str(table)])
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+    assert table.read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "cannot be read (No such file or directory)"),
+        (b"", "lacks the columns ml_label, ifo, f0"),
+        (b"ml_label,ifo\xff\n", "is no CSV in UTF-8"),
+        (b"ml_label,ifo,f0,gbw,snr,power,residual,phase\nTomte,H1\n", "f0 must be a number"),
+        # Without this the packaged table would be written anew, empty.
+        (
+            b"ml_label,ifo,f0,gbw,snr,power,residual,phase\n",
+            "there are no fits of Blip, Blip_Low_Frequency, Tomte, Koi_Fish",
+        ),
+    ],
+)
+def test_a_table_of_fits_that_is_none_leaves_the_known_one(tmp_path, capsys, text, message):
+    path = tmp_path / "fits.csv"
+    if text is not None:
+        path.write_bytes(text)
+    _refused(tmp_path, capsys, path, message)
 
 
 def test_scattered_light_has_its_arches():

@@ -154,7 +154,7 @@ def _refusal(kind: Any, values: Any, errors: Sequence[Mapping[str, Any]]) -> str
             wanted = "a finite number"
         case _:
             wanted = _called(_field(kind, path))
-    return f"{where} must be {wanted}, not {shown(reduce(_held, path, values))}"
+    return f"{where} must be {wanted}, not {shown(_held(values, errors[0]['loc'][1:]))}"
 
 
 def _path(error: Mapping[str, Any]) -> list[str]:
@@ -167,9 +167,11 @@ def _field(kind: Any, path: Sequence[str]) -> Any:
     return reduce(lambda outer, name: get_type_hints(_item(outer))[name], path, kind)
 
 
-def _held(values: Any, name: str) -> Any:
-    """Return what a mapping holds; a list is shown whole."""
-    return values if isinstance(values, list) else values[name]
+def _held(values: Any, place: Sequence[str | int]) -> Any:
+    """Return what is held in a place; of a list of values the whole list."""
+    while place and isinstance(place[-1], int):
+        place = place[:-1]
+    return reduce(lambda outer, name: outer[name], place, values)
 
 
 def _item(kind: Any) -> Any:

@@ -74,16 +74,16 @@ class Outcome:
 
 def listened(work: Path, folder: Path, config: TrainConfig, pattern: str) -> Data:
     """Load the model of a work folder, and ask it about all that is needed."""
+    rows = labelled.table(folder)
+    names = np.array([group(row, pattern) for row in rows])
     train, validation, test = (dataset.read(work, name) for name in ("train", "validation", "test"))
     place = FitPlace(work, usable_cpus())
     model, _ = fit(config, (train, validation), place, report.progress_of, report.progress)
     network = with_hidden(model)
-    rows = labelled.table(folder)
     pipeline = WhitenConfig(), DetectConfig(threshold=config.threshold)
     made = examples_of(
         rows, pipeline, config.labelled_copies, config.seed, usable_cpus(), report.progress_of
     )
-    names = np.array([group(row, pattern) for row in rows])
     loud = test.only(test.snr >= metrics.LOUD)
     return Data(
         taught=listen(network, last_layer(model), (train, validation), config.seed),
@@ -151,13 +151,17 @@ def outcome(data: Data, config: TrainConfig, number: int, draws: int) -> Outcome
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print."""
-    options = _parser().parse_args(arguments)
-    config = settings.read(options.config)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     try:
+        config = settings.read(options.config)
         data = listened(options.work, options.folder, config, options.group)
+    except FileNotFoundError as error:
+        parser.error(
+            f"there is no {error.filename}: give the folder that `wavefier train --keep-work` left"
+        )
     except ValueError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+        parser.error(str(error))
     found = [outcome(data, config, number, options.draws) for number in NUMBERS]
     report.print_table(HEADS, [_cells(each) for each in found])
     figures = {
@@ -178,6 +182,14 @@ def _cells(found: Outcome) -> list[str]:
     ]
 
 
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no pattern ({error})") from None
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.classification.few_labels", description=__doc__
@@ -185,8 +197,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("work", type=Path, metavar="WORK")
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--config", type=Path, metavar="YAML", help="of WORK; default: built in")
-    parser.add_argument("--group", default=GROUP, metavar="PATTERN", help=f"default: {GROUP}")
-    parser.add_argument("--draws", type=int, default=2, help="of the glitches that are taught")
+    parser.add_argument(
+        "--group", default=GROUP, type=_pattern, metavar="PATTERN", help=f"default: {GROUP}"
+    )
+    parser.add_argument(
+        "--draws", type=report.positive, default=2, help="of the glitches that are taught"
+    )
     report.add_options(parser)
     return parser
 

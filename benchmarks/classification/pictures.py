@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import resample_poly
 
+from benchmarks import report
 from models.simulation import injections, noise, waveforms
 from models.simulation.waveforms import fitted
 from transforms.arrays import RealArray
@@ -115,7 +116,7 @@ def sheet(label: str, scans: Path, planes: Sequence[Plane], path: Path) -> None:
 
     rows, columns = 1 + len(planes), len(SPANS)
     figure = Figure(figsize=(3.4 * columns, 2.6 * rows), dpi=70, layout="constrained")
-    grid = figure.subplots(rows, columns)
+    grid = figure.subplots(rows, columns, squeeze=False)
     name = gravity_spy.name_of(label) or label
     for axes, span in zip(grid[0], SPANS, strict=True):
         for picture in sorted(scans.glob(f"{name}_[A-Z]*_{span}s.png"))[:1]:
@@ -135,8 +136,14 @@ def sheet(label: str, scans: Path, planes: Sequence[Plane], path: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw a sheet of each class."""
-    options = _parser().parse_args(arguments)
-    options.out.mkdir(parents=True, exist_ok=True)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not options.scans.is_dir():
+        parser.error(f"{options.scans} is no folder: give the one with Gravity Spy's pictures")
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"{options.out}: {error.strerror}; choose another OUT")
     for label in options.labels or waveforms.FAMILIES:
         rng = np.random.default_rng((options.seed, list(waveforms.FAMILIES).index(label)))
         planes = [
@@ -154,7 +161,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("scans", type=Path, metavar="QSCANS")
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("--labels", nargs="+", choices=waveforms.FAMILIES, metavar="LABEL")
-    parser.add_argument("--each", type=int, default=4, metavar="N", help="examples of a class")
+    parser.add_argument(
+        "--each", type=report.count, default=4, metavar="N", help="examples of a class"
+    )
     parser.add_argument("--seed", type=int, default=1)
     return parser
 

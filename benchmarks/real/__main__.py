@@ -22,8 +22,14 @@ from transforms.classify import artefact
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, write."""
-    options = _parser().parse_args(arguments)
-    judge = Judge.of(options.model or artefact.default_artefact())
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not options.data.is_dir():
+        parser.error(f"{options.data} is no folder: give the one with the data")
+    try:
+        judge = Judge.of(options.model or artefact.default_artefact())
+    except artefact.ArtefactError as error:
+        parser.error(str(error))
     known = Referee(judge, options.data, options.seed)
     print(f"model {judge.card.label}, data {options.data}")
     figures = {**report.provenance(1), "model": judge.card.label, "sources": SOURCES}
@@ -120,7 +126,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.real", description=__doc__)
     parser.add_argument("data", type=Path, metavar="DATA")
     parser.add_argument("--model", type=Path, metavar="FOLDER", help="default: the packaged one")
-    parser.add_argument("--fits", type=int, default=600, metavar="N", help="waveforms; 0: none")
+    parser.add_argument(
+        "--fits", type=report.count, default=600, metavar="N", help="waveforms; 0: none"
+    )
     parser.add_argument(
         "--held-out",
         nargs="+",
@@ -130,7 +138,9 @@ def _parser() -> argparse.ArgumentParser:
         help="events whose figures are also told apart",
     )
     parser.add_argument("--page", type=Path, metavar="DIR", help="write omega scans there")
-    parser.add_argument("--shown", type=int, default=24, metavar="N", help="scans of each kind")
+    parser.add_argument(
+        "--shown", type=report.count, default=24, metavar="N", help="scans of each kind"
+    )
     parser.add_argument(
         "--at", nargs="+", default=[], type=float, metavar="GPS", help="draw these times, too"
     )

@@ -87,7 +87,7 @@ def read(path: Path) -> list[Fit]:
     """Read a table; labels that are not among ``LABELS`` and unknown detectors are left out.
 
     Raises:
-        FitsError: It cannot be read, or a column or a number is missing.
+        FitsError: It cannot be read, or a column or a number is missing or impossible.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -95,12 +95,14 @@ def read(path: Path) -> list[Fit]:
         return [_fit(row) for row in rows if row["ml_label"] in LABELS and row["ifo"] in CURVES]
     except OSError as error:
         raise FitsError(f"{path} cannot be read ({error.strerror})") from error
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, csv.Error) as error:
         raise FitsError(f"{path}: not a table with {', '.join(COLUMNS)} ({error})") from error
 
 
 def _fit(row: dict[str, str]) -> Fit:
-    numbers = {name: float(row[name]) for name in ("f0", "gbw", "phase", "snr")}
+    numbers = {name: float(row[name] or "") for name in ("f0", "gbw", "phase", "snr")}
+    if not np.isfinite(list(numbers.values())).all() or min(numbers["f0"], numbers["gbw"]) <= 0:
+        raise ValueError(f"impossible: {numbers}")
     return Fit(label=LABELS[row["ml_label"]], ifo=row["ifo"], **numbers)
 
 

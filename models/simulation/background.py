@@ -146,12 +146,7 @@ def real(
     """
     pieces = _pieces(stretch)
     piece = pieces[int(rng.integers(len(pieces)))]
-    rates = [one for one in sample_rates if one <= piece.rate and piece.rate % one == 0]
-    if not rates:
-        raise ValueError(
-            f"{stretch.file}: its rate of {piece.rate} Hz gives none of {sample_rates}"
-        )
-    held = whole(stretch, piece, int(rng.choice(rates)))
+    held = whole(stretch, piece, int(rng.choice(_rates(stretch, piece, sample_rates))))
     rate, count = held.sample_rate, piece.last - piece.first
     first = int(rng.integers(max(0, count - seconds) + 1))
     return replace(
@@ -159,6 +154,26 @@ def real(
         start_ns=held.start_ns + first * NANOSECONDS,
         strain=held.strain[first * rate : (first + seconds) * rate],
     )
+
+
+def check(stretch: RealStrain, sample_rates: tuple[int, ...]) -> None:
+    """Refuse a stretch of real strain of which `real` could not cut a part.
+
+    Raises:
+        ValueError: As there.
+    """
+    for piece in _pieces(stretch):
+        _rates(stretch, piece, sample_rates)
+
+
+def _rates(stretch: RealStrain, piece: Piece, sample_rates: tuple[int, ...]) -> list[int]:
+    """Return the sample rates [Hz] that a piece can be brought to."""
+    rates = [one for one in sample_rates if one <= piece.rate and piece.rate % one == 0]
+    if not rates:
+        raise ValueError(
+            f"{stretch.file}: its rate of {piece.rate} Hz gives none of {sample_rates}"
+        )
+    return rates
 
 
 def piece_of(part: Background, stretch: RealStrain) -> Piece:

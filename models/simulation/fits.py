@@ -13,6 +13,7 @@ It needs scikit-learn: ``pip install 'wavefier[train]'``.
 
 import argparse
 import csv
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,30 +31,91 @@ LABELS = {name: label for name, label in gravity_spy.LABELS.items() if label in 
 MOST_PARTS = 3
 """Gaussians in a mixture, at the most."""
 LEAST_EACH = 20
-"""Fits for each part of a mixture, at the least."""
+"""Fits for each part of a mixture, at the least, where it has several."""
+LEAST = 5
+"""Fits of a label and detector, at the least: fewer do not span four parameters."""
 RESIDUAL = 2.0
 """A fit that leaves more than so many times the noise's power does not describe its glitch..."""
 RESIDUAL_PART = 0.2
 """... unless it is less than this part of the glitch's own: a koi fish has fins."""
 DIGITS = 4
 """Decimal places in the table."""
+POSITIVE = ("f0", "gbw", "snr", "power", "residual")
+NUMBERS = (*POSITIVE, "phase")
+COLUMNS = ("ml_label", "ifo", *NUMBERS)
+
+
+class FitsError(ValueError):
+    """A table of fits that cannot be used; one line says why."""
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """Read a table of fits.
+
+    Raises:
+        FitsError: It cannot be read, or lacks a column.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            rows, names = list(reader), reader.fieldnames or ()
+    except OSError as error:
+        raise FitsError(f"{path} cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FitsError(f"{path} is no CSV in UTF-8 ({error}): write it anew") from error
+    missing = [name for name in COLUMNS if name not in names]
+    if missing:
+        raise FitsError(f"{path} lacks the columns {', '.join(missing)}: add them")
+    return rows
 
 
 def table(rows: Sequence[Mapping[str, str]]) -> dict[str, dict[str, Any]]:
     """Return the mixtures of each label and detector.
 
     Args:
-        rows: Of the CSV.
+        rows: Of the CSV; those of labels that are not among ``LABELS`` are left out.
+
+    Raises:
+        FitsError: A number or a detector is none, a label has no fits, or a detector too few.
     """
     groups: dict[tuple[str, str], list[list[float]]] = {}
-    for row in rows:
-        left, power = float(row["residual"]), float(row["power"])
-        if row["ml_label"] in LABELS and left < max(RESIDUAL, RESIDUAL_PART * power):
-            values = [float(row[name]) for name in ("f0", "gbw", "snr", "phase")]
-            groups.setdefault((LABELS[row["ml_label"]], row["ifo"]), []).append(values)
+    for number, row in enumerate(rows, 1):
+        if row["ml_label"] in LABELS:
+            one = _numbers(row, number)
+            if one["residual"] < max(RESIDUAL, RESIDUAL_PART * one["power"]):
+                values = [one[name] for name in ("f0", "gbw", "snr", "phase")]
+                groups.setdefault((LABELS[row["ml_label"]], row["ifo"]), []).append(values)
+    missing = [
+        theirs for theirs, label in LABELS.items() if label not in {one for one, _ in groups}
+    ]
+    if missing:
+        raise FitsError(f"there are no fits of {', '.join(missing)}: add them")
+    for (label, ifo), points in groups.items():
+        if len(points) < LEAST:
+            raise FitsError(
+                f"{label}, {ifo}: {len(points)} fits, where a mixture needs {LEAST}: add some, or "
+                "leave these out"
+            )
     found: dict[str, dict[str, Any]] = {}
     for (label, ifo), points in sorted(groups.items()):
         found.setdefault(label, {})[ifo] = mixture(np.array(points))
+    return found
+
+
+def _numbers(row: Mapping[str, str], number: int) -> dict[str, float]:
+    """Return the numbers of a fit of a known label."""
+    if row["ifo"] not in fitted.DETECTORS:
+        known = ", ".join(fitted.DETECTORS)
+        raise FitsError(f"fit {number}: detector {row['ifo']!r} is not among {known}: leave it out")
+    found = {}
+    for name in NUMBERS:
+        try:
+            found[name] = float(row[name] or "")
+        except ValueError:
+            found[name] = math.nan
+        if not math.isfinite(found[name]) or (name in POSITIVE and found[name] <= 0):
+            wanted = "a number above 0" if name in POSITIVE else "a number"
+            raise FitsError(f"fit {number}: {name} must be {wanted}, not {row[name]!r}")
     return found
 
 
@@ -92,10 +154,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("fits", type=Path, metavar="CSV")
     parser.add_argument("--output", type=Path, metavar="YAML", default=fitted.TABLE)
     options = parser.parse_args(arguments)
-    with options.fits.open(newline="") as file:
-        found = table(list(csv.DictReader(file)))
     head = "# Written by python -m models.simulation.fits CSV; what it means is said there.\n"
-    options.output.write_text(head + yaml.safe_dump(found, sort_keys=False, width=96))
+    try:
+        found = table(read(options.fits))
+        options.output.write_text(head + yaml.safe_dump(found, sort_keys=False, width=96))
+    except FitsError as error:
+        parser.error(str(error))
+    except OSError as error:
+        parser.error(f"{options.output}: {error.strerror}; choose another --output")
     for label, each in found.items():
         fits = ", ".join(f"{ifo} {one['fits']}" for ifo, one in each.items())
         sys.stdout.write(f"{label}: {fits}\n")

@@ -44,6 +44,12 @@ class RealStrain:
         check_values(self)
         if bool(self.event) != bool(self.time):
             raise ValueError("event and time must be given together")
+        if self.event and not self.start <= self.time < self.start + self.seconds:
+            # Its own signal would be learnt as noise.
+            raise ValueError(
+                f"time must lie in the stretch, {self.start} to {self.start + self.seconds}, "
+                f"not {self.time}"
+            )
 
     @property
     def name(self) -> str:

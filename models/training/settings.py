@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
+from models.simulation import background
 from models.simulation.simulate import SimulationConfig
 from models.simulation.strain import located
 from transforms import settings
@@ -61,13 +62,16 @@ def with_strain(config: TrainConfig, folders: Sequence[Path]) -> TrainConfig:
         folders: See `models.simulation.strain.located`.
 
     Raises:
-        ValueError: A stretch is nowhere; the line names it.
+        ValueError: A stretch is nowhere, or its file cannot be used; the line names it.
     """
     sets = {key: getattr(config, key) for key in ("train", "validation")}
     # All at once: what is missing is told in one line.
     found = iter(located([each for one in sets.values() for each in one.strain], folders))
     for key, one in sets.items():
         sets[key] = replace(one, strain=tuple(islice(found, len(one.strain))))
+        for stretch in sets[key].strain:
+            # Before the work: a stretch may be drawn only after hours.
+            background.check(stretch, one.sample_rates)
     return replace(config, **sets)
 
 

@@ -79,8 +79,9 @@ def train(
         The card, with the accuracy measured on the test set.
 
     Raises:
-        transforms.classify.artefact.ArtefactError: The output folder is not empty.
-        models.training.work.WorkError: The work folder is of another training.
+        transforms.classify.artefact.ArtefactError: The output is not an empty folder.
+        models.training.work.WorkError: The work folder is of another training, or a folder cannot
+            be made.
         models.evaluation.labelled.LabelError: The labelled strain cannot be used.
         models.pool.PoolError: A process was killed.
         ValueError: Nothing was found to train on, strain or a package is missing, or logs were
@@ -89,9 +90,12 @@ def train(
     run, tell = run or Run(), tell or Tell()
     environment.check_training()
     rows = table(run.labelled) if run.labelled else []
+    if output.exists() and not output.is_dir():
+        raise artefact.ArtefactError(f"{output} is no folder: give a new one")
     if output.exists() and any(output.iterdir()):
         raise artefact.ArtefactError(f"{output} is not empty: give a new folder")
     config = with_strain(config, run.strain)
+    work.made(output.parent, "--output")
     whitening = whitening or WhitenConfig()
     detection = replace(detection or DetectConfig(), threshold=config.threshold)
     place = run.work or output.with_name(f"{output.name}.work")
@@ -115,6 +119,8 @@ def train(
 def _logs(run: Run, place: Path, note: Note) -> Path | None:
     """Return where TensorBoard's logs go, and that they cannot where it is missing."""
     if environment.has_tensorboard():
+        if run.logs:
+            work.made(run.logs, "--logs")
         return run.logs or place / "logs"
     advice = "tensorboard is missing: pip install 'wavefier[train]'"
     if run.logs:
@@ -143,14 +149,14 @@ class _Training:
 
     def made(self) -> artefact.Card:
         """Make the model."""
-        sets = {key: self._set(key) for key in card.SETS}
+        # First: what is wrong with it is told in minutes, not after the hours of the sets.
         labelled = self._labelled()
+        sets = {key: self._set(key) for key in card.SETS}
         pair = sets["train"], sets["validation"]
         with self.fitted.step("training"):
             model, history = fit(self.config, pair, self.place, self.tell.progress, self.tell.note)
         with self.fitted.step("calibrating"):
             answer = calibrate(model, pair, self.config, labelled)
-        self.output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.output.parent) as folder:
             draft = Path(folder) / "model"
             export(answer, draft)

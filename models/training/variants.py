@@ -94,7 +94,10 @@ def examples_of(
     parts = [made[number] for number in sorted(made)]
     whole = Examples(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in NAMES})
     if not len(whole):
-        raise labelled.LabelError("none of the labelled glitches is found by the detector")
+        raise labelled.LabelError(
+            f"none of {len(rows)} labelled glitches is found by the detector: correct their times, "
+            "or give louder ones"
+        )
     return whole
 
 

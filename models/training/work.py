@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import importlib.util
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -54,7 +55,26 @@ _FIT_SOURCES = tuple(f"models.training.{name}" for name in ("network", "fit", "b
 
 
 class WorkError(ValueError):
-    """A work folder that cannot be used; one line says why and what to do."""
+    """A folder that cannot be used; one line says why and what to do."""
+
+
+def made(folder: Path, option: str) -> None:
+    """Make a folder where it is missing.
+
+    Args:
+        folder: To write into.
+        option: Of the command, which names it.
+
+    Raises:
+        WorkError: It cannot be made, or not be written into.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"{folder} cannot be made ({error.strerror})"
+        raise WorkError(f"{reason}: give another {option}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise WorkError(f"{folder} cannot be written into: give another {option}")
 
 
 def keys(
@@ -116,7 +136,7 @@ def opened(folder: Path, wanted: Mapping[str, str]) -> Iterator[None]:
     Raises:
         WorkError: The folder is of another training, or another one is at work in it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    made(folder, "--work")
     with (folder / ".lock").open("w") as lock:
         _lock(lock, folder)
         known = _known(folder)

@@ -236,7 +236,9 @@ class Octave:
         phase = np.angle(np.exp(1j * (np.angle(y[series, place]) + carrier + turn)))
         sampled = (place * stride - self.lead) / self.rate
         refined = sampled + shift * stride / self.rate
-        snr, rank = (np.sqrt(energy - 2 - less) for less in (0, group.trials_penalty[row]))
+        # At the lowest thresholds a tile may hold less energy than noise does in the mean.
+        excess = (energy - 2 - less for less in (0, group.trials_penalty[row]))
+        snr, rank = (np.sqrt(np.maximum(each, 0)) for each in excess)
         return Tiles(
             hop=hop,
             time=refined,
