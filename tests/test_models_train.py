@@ -106,7 +106,7 @@ def test_labels_are_taught_without_another_fit(trained, glitches, strain_folder,
     card = train.train(TINY, tmp_path / "taught", run, tell)
     assert (place / "fit" / "state.npz").read_bytes() == before
     assert card.contents["training"]["labelled"] == {"tomte": 1, "unknown": 1}
-    assert "labelled, but not found by the detector: 1 of 3" in notes
+    assert "labelled, but not found by the detector in white noise: 1 of 3" in notes
     assert "taught as unknown, since there is no such class: my_own" in notes
     assert "labelled strain" in told
     artefact.verify(card)
@@ -397,7 +397,7 @@ def test_strain_that_cannot_be_used_is_told_before_work_begins(
     ("change", "message"),
     [
         (",V1,", "it holds L1, not V1; correct the table"),
-        ("1187008871.0,L1,", "none of 1 labelled glitches is found by the detector: correct"),
+        ("1187008871.0,L1,", "none of 1 labelled glitches is found by the detector in white"),
     ],
 )
 def test_labels_that_cannot_be_taught_are_told_before_anything_is_simulated(

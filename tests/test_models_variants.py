@@ -79,12 +79,29 @@ def test_quiet_glitches_get_no_more_noise(strain, monkeypatch, snr, least):
     assert np.mean(same) == pytest.approx(least, abs=0.2 if least < 1 else 0)
 
 
-def test_examples_are_of_each_glitch_the_same_whoever_makes_them(strain, tmp_path):
+def _write(path, samples):
     import h5py
 
-    with h5py.File(tmp_path / "a.hdf5", "w") as file:
-        data = file.create_dataset("H1:STRAIN", data=strain.samples)
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset("H1:STRAIN", data=samples)
         data.attrs.update({"x0": START, "dx": 1 / RATE, "xunit": "s", "channel": "H1:STRAIN"})
+
+
+def test_a_glitch_in_noise_that_is_not_white_is_not_taught(strain, tmp_path):
+    _write(tmp_path / "a.hdf5", strain.samples)
+    # The noise comes back at 36 s: what is found at 40 s tells of that.
+    later = np.arange(len(strain.samples)) > 36 * RATE
+    _write(tmp_path / "b.hdf5", np.where(later, 1.0, 1e-3) * strain.samples)
+    (tmp_path / "labels.csv").write_text(
+        f"file,time,ifo,label\nb.hdf5,{START + 40},H1,blip\na.hdf5,{START + 40},H1,blip\n"
+    )
+    rows = labelled.table(tmp_path)
+    made = variants.examples_of(rows, PIPELINE, 2, 5, 1, lambda *_: None)
+    assert set(made.stretch.tolist()) == {1}
+
+
+def test_examples_are_of_each_glitch_the_same_whoever_makes_them(strain, tmp_path):
+    _write(tmp_path / "a.hdf5", strain.samples)
     (tmp_path / "labels.csv").write_text(
         "file,time,ifo,label\n"
         f"a.hdf5,{START + 40},H1,blip\n"
@@ -105,5 +122,5 @@ def test_examples_are_of_each_glitch_the_same_whoever_makes_them(strain, tmp_pat
     assert len(set(made.snr[:4].tolist())) == 4
     assert made.snr.min() > 5
     assert all(np.array_equal(getattr(made, n), getattr(again, n)) for n in variants.NAMES)
-    with pytest.raises(labelled.LabelError, match="none of the labelled glitches is found"):
+    with pytest.raises(labelled.LabelError, match="none of 1 labelled glitches is found"):
         variants.examples_of(rows[1:2], PIPELINE, 2, 5, 1, lambda *_: None)

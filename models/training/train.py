@@ -207,7 +207,10 @@ class _Training:
         found = read_examples(path)
         lost = len(self.rows) - len(np.unique(found.stretch))
         if lost:
-            self.tell.note(f"labelled, but not found by the detector: {lost} of {len(self.rows)}")
+            self.tell.note(
+                "labelled, but not found by the detector in white noise: "
+                f"{lost} of {len(self.rows)}"
+            )
         others = sorted({row.label for row in self.rows} - set(waveforms.CLASSES))
         if others:
             self.tell.note(f"taught as unknown, since there is no such class: {', '.join(others)}")

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from models import pool
-from models.evaluation import labelled
+from models.evaluation import labelled, whiteness
 from models.evaluation.labelled import Filters, Pipeline, Row
 from models.evaluation.strain_files import Strain
 from models.simulation import noise, waveforms
@@ -61,7 +61,7 @@ def examples_of(
         rows: Of the table beside the strain.
         pipeline: Whitening and detection.
         copies: Examples of each glitch, itself the first; those that the detector does not find
-            are left out.
+            are left out, and glitches beside which the noise is not white.
         seed: Of all that is random.
         processes: How many work; the examples do not depend on it.
         progress: Told after each glitch.
@@ -95,8 +95,8 @@ def examples_of(
     whole = Examples(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in NAMES})
     if not len(whole):
         raise labelled.LabelError(
-            f"none of {len(rows)} labelled glitches is found by the detector: correct their times, "
-            "or give louder ones"
+            f"none of {len(rows)} labelled glitches is found by the detector in white noise: "
+            "`wavefier evaluate` says why of each"
         )
     return whole
 
@@ -121,7 +121,10 @@ def _made(task: _Task) -> tuple[int, Examples]:
 
 def _found(task: _Task, strain: Strain) -> Iterator[Example]:
     at = task.row.time_ns
-    own = labelled.event_in(strain, at, task.pipeline, task.filters)
+    white = labelled.whitened(strain, at, task.pipeline, task.filters)
+    own = labelled.trigger_in(white, at, task.pipeline)
+    if whiteness.fault(white, own.trigger, task.pipeline[0].low_frequency):
+        return  # what is seen there tells of the noise, and not of the glitch
     for copy in range(task.copies):
         rng, found = np.random.default_rng((task.seed, task.number, copy)), own
         if copy:

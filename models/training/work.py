@@ -48,6 +48,7 @@ _LABELLED_SOURCES = (
     "models.evaluation.labelled",
     "models.evaluation.snippets",
     "models.evaluation.strain_files",
+    "models.evaluation.whiteness",
     "models.training.variants",
 )
 _FIT_SOURCES = tuple(f"models.training.{name}" for name in ("network", "fit", "batches"))
