@@ -37,7 +37,7 @@ def test_it_fits_the_pipeline_s_defaults(card):
 
 def test_it_is_small(card):
     size = sum(path.stat().st_size for path in card.folder.rglob("*") if path.is_file())
-    assert size <= artefact.LARGEST == 15_000_000
+    assert size <= artefact.LARGEST == 10_000_000
 
 
 def test_its_card_says_how_good_it_is_and_on_what(card):

@@ -23,7 +23,7 @@ ONNX_FILE = "model.onnx"
 """The SavedModel as ONNX Runtime serves it."""
 CONVERT = "run python -m models.training.convert FOLDER, or copy the whole model folder"
 """What to do about a model without it."""
-LARGEST = 15_000_000
+LARGEST = 10_000_000
 """What a model should take at most, with all that lies beside it [bytes]."""
 _SAVED_MODEL = ("*.pb", "variables/*", "assets/*")
 """Files of a SavedModel: what was trained. Nothing else of a folder enters the model's id."""
@@ -81,7 +81,7 @@ class Card:
 
 def default_artefact() -> Path:
     """Return the folder of the model that comes with the package."""
-    return Path(str(resources.files("models") / "artefacts" / "wavefier-2"))
+    return Path(str(resources.files("models") / "artefacts" / "wavefier-3"))
 
 
 def load_card(path: str | Path) -> Card:
