@@ -336,7 +336,7 @@ def test_a_table_that_is_none_is_told_in_one_line(tmp_path, text):
         (["none"], "none is no folder: give the one with the data"),
         ([".", "--model", "none"], "no model in none"),
         ([".", "--fits", "-3"], "'-3' is no number of 0 or more"),
-        ([".", "--held-out", "GW1"], "GW1 is not in benchmarks/real/events.csv"),
+        ([".", "--held-out", "GW1"], "GW1 is not in benchmarks/events.csv"),
     ],
 )
 def test_a_mistake_in_the_call_is_one_line(tmp_path, monkeypatch, capsys, options, message):

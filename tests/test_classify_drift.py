@@ -114,4 +114,4 @@ def test_a_trigger_that_comes_several_times_counts_once():
 
 def test_the_packaged_labels_can_be_names_of_metrics():
     card = artefact.load_card(artefact.default_artefact())
-    assert all(name.isidentifier() for name in card.classes)
+    assert all(f"triggers_{name}".isidentifier() for name in card.classes)

@@ -91,7 +91,7 @@ def test_tfx_bsl_s_own_transform_serves_the_artefact(models):
     def check(answers):
         assert sorted(number for number, _ in answers) == list(range(20))
         for number, log in answers:
-            (output,) = log.predict_log.response.outputs.values()
+            output = log.predict_log.response.outputs["probabilities"]
             values = tensorflow.tensorflow().make_ndarray(output)[0]
             assert np.allclose(values, expected[number], rtol=0, atol=1e-5)
 

@@ -237,7 +237,7 @@ def test_the_table_is_what_the_command_makes_of_fits(tmp_path):
         ({"f0": 0}, "fit 36: f0 must be a number above 0, not '0'"),
         ({"phase": ""}, "fit 36: phase must be a number, not ''"),
         ({"ifo": "K1"}, "fit 36: detector 'K1' is not among H1, L1, V1"),
-        ({"ifo": "V1"}, "koi_fish, V1: 1 fits, where a mixture needs 5"),
+        ({"ifo": "V1"}, "tomte, V1: 1 fits, where a mixture needs 5"),
     ],
 )
 def test_fits_that_cannot_be_used_are_told_in_one_line(tmp_path, capsys, change, message):
@@ -267,7 +267,7 @@ def _refused(folder, capsys, path, message):
         # Without this the packaged table would be written anew, empty.
         (
             b"ml_label,ifo,f0,gbw,snr,power,residual,phase\n",
-            "there are no fits of Blip, Blip_Low_Frequency, Tomte, Koi_Fish",
+            "there are no fits of Blip, Koi_Fish, Blip_Low_Frequency, Tomte",
         ),
     ],
 )

@@ -26,8 +26,9 @@ def evaluation_page(texts):
     answers = np.eye(len(card.classes), dtype=np.float32)[truth - 1]
     rows = [
         dict.fromkeys(("file", "ifo", "label", "guessed"), text)
-        | {"time": 1e9, "score": 0.9, "snr": 8.0, "detected": False}
+        | {"time": 1e9, "score": 0.9, "snr": 8.0, "detected": False, "why": why}
         for text in texts
+        for why in ("", text or "-")
     ]
     evaluation = Evaluation(
         card=card,

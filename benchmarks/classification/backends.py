@@ -52,7 +52,10 @@ def convert_to_litert(folder: Path, scratch: Path) -> None:
     """Write the LiteRT form of a SavedModel."""
     tf = tensorflow.tensorflow()
     saved = tf.saved_model.load(str(folder))
-    function = tf.function(saved.serve, input_signature=signature())
+    function = tf.function(
+        lambda image, parameters: parts_of(saved.serve(image, parameters))[PROBABILITIES],
+        input_signature=signature(),
+    )
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [function.get_concrete_function()], saved
     )
@@ -79,7 +82,8 @@ def _onnx_by_beam(folder: Path) -> Model:
 
     def infer(session: Any, batch: Any, _: Any) -> SingleArray:
         image, parameters = (np.stack(part) for part in zip(*batch, strict=True))
-        answers: SingleArray = session.run(None, {"image": image, "parameters": parameters})[0]
+        asked = {"image": image, "parameters": parameters}
+        answers: SingleArray = session.run([PROBABILITIES], asked)[0]
         return answers
 
     handler = OnnxModelHandlerNumpy(

@@ -60,8 +60,9 @@ def template(
 ) -> RealArray:
     """Return a whitened shape of unit norm, [time].
 
-    The simulation draws again what a sample rate does not carry; of the simple families there is
-    nothing such at this rate.
+    The simulation draws again what a sample rate does not carry. At this rate that is one whistle
+    in ten and nothing else of the simple families; the observer weighs these whistles too, which
+    takes at most a tenth off its evidence for a whistle.
 
     Args:
         label: Its family.
