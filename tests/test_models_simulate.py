@@ -374,3 +374,19 @@ def test_other_strain_has_another_checksum(tmp_path):
     assert first == strain.checksum([replace(named, start=5)])
     (tmp_path / "a").write_bytes(b"2")
     assert strain.checksum([named]) != first
+
+
+def test_strain_is_put_in_as_it_is_whatever_its_label():
+    """Blips are drawn as whitening shows them; one that is strain must not become it twice."""
+    quiet = background.simulated("aligo_O4high", 32, 4096, np.random.default_rng(1), 0.0, 0)
+    time = np.arange(-0.5, 0.5, 1 / 4096)
+    pulse = np.exp(-((time * 50) ** 2)) * np.cos(2 * np.pi * 50 * time)
+    low = WHITEN.low_frequency
+    strain = noise.strain_of(pulse, 4096, quiet.curve, low)
+    put = []
+    for shape, whitened in ((pulse, True), (strain, False)):
+        drawn = injections.Drawn("blip", 12.0, shape, whitened=whitened)
+        signal, made = injections.inject(drawn, quiet, 10.0, WHITEN, "")
+        assert np.linalg.norm(made.whitened) == pytest.approx(12)
+        put.append(signal)
+    assert np.array_equal(*put)

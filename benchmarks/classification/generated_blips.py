@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from benchmarks import report
 from models.evaluation.evaluate import asked, pipeline_of
-from models.simulation import background, injections, noise
+from models.simulation import background, injections
 from models.simulation.injections import Drawn
 from models.simulation.matching import Example, Stretch, find, match
 from transforms.arrays import RealArray
@@ -55,12 +55,11 @@ def examples(
         strain, made = quiet.strain.copy(), []
         for index, blip in enumerate(blips[first : first + here]):
             shape = np.pad(blip.astype(np.float64), round(MARGIN * RATE))
-            shape = noise.strain_of(shape, RATE, quiet.curve, whitening.low_frequency)
             snr = float(np.exp(rng.uniform(*np.log(SNR))))
             at = EDGE + GAP * index
             key = f"{curve}/{number}/{index}"
             signal, injection = injections.inject(
-                Drawn("blip", snr, shape), quiet, at, whitening, key
+                Drawn("blip", snr, shape, whitened=True), quiet, at, whitening, key
             )
             strain[at * RATE : at * RATE + len(signal)] += signal
             made.append(injection)

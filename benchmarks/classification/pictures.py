@@ -20,13 +20,15 @@ from scipy.signal import resample_poly
 
 from benchmarks import report
 from models.simulation import injections, noise, waveforms
+from models.simulation.background import Background
 from models.simulation.waveforms import fitted
 from transforms.arrays import RealArray
 from transforms.classify import gravity_spy
+from transforms.whiten.config import WhitenConfig
 
 RATE, SECONDS = injections.SOURCE_RATE, 48
-LOW_FREQUENCY = 10.0
-"""Of whitening [Hz]: Gravity Spy's pictures begin there."""
+WHITENING = WhitenConfig(low_frequency=10.0)
+"""Gravity Spy's pictures begin at 10 Hz."""
 SPANS = (0.5, 1.0, 4.0)
 """Of the pictures [s]."""
 SNR = waveforms.Range(8.0, 40.0, "log")
@@ -57,19 +59,15 @@ def simulated(label: str, curve: str, rng: np.random.Generator) -> Plane:
         rng: Source of randomness.
     """
     known = noise.load(curve)
-    strain = noise.coloured(known, SECONDS * RATE, RATE, rng)
+    strain = np.asarray(noise.coloured(known, SECONDS * RATE, RATE, rng), np.float64)
+    quiet = Background(name=curve, curve=known, sample_rate=RATE, start_ns=0, strain=strain)
     drawn = None
     while drawn is None:
         drawn = injections.draw(label, RATE, SNR, rng, 2.0)
-    shape = drawn.shape
-    if waveforms.FAMILIES[label].whitened:
-        shape = noise.strain_of(shape, RATE, known, LOW_FREQUENCY)
-    quiet = noise.whitened(shape, RATE, known, LOW_FREQUENCY)
-    gain = drawn.snr / float(np.linalg.norm(quiet))
-    loudest = int(np.argmax(np.abs(quiet)))
-    first = SECONDS * RATE // 2 - loudest
-    strain[first : first + len(shape)] += gain * shape
-    white = noise.whitened(strain, RATE, known, LOW_FREQUENCY)
+    signal, made = injections.inject(drawn, quiet, 0.0, WHITENING, label)
+    first = SECONDS * RATE // 2 - int(np.argmax(np.abs(made.whitened)))
+    strain[first : first + len(signal)] += signal
+    white = noise.whitened(strain, RATE, known, WHITENING.low_frequency)
     return plane(white, SECONDS / 2, f"{curve[:2]}, SNR {drawn.snr:.0f}")
 
 
@@ -90,7 +88,7 @@ def plane(white: RealArray, at: float, title: str) -> Plane:
     half = SPANS[-1] / 2
     found = series.q_transform(
         qrange=(4, 64),
-        frange=(LOW_FREQUENCY, RATE / 2),
+        frange=(WHITENING.low_frequency, RATE / 2),
         outseg=(-half, half),
         whiten=False,
         tres=0.002,
@@ -128,7 +126,7 @@ def sheet(label: str, scans: Path, planes: Sequence[Plane], path: Path) -> None:
             axes.pcolormesh(each.times, each.frequencies, each.energy, vmin=0, vmax=25.5)
             axes.set_yscale("log")
             axes.set_xlim(-span / 2, span / 2)
-            axes.set_ylim(LOW_FREQUENCY, RATE / 2)
+            axes.set_ylim(WHITENING.low_frequency, RATE / 2)
             axes.tick_params(labelsize=6)
         row[0].set_title(each.title, fontsize=8)
     figure.savefig(path)

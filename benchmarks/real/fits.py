@@ -13,17 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.detection.detector import block_of
 from benchmarks.real.judged import Judge
 from benchmarks.real.scores import Answer
 from models.simulation import noise
-from models.simulation.injections import Injection
+from models.simulation.background import FIRST_GPS, Background
+from models.simulation.injections import Drawn, inject
 from models.simulation.matching import Stretch, find, match
 from models.simulation.noise import NoiseCurve
 from models.simulation.waveforms import fitted
 from transforms.arrays import RealArray
 from transforms.classify import gravity_spy
-from transforms.gps import NANOSECONDS, to_ns
+from transforms.gps import NANOSECONDS
 
 COLUMNS = ("f0", "gbw", "phase", "snr", "ifo", "ml_label")
 LABELS = {
@@ -48,8 +48,6 @@ EDGE = 16.0
 """Kept free at either end of a stretch [s]."""
 TOGETHER = 24
 """Waveforms in a stretch."""
-START = 1_000_000_000
-"""GPS time at which stretches begin [s]."""
 
 
 class FitsError(ValueError):
@@ -149,15 +147,24 @@ def _stretch(
     judge: Judge, fits: Sequence[Fit], curve: NoiseCurve, rng: np.random.Generator
 ) -> Iterator[Shown]:
     middles = EDGE + np.cumsum(rng.uniform(*GAP, len(fits)))
-    strain = noise.coloured(curve, int(middles[-1] + EDGE) * RATE, RATE, rng, spare=0)
-    low = judge.whitening.low_frequency
+    count = int(middles[-1] + EDGE) * RATE
+    strain = np.asarray(noise.coloured(curve, count, RATE, rng, spare=0), np.float64)
+    quiet = Background(
+        name=curve.name,
+        curve=curve,
+        sample_rate=RATE,
+        start_ns=FIRST_GPS * NANOSECONDS,
+        strain=strain.copy(),
+    )
     made = []
     for number, (fit, middle) in enumerate(zip(fits, middles, strict=True)):
-        signal, injection = _injected(fit, float(middle), curve, low, str(number))
-        first = round((middle - LENGTH / 2) * RATE)
+        at = float(middle) - LENGTH / 2
+        drawn = Drawn(fit.label, fit.snr, waveform(fit, RATE), whitened=False)
+        signal, injection = inject(drawn, quiet, at, judge.whitening, str(number))
+        first = round(at * RATE)
         strain[first : first + len(signal)] += signal
         made.append(injection)
-    block = block_of(strain, RATE, START)
+    block = quiet.block(strain)
     truth = Stretch(block=block, curve=curve.name, key="", injections=tuple(made))
     matched = match(find(block, judge.whitening, judge.detection), truth)
     best = {each.key: each.trigger for each in matched if each.injected_snr and each.loudest}
@@ -172,23 +179,3 @@ def _stretch(
             answer=judge.answer(trigger, name=fit.ifo, truth=fit.label, detected=True),
             time_error=(trigger.time_ns - middle_ns) / NANOSECONDS,
         )
-
-
-def _injected(
-    fit: Fit, middle: float, curve: NoiseCurve, low: float, key: str
-) -> tuple[RealArray, Injection]:
-    """Scale a waveform to its SNR above ``low`` [Hz]; return its strain and the truth."""
-    shape = waveform(fit, RATE)
-    quiet = noise.whitened(shape, RATE, curve, low)
-    gain = fit.snr / float(np.linalg.norm(quiet))
-    start = START * NANOSECONDS + to_ns(round((middle - LENGTH / 2) * RATE), RATE)
-    injection = Injection(
-        label=fit.label,
-        key=key,
-        snr=fit.snr,
-        start_ns=start,
-        end_ns=start + to_ns(len(shape), RATE),
-        sample_rate=RATE,
-        whitened=quiet * gain,
-    )
-    return shape * gain, injection

@@ -57,6 +57,8 @@ class Drawn:
     """Which it shall have."""
     shape: RealArray
     """Strain, or as it is seen after whitening, [time]."""
+    whitened: bool
+    """Whether it is as it is seen after whitening."""
 
 
 def draw(
@@ -85,11 +87,11 @@ def draw(
         after = max(before, past) if chosen > LOUD else before
         shape = np.pad(shape, (int(before * SOURCE_RATE), int(after * SOURCE_RATE)))
         if sample_rate == SOURCE_RATE:
-            return Drawn(label, chosen, shape)
+            return Drawn(label, chosen, shape, family.whitened)
         factor = SOURCE_RATE // sample_rate
         kept = resample_poly(shape, 1, factor)
         if factor * np.sum(kept**2) >= LEAST_KEPT * np.sum(shape**2):
-            return Drawn(label, chosen, kept)
+            return Drawn(label, chosen, kept, family.whitened)
     return None
 
 
@@ -107,7 +109,7 @@ def inject(
     """
     curve, rate, low = background.curve, background.sample_rate, whitening.low_frequency
     shape = drawn.shape
-    if waveforms.FAMILIES[drawn.label].whitened:
+    if drawn.whitened:
         shape = noise.strain_of(shape, rate, curve, low)
     quiet = noise.whitened(shape, rate, curve, low)
     gain = drawn.snr / float(np.linalg.norm(quiet))
