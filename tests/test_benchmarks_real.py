@@ -30,6 +30,7 @@ from benchmarks.real.mergers import Seen
 from benchmarks.real.rates import Background
 from benchmarks.real.scores import Answer
 from models.simulation import noise
+from transforms import binaries
 from transforms.classify import artefact
 from transforms.elements import Trigger
 
@@ -188,7 +189,7 @@ def test_sights_have_labels_of_the_model(judge):
 
 def test_triggers_along_an_inspiral_are_its_own():
     heavy = event(chirp_mass=10.0)
-    at = mergers.inspiral_frequency(10.0, 2.0)
+    at = binaries.frequency_at(10.0, 2.0)
     along = trigger(GPS - 2.0, frequency=at, low_frequency=0.9 * at, high_frequency=1.1 * at)
     beside = replace(along, low_frequency=1.5 * at, high_frequency=2 * at)
     assert mergers.belongs(along, heavy, GPS)
@@ -199,7 +200,7 @@ def test_triggers_along_an_inspiral_are_its_own():
 
 def test_the_inspiral_of_two_neutron_stars_is_where_it_is_known_to_be():
     # 134 Hz (1.21 / M)^(5/8) (1 s / t)^(3/8), docs/classification.md.
-    assert mergers.inspiral_frequency(1.21, 1.0) == pytest.approx(134, rel=0.01)
+    assert binaries.frequency_at(1.21, 1.0) == pytest.approx(134, rel=0.01)
 
 
 def seen(snr, found):

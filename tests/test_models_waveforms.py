@@ -10,6 +10,7 @@ from scipy.signal import find_peaks, hilbert
 from benchmarks.classification import separability
 from models.simulation import fits, noise, waveforms
 from models.simulation.waveforms import cbc, fitted, others
+from transforms.binaries import SUN_SECONDS
 
 RATE = 4096
 LOW = 16.0
@@ -342,7 +343,7 @@ def _binary(mass1, mass2, **rest):
 def test_a_binary_chirps_as_newton_s_until_late(mass1, mass2):
     drawn = _binary(mass1, mass2)
     frequency = _instantaneous(drawn.samples)
-    total, eta = (mass1 + mass2) * cbc.SUN_SECONDS, mass1 * mass2 / (mass1 + mass2) ** 2
+    total, eta = (mass1 + mass2) * SUN_SECONDS, mass1 * mass2 / (mass1 + mass2) ** 2
     before = [s for s in (4.0, 1.0, 0.3, 0.1, 0.03) if s * RATE < drawn.reference - RATE // 4]
     track = []
     for seconds in before:

@@ -14,8 +14,8 @@ from benchmarks.real.judged import Searched
 from benchmarks.real.matched_filter import Binary, Peak
 from models.simulation import noise
 from models.simulation.noise import NoiseCurve
-from models.simulation.waveforms.cbc import SUN_SECONDS
 from transforms.arrays import BoolArray, RealArray
+from transforms.binaries import frequency_at
 from transforms.elements import Trigger
 from transforms.gps import NANOSECONDS, from_seconds
 from transforms.ingest.files import formats
@@ -172,18 +172,5 @@ def belongs(trigger: Trigger, event: Event, time: float) -> bool:
     left = (merger - trigger.time_ns) / NANOSECONDS
     if left <= 0:
         return False
-    at = inspiral_frequency(event.chirp_mass, left)
+    at = frequency_at(event.chirp_mass, left)
     return bool(trigger.low_frequency / TRACK <= at <= trigger.high_frequency * TRACK)
-
-
-def inspiral_frequency(chirp_mass: float, left: float) -> float:
-    """Return the frequency of an inspiral before its merger [Hz], to leading order.
-
-    Peters 1964, doi:10.1103/PhysRev.136.B1224: (5 / (256 t))^(3/8) (G M / c^3)^(-5/8) / pi.
-
-    Args:
-        chirp_mass: In the detector's frame [solar masses].
-        left: Time to the merger [s].
-    """
-    mass = chirp_mass * SUN_SECONDS
-    return float((5 / (256 * left)) ** 0.375 * mass**-0.625 / np.pi)

@@ -36,6 +36,7 @@ _DATA_SOURCES = (
     "models.simulation.noise",
     "models.simulation.strain",
     "models.simulation.waveforms",
+    "transforms.binaries",
     "transforms.classify.features",
     "transforms.detect",
     "transforms.ingest.files",

@@ -1,8 +1,7 @@
 """Tracks: lines and chirps of rising frequency through the map of time and frequency.
 
-A binary's frequency rises as f = (tau / k)^(-3/8) to leading order, where tau is the time left
-and k depends on the chirp mass (Peters 1964, doi:10.1103/PhysRev.136.B1224). A heavy one is short
-and nearly a line; a light one is not.
+A binary's frequency rises as the time left to the power of -3/8, to leading order
+(`transforms.binaries`). A heavy one is short and nearly a line; a light one is not.
 
 Tracks through time-frequency maps: Anderson & Balasubramanian 1999, arXiv:gr-qc/9905023.
 """
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from transforms.arrays import FloatArray, IntArray, SingleArray
+from transforms.binaries import frequency_at, time_left
 from transforms.detect.octave import BINS
 
 SLOPES = tuple(float(80 * np.exp(0.22 * i)) for i in range(19))
@@ -23,8 +23,6 @@ MASSES = tuple(float(6 * np.exp(0.06 * i)) for i in range(15))
 """Chirp masses of the chirps, in the detector's frame [solar masses]."""
 CHIRP_BAND = 30.0, 250.0
 """Band that a chirp runs through [Hz]; a light one starts higher, where it is ``LONGEST``."""
-SUN_SECONDS = 4.925491e-6
-"""Mass of the Sun [s]: G M / c^3 (IAU 2015 resolution B3, arXiv:1510.07674)."""
 LONGEST = 2.0
 """Longest track [s]."""
 LEAST_PARTS = 3.0
@@ -88,14 +86,13 @@ def _line(slope: float, band: tuple[float, float]) -> _Course:
 
 def _chirp(mass: float) -> _Course:
     """Return the course of a binary of a chirp mass [solar masses]."""
-    k = 5 / 256 * (SUN_SECONDS * mass) ** (-5 / 3) * np.pi ** (-8 / 3)
 
     def left(f: float) -> float:
         # A part as wide as a coarse bank's steps may begin far below the band.
-        return float(k * max(f, CHIRP_BAND[0] / 2) ** (-8 / 3))
+        return time_left(mass, max(f, CHIRP_BAND[0] / 2))
 
     low, high = CHIRP_BAND
-    low = max(low, float(((left(high) + LONGEST) / k) ** (-3 / 8)))
+    low = max(low, frequency_at(mass, left(high) + LONGEST))
     return _Course((low, high), lambda f: left(low) - left(f), lambda f: 3 * f / (8 * left(f)))
 
 

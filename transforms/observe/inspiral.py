@@ -3,6 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from transforms.binaries import SUN_SECONDS
+
 LOWEST = 20.0
 """Where the integral begins [Hz]: below, whitening does not follow the spectrum."""
 MASS = 1.4
@@ -11,8 +13,6 @@ SNR = 8.0
 SKY = 1.77
 """Average over sky and orientation, Finn & Chernoff 1993, doi:10.1103/PhysRevD.47.2198, eq. 3.34:
 4 over the 2.26 by which the distance of the best place and orientation is longer."""
-_SUN_S = 4.925491e-6
-"""G M / c^3 of the Sun [s]."""
 _MPC_S = 1.029272e14
 """A megaparsec over the speed of light [s]."""
 
@@ -35,8 +35,8 @@ def inspiral_range(asd: npt.NDArray[np.floating], resolution: float) -> float:
         The range; 0 where the spectrum ends below ``LOWEST``. What is not finite or not
         more than 0 has no part in it.
     """
-    chirp = _SUN_S * MASS * 2**-0.2
-    last = 1 / (6**1.5 * np.pi * 2 * MASS * _SUN_S)
+    chirp = SUN_SECONDS * MASS * 2**-0.2
+    last = 1 / (6**1.5 * np.pi * 2 * MASS * SUN_SECONDS)
     frequency = np.arange(len(asd)) * resolution
     density = np.asarray(asd, np.float64) ** 2
     used = (frequency >= LOWEST) & (frequency < last) & np.isfinite(density) & (density > 0)

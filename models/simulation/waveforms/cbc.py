@@ -14,9 +14,8 @@ from scipy.fft import next_fast_len
 from models.simulation.waveforms.draws import PHASE, Family, Range, Variant
 from models.simulation.waveforms.pieces import scaled
 from transforms.arrays import FloatArray
+from transforms.binaries import SUN_SECONDS
 
-SUN_SECONDS = 4.925490947e-6
-"""G M_sun / c^3 [s]."""
 LOW_FREQUENCY = 20.0
 """Where the signal sets in [Hz], as in the predecessor's mock data."""
 HEAVY, HEAVY_LOW_FREQUENCY = 100.0, 12.0
