@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, softmax
+from scipy.special import softmax
 
 from models.simulation import waveforms
 from models.training import calibration, novelty, teaching
@@ -15,7 +15,7 @@ from models.training.examples import PREDICTED, Examples
 from models.training.settings import TrainConfig
 from models.training.teaching import Layer, Lesson
 from transforms.arrays import BoolArray, RealArray, SingleArray
-from transforms.classify.answers import STEEPNESS
+from transforms.classify.answers import STEEPNESS, with_unknown
 from transforms.classify.features import PARAMETERS
 
 
@@ -71,9 +71,7 @@ class Answer:
         known = softmax(self.layer.logits(heard.lesson.features) / t[:, None], axis=1)
         distance = novelty.distances(heard.lesson.features, self.novelty.known)
         beyond = np.log(distance / novelty.limits(heard.log_snr, self.novelty.limit))
-        strange = expit(STEEPNESS * beyond)[:, None]
-        own = np.arange(known.shape[1]) == self.unknown
-        return np.asarray(known * (1 - strange) + strange * own)
+        return with_unknown(known, STEEPNESS * beyond[:, None], self.unknown)
 
 
 def with_hidden(model: Any) -> Any:

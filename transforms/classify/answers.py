@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from transforms.arrays import SingleArray
+from transforms.arrays import FloatArray, SingleArray
 from transforms.classify.config import Rate
 
 PROBABILITIES = "probabilities"
@@ -64,15 +63,26 @@ def relimited(answer: Answer, unknown: int, limit: float) -> SingleArray:
     """
     if answer.known_probabilities is None or answer.novelty_log_odds is None:
         raise ValueError("the model does not say how strange an example is")
-    taught = answer.known_probabilities.astype(np.float64)
-    shift = STEEPNESS * np.log(limit)
+    known = answer.known_probabilities.astype(np.float64)
+    log_odds = answer.novelty_log_odds.astype(np.float64) - STEEPNESS * np.log(limit)
+    return np.asarray(with_unknown(known, log_odds, unknown), np.float32)
+
+
+def with_unknown(known: FloatArray, log_odds: FloatArray, unknown: int) -> FloatArray:
+    """Return the probabilities when the unknown has its part, [example, class].
+
+    Args:
+        known: Before it has, [example, class].
+        log_odds: Logarithm of the odds that an example is of no class, [example, 1].
+        unknown: Index of the class that is none.
+    """
     # Half of tanh: an exponential would overflow far from all that is known.
-    strange = 0.5 * (1 + np.tanh((answer.novelty_log_odds.astype(np.float64) - shift) / 2))
-    own = np.arange(taught.shape[1]) == unknown
-    return np.asarray(taught + strange * (own - taught), np.float32)
+    strange = 0.5 * (1 + np.tanh(log_odds / 2))
+    own = np.arange(known.shape[1]) == unknown
+    return np.asarray(known + strange * (own - known))
 
 
-def rates_of(rates: Sequence[Rate], classes: Sequence[str]) -> dict[str, npt.NDArray[np.float64]]:
+def rates_of(rates: Sequence[Rate], classes: Sequence[str]) -> dict[str, FloatArray]:
     """Return how often classes are, relative to how often they were taught, by detector.
 
     Args:
@@ -100,7 +110,7 @@ def rates_of(rates: Sequence[Rate], classes: Sequence[str]) -> dict[str, npt.NDA
 
 
 def weighed(
-    probabilities: SingleArray, rates: Mapping[str, npt.NDArray[np.float64]], detector: str
+    probabilities: SingleArray, rates: Mapping[str, FloatArray], detector: str
 ) -> SingleArray:
     """Return probabilities, [class], for the rates of a detector: p rate, of sum 1.
 
