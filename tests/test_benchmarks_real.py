@@ -184,7 +184,7 @@ def test_what_was_seen_by_eye_is_judged_where_there_is_strain(judge, data):
 def test_sights_have_labels_of_the_model(judge):
     for sight in glitches.sights():
         assert sight.label in judge.card.classes
-        assert sight.ifo in fits.CURVES
+        assert sight.ifo in noise.MEASURED
 
 
 def test_triggers_along_an_inspiral_are_its_own():

@@ -180,7 +180,7 @@ def test_koi_fish_are_loud():
 def test_a_fit_has_the_spectrum_of_its_formula_in_the_detector_s_noise():
     parameters = {"f0": 30.0, "gbw": 0.8, "phase": 0.4, "detector": 1.0}
     drawn = waveforms.sample("blip", RATE, parameters)
-    curve = noise.load(fitted.CURVES[1]).smooth
+    curve = noise.load(noise.MEASURED["L1"]).smooth
     count = 8 * RATE
     spectrum = np.fft.rfft(np.roll(np.pad(drawn.samples, (0, count - len(drawn.samples))),
                                    -drawn.reference))  # fmt: skip

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from benchmarks import report
 from models.evaluation.evaluate import asked, pipeline_of
-from models.simulation import background, injections
+from models.simulation import background, injections, noise
 from models.simulation.injections import Drawn
 from models.simulation.matching import Example, Stretch, find, match
 from transforms.arrays import RealArray
@@ -29,7 +29,8 @@ from transforms.classify.onnx import OnnxModel
 from transforms.detect.config import DetectConfig
 from transforms.whiten.config import WhitenConfig
 
-CURVES = {"H1": "H1_O3b_measured_asd", "L1": "L1_O3a_measured_asd"}
+DETECTORS = ("H1", "L1")
+"""Of which there are blips."""
 RATE, SECONDS, EDGE = 4096, 256, 8
 GAP = 2
 """From one blip to the next [s]."""
@@ -79,9 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     snr: list[float] = []
     labels: list[str] = []
     with np.load(options.blips) as file:
-        for ifo, curve in CURVES.items():
+        for ifo in DETECTORS:
             rng = np.random.default_rng((options.seed, len(snr)))
-            for each in examples(file[ifo], curve, pipeline, rng):
+            for each in examples(file[ifo], noise.MEASURED[ifo], pipeline, rng):
                 snr.append(each.trigger.snr)
                 labels.append(card.classes[int(np.argmax(asked(model, each.trigger)))])
     rows = _rows(np.array(snr), np.array(labels))

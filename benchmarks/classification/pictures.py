@@ -21,7 +21,6 @@ from scipy.signal import resample_poly
 from benchmarks import report
 from models.simulation import injections, noise, waveforms
 from models.simulation.background import Background
-from models.simulation.waveforms import fitted
 from transforms.arrays import RealArray
 from transforms.classify import gravity_spy
 from transforms.whiten.config import WhitenConfig
@@ -33,8 +32,8 @@ SPANS = (0.5, 1.0, 4.0)
 """Of the pictures [s]."""
 SNR = waveforms.Range(8.0, 40.0, "log")
 """Of families that have no SNR of their own."""
-CURVES = fitted.CURVES[:2]
-"""Of H1 and L1, in turn."""
+CURVES = noise.MEASURED["H1"], noise.MEASURED["L1"]
+"""Taken in turn."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from models.simulation.background import FIRST_GPS, Background
 from models.simulation.injections import Drawn, inject
 from models.simulation.matching import Stretch, find, match
 from models.simulation.noise import NoiseCurve
-from models.simulation.waveforms import fitted
 from transforms.arrays import RealArray
 from transforms.classify import gravity_spy
 from transforms.gps import NANOSECONDS
@@ -32,8 +31,6 @@ LABELS = {
 """The model's labels, by those of the table."""
 FINNED = "koi_fish"
 """What a fit is only a part of: its fins are missing."""
-CURVES = dict(zip(fitted.DETECTORS, fitted.CURVES, strict=True))
-"""Measured spectra, by detector."""
 LEAST_SNR, MOST_SNR = 8.0, 300.0
 """Fits between them are drawn."""
 RATE = 4096
@@ -90,7 +87,9 @@ def read(path: Path) -> list[Fit]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        return [_fit(row) for row in rows if row["ml_label"] in LABELS and row["ifo"] in CURVES]
+        return [
+            _fit(row) for row in rows if row["ml_label"] in LABELS and row["ifo"] in noise.MEASURED
+        ]
     except OSError as error:
         raise FitsError(f"{path} cannot be read ({error.strerror})") from error
     except (KeyError, ValueError, csv.Error) as error:
@@ -140,7 +139,7 @@ def shown(judge: Judge, fits: Sequence[Fit], seed: int) -> Iterator[Shown]:
         for first in range(0, len(own), TOGETHER):
             part = [own[number] for number in order[first : first + TOGETHER]]
             rng = np.random.default_rng((seed, detector, first))
-            yield from _stretch(judge, part, noise.load(CURVES[ifo]), rng)
+            yield from _stretch(judge, part, noise.load(noise.MEASURED[ifo]), rng)
 
 
 def _stretch(

@@ -9,7 +9,6 @@ import numpy as np
 
 from benchmarks.catalogue import Event, events
 from benchmarks.real import matched_filter
-from benchmarks.real.fits import CURVES
 from benchmarks.real.judged import Searched
 from benchmarks.real.matched_filter import Binary, Peak
 from models.simulation import noise
@@ -108,7 +107,7 @@ def _data(found: Searched, event: Event) -> _Data:
     first = max(round((event.window[0] - BEFORE - start) * rate), 0)
     last = min(round((event.window[1] + AFTER - start) * rate), len(strain))
     curve = noise.measured(found.file, strain, rate)
-    usual = noise.load(CURVES[found.ifo]) if found.ifo in CURVES else curve
+    usual = noise.load(noise.MEASURED[found.ifo]) if found.ifo in noise.MEASURED else curve
     return _Data(
         found=found,
         strain=strain[first:last],

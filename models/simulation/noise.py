@@ -16,6 +16,12 @@ LOWEST = 10.0
 """Lowest frequency at which the curves are trusted [Hz]; below, they stay at its value."""
 KEPT = 1 << 18
 """Longest grid of a curve that is kept [samples]: 64 s at 4096 Hz."""
+MEASURED = {
+    "H1": "H1_O3b_measured_asd",
+    "L1": "L1_O3a_measured_asd",
+    "V1": "V1_O3_measured_asd",
+}
+"""Curve of each detector as it was measured in O3."""
 FADE = 0.1
 """Over which a glitch's strain is faded at either end [s]."""
 

@@ -30,9 +30,8 @@ from models.simulation.waveforms.pieces import bell, scaled
 from transforms.arrays import FloatArray
 
 TABLE = Path(__file__).parents[1] / "fitted.yaml"
-DETECTORS = ("H1", "L1", "V1")
-CURVES = ("H1_O3b_measured_asd", "L1_O3a_measured_asd", "V1_O3_measured_asd")
-"""Of the detectors, in the run of the fits."""
+DETECTORS = tuple(noise.MEASURED)
+"""Whose glitches were fitted, in the run of the measured curves."""
 LOWEST, HIGHEST = 8.0, 1900.0
 """The spectrum rises from the first to twice it and falls over a sixth below the last [Hz]."""
 REACH = 0.4
@@ -136,7 +135,7 @@ def fit(time: FloatArray, f0: float, gbw: float, phase: float, detector: float =
     here = frequency[used]
     ends = np.clip((here - LOWEST) / LOWEST, 0, 1), np.clip((HIGHEST - here) / (HIGHEST / 6), 0, 1)
     fade = np.sin(np.pi / 2 * ends[0]) ** 2 * np.sin(np.pi / 2 * ends[1]) ** 2
-    asd = noise.load(CURVES[int(detector)]).smooth.on_grid(count, rate)[used]
+    asd = noise.load(noise.MEASURED[DETECTORS[int(detector)]]).smooth.on_grid(count, rate)[used]
     spectrum = np.zeros(len(frequency), complex)
     spectrum[used] = fade * np.exp(-0.5 * gbw * np.log(here / f0) ** 2 + 1j * phase) / asd
     # Zero time is sample 0 of the cyclic series.
