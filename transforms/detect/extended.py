@@ -294,15 +294,14 @@ class ExtendedSearch:
         total, excess, squares = sums.T
         spread = excess**2 / np.maximum(squares, 1e-30)
         least = np.maximum(LEAST_PARTS, EVEN * np.diff(self._first)[hits[:, 0]])
-        noise = self._track_noise.at((hits[:, 0],))
-        snr = noise.snr(total)
         keep = np.flatnonzero(spread >= least)
         if not len(keep):
             return
-        rank = noise.rank(snr)
-        level = self._level_of_tracks(energy, hits[keep], known)
-        rank[keep] = self._track_noise.at((hits[keep, 0],)).rank_over(total[keep], level)
-        for at in keep[best_in_bins(hits[keep, 1], rank[keep])]:
+        hits, total = hits[keep], total[keep]
+        noise = self._track_noise.at((hits[:, 0],))
+        snr = noise.snr(total)
+        rank = noise.rank_over(total, self._level_of_tracks(energy, hits, known))
+        for at in best_in_bins(hits[:, 1], rank):
             i, bin_ = (int(value) for value in hits[at])
             means = self._means[self._first[i] : self._first[i + 1]]
             held = self._tracks[i].parts_at(energy, hits[at : at + 1, 1])[:, 0]
