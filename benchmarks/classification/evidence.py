@@ -15,7 +15,6 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 from scipy import fft
-from scipy.signal import resample_poly
 from scipy.special import i0e, logsumexp
 from scipy.stats import qmc
 
@@ -57,12 +56,11 @@ def told(label: str, point: RealArray) -> dict[str, float]:
 
 def template(
     label: str, point: RealArray, curve: noise.NoiseCurve, low_frequency: float
-) -> RealArray:
-    """Return a whitened shape of unit norm, [time].
+) -> RealArray | None:
+    """Return a whitened shape of unit norm, [time]; None where the rate does not carry it.
 
-    The simulation draws again what a sample rate does not carry. At this rate that is one whistle
-    in ten and nothing else of the simple families; the observer weighs these whistles too, which
-    takes at most a tenth off its evidence for a whistle.
+    The simulation draws again then: at this rate one whistle in ten, and nothing else of the
+    simple families.
 
     Args:
         label: Its family.
@@ -74,7 +72,9 @@ def template(
     margin = injections.WIDE_MARGIN if family.whitened else injections.MARGIN
     drawn = waveforms.sample(label, SOURCE_RATE, told(label, point)).samples
     drawn = np.pad(drawn, int(margin * SOURCE_RATE))
-    shape = resample_poly(drawn, 1, SOURCE_RATE // RATE)
+    shape = injections.at_rate(drawn, RATE)
+    if shape is None:
+        return None
     if family.whitened:
         shape = noise.strain_of(shape, RATE, curve, low_frequency)
     seen = noise.whitened(shape, RATE, curve, low_frequency)
@@ -121,13 +121,16 @@ class Listener:
         self.label, self._curve, self._low_frequency = label, curve, low_frequency
         self._free = "phase" in waveforms.FAMILIES[label].ranges
         self._table = _table(self._free, snr)
-        shapes = [self.template(point) for point in points(label, 64, seed=0)]
+        drawn = [self.template(point) for point in points(label, 64, seed=0)]
+        shapes = [shape for shape in drawn if shape is not None]
+        # What is not carried is never drawn: the rest is so much denser.
+        self._carried = len(shapes) / len(drawn)
         self._longest = int(1.1 * max(map(len, shapes)))
         self._highest = RATE / 2
         if self._free:
             self._highest = max(map(_highest, shapes))
 
-    def template(self, point: RealArray) -> RealArray:
+    def template(self, point: RealArray) -> RealArray | None:
         """Return the family's shape in this noise."""
         return template(self.label, point, self._curve, self._low_frequency)
 
@@ -156,6 +159,8 @@ class Listener:
             [trigger].
         """
         shape, extents = self.template(point), self._extents[rows]
+        if shape is None:
+            return np.full(len(extents), -np.inf)
         energy = np.concatenate([[0.0], np.cumsum(shape**2)])
         first, last = np.searchsorted(energy, CORE)
         low, high = extents[:, 0] - last, extents[:, 1] - first
@@ -172,7 +177,7 @@ class Listener:
         begins = np.cumsum(sizes) - sizes
         peak = np.maximum.reduceat(logs, begins)
         summed = np.add.reduceat(np.exp(logs - np.repeat(peak, sizes)), begins)
-        return np.asarray(peak + np.log(summed * self._cycle / self._count / RATE))
+        return np.asarray(peak + np.log(summed * self._cycle / self._count / RATE / self._carried))
 
     def of(self, row: int) -> Callable[[RealArray], float]:
         """Return what compares with one trigger's data alone."""

@@ -86,13 +86,20 @@ def draw(
         before = WIDE_MARGIN if family.whitened else MARGIN
         after = max(before, past) if chosen > LOUD else before
         shape = np.pad(shape, (int(before * SOURCE_RATE), int(after * SOURCE_RATE)))
-        if sample_rate == SOURCE_RATE:
-            return Drawn(label, chosen, shape, family.whitened)
-        factor = SOURCE_RATE // sample_rate
-        kept = resample_poly(shape, 1, factor)
-        if factor * np.sum(kept**2) >= LEAST_KEPT * np.sum(shape**2):
+        kept = at_rate(shape, sample_rate)
+        if kept is not None:
             return Drawn(label, chosen, kept, family.whitened)
     return None
+
+
+def at_rate(shape: RealArray, sample_rate: int) -> RealArray | None:
+    """Return a shape, [time], at a rate that divides ``SOURCE_RATE``; None where it is too slow."""
+    if sample_rate == SOURCE_RATE:
+        return shape
+    factor = SOURCE_RATE // sample_rate
+    kept = resample_poly(shape, 1, factor)
+    carried = factor * np.sum(kept**2) >= LEAST_KEPT * np.sum(shape**2)
+    return np.asarray(kept) if carried else None
 
 
 def inject(
