@@ -27,7 +27,7 @@ TaggedDeadLetter: TypeAlias = TaggedOutput[Literal["dead_letters"], elements.Dea
 _FIELDS = FastPrimitivesCoder()
 _WITH_PATHS = (elements.Span, elements.Piece)
 """Their first field is a path, of any bytes."""
-VERSION = 3
+VERSION = 4
 """Of the format; whoever changes the fields of an element counts it up."""
 
 
@@ -151,5 +151,7 @@ SearchResultCoder = _register(elements.SearchResult)
 TriggerCoder = _register(elements.Trigger)
 PendingClustersCoder = _register(elements.PendingClusters)
 ProgressCoder = _register(elements.Progress)
+ArrivalCoder = _register(elements.Arrival)
+EventCoder = _register(elements.Event)
 SegmentCoder = _register(elements.Segment)
 DeadLetterCoder = _register(elements.DeadLetter)

@@ -252,6 +252,7 @@ class SearchResult:
     candidates: tuple[Candidate, ...] = ()
     gap: bool = False
     """Nothing of it is analysed; where it has no length, the channel has ended."""
+    ifo: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -349,6 +350,97 @@ class Progress:
     """All triggers with a time before are final [GPS ns]; gaps count as analysed."""
     ended: bool = False
     """The channel sends no more for now: nobody need wait for it."""
+    ifo: str = ""
+    start_ns: int = 0
+    end_ns: int = 0
+    """The stretch whose search told this [GPS ns]; of no length where the channel has ended."""
+    gap: bool = False
+    """Nothing of the stretch was analysed."""
+    triggers: tuple[str, ...] = ()
+    """Ids of the triggers that this made final. They may come later than this does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """What the network needs of a trigger: small, and the same live and from archives."""
+
+    id: str
+    ifo: str
+    channel: str
+    time_ns: int
+    start_ns: int
+    end_ns: int
+    frequency: float
+    low_frequency: float
+    high_frequency: float
+    bandwidth: float
+    duration: float
+    q: float
+    snr: float
+    rank: float
+    amplitude: float
+    label: str
+    score: float
+    probabilities: tuple[tuple[str, float], ...]
+    dq: tuple[str, ...]
+    injections: tuple[str, ...]
+    config: str
+    model: str
+    status: str = FINAL
+    arrived_ns: int = 0
+    """When the last of the data that this needed had arrived [Unix ns]; 0 from archives."""
+    waveform: bytes = b""
+    """float32 whitened strain within the trigger's extent in time and frequency, [time]."""
+    waveform_rate: int = 0
+    """[Hz]; 0 without a waveform."""
+    waveform_start_ns: int = 0
+
+    @property
+    def waveform_array(self) -> SingleArray:
+        """Return the whitened strain within the extent, [time], float32."""
+        return np.frombuffer(self.waveform, np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Coincident triggers of a network, as it is published (docs/data-model.md)."""
+
+    id: str
+    time_ns: int
+    """Of the trigger of the first detector, in the order of the detectors' names."""
+    detectors: tuple[str, ...]
+    """In order of name; each has one trigger."""
+    triggers: tuple[Arrival, ...]
+    """In the order of the detectors, without waveforms."""
+    snr: float
+    """Root of the sum of the triggers' squared SNRs."""
+    rank: float
+    """Ranking statistic of the best pair, with labels: ln of a likelihood ratio."""
+    rank_unlabelled: float
+    """The same of the best pair without labels."""
+    correlation: float
+    """Largest correlation of two whitened waveforms among the allowed delays, -1 to 1, of the
+    best pair; its sign is kept."""
+    delay_ns: int
+    """Where it is: how much later the wave is in the second detector of that pair."""
+    pair: str
+    """The best pair: its detectors in order, as ``H1L1``."""
+    label: str
+    """Most probable class, given both triggers of the best pair."""
+    score: float
+    config: str
+    """Hash of the configuration of ranking; the triggers have that of detection."""
+    status: str = FINAL
+    far: float = float("nan")
+    """False-alarm rate [Hz]; not a number where there is no background yet."""
+    far_livetime_ns: int = 0
+    """Slid live time that the rate was counted in [ns]."""
+    far_louder: int = 0
+    """How many slid pairs were at least as loud."""
+    far_method: str = ""
+    """How the rate was made."""
+    arrived_ns: int = 0
+    """When the last of the data that this needed had arrived [Unix ns]; 0 from archives."""
 
 
 @dataclass(frozen=True, kw_only=True)

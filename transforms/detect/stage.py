@@ -20,6 +20,7 @@ from transforms.detect.config import DetectConfig
 from transforms.detect.search import search
 from transforms.detect.sessions import Session, Sessions
 from transforms.elements import (
+    FINAL,
     Candidate,
     PendingClusters,
     Progress,
@@ -93,6 +94,7 @@ class _Search(beam.DoFn):  # type: ignore[misc]
             arrived_ns=whitened.arrived_ns,
             candidates=found,
             gap=not whitened.data,
+            ifo=whitened.ifo,
         )
         yield whitened.channel, result
 
@@ -211,6 +213,11 @@ class _TrackClusters(beam.DoFn):  # type: ignore[misc]
             channel=channel,
             final_ns=final_before(now, searched, self._sessions),
             ended=searched.start_ns == searched.end_ns,
+            ifo=searched.ifo,
+            start_ns=searched.start_ns,
+            end_ns=searched.end_ns,
+            gap=searched.gap,
+            triggers=tuple(trigger.id for trigger in triggers if trigger.status == FINAL),
         )
         yield TaggedOutput(PROGRESS, progress)
 

@@ -1,0 +1,1 @@
+"""Triggers of one detector to events of a network."""
