@@ -444,6 +444,55 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """Time in which a detector was searched."""
+
+    start_ns: int
+    end_ns: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelState:
+    """What a network knows of a channel."""
+
+    channel: str
+    ifo: str
+    final_ns: int
+    """As it said last itself."""
+    held_ns: int
+    """Final without the triggers that it named and that have not come."""
+    ended: bool = False
+    missing: tuple[str, ...] = ()
+    """Ids of final triggers that it named and that have not come."""
+    early: tuple[str, ...] = ()
+    """Ids of final triggers that came before it named them."""
+    searched: tuple[Stretch, ...] = ()
+    """In order, joined where they touch; of the last hours alone."""
+
+    @property
+    def known_ns(self) -> int:
+        """Return the time before which all its final triggers are here [GPS ns]."""
+        return self.held_ns if self.missing else self.final_ns
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkState:
+    """What of a network is not final yet."""
+
+    started_ns: int = 0
+    """Start of the first stretch that anybody told of [GPS ns]; 0: nobody has."""
+    settled_ns: int = 0
+    """Events of seconds before are final."""
+    counted_ns: int = 0
+    """Hours before are part of the background."""
+    channels: tuple[ChannelState, ...] = ()
+    waiting: tuple[Arrival, ...] = ()
+    """Triggers that may still be part of an event."""
+    published: tuple[Event, ...] = ()
+    """Events that are not final, as they were published last."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Segment:
     """A stretch of a channel, and whether it was looked at."""
 

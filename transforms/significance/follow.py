@@ -1,0 +1,204 @@
+"""Events while they happen: what waits, what is published, up to when all is final.
+
+A network hears of triggers and of its channels' progress, in any order. An event is published
+as soon as its second trigger is there. It is final when each channel that is waited for is
+final beyond it. A channel that is late or silent holds nobody back for longer than a limit in
+time of the data: how far the others have gone.
+
+What is kept has a bound: triggers of the time that is not final yet, which is no longer than
+the limit, and what was searched in two hours.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import isnan
+
+from transforms.coincide.events import CONTEXT_NS
+from transforms.elements import (
+    FINAL,
+    SETTLED,
+    WITHDRAWN,
+    Arrival,
+    ChannelState,
+    Event,
+    NetworkState,
+    Progress,
+    Stretch,
+)
+from transforms.gps import NANOSECONDS, REMEMBERED_NS
+
+HOUR_NS = 3600 * NANOSECONDS
+"""The background is counted by whole hours of GPS time."""
+KEPT_NS = 2 * HOUR_NS
+"""What was searched is kept for so long: an hour's slides reach into the hour before."""
+Find = Callable[[Sequence[Arrival], int, int], Sequence[Event]]
+"""``find(arrivals, low_ns, high_ns)`` returns the events whose second begins in [low, high)."""
+
+
+def with_arrival(state: NetworkState, arrival: Arrival) -> NetworkState:
+    """Take a trigger: a new one, a change, or one that is withdrawn.
+
+    One that comes after its time was settled has no part in an event, see `is_late`.
+    """
+    channels = tuple(_came(channel, arrival) for channel in state.channels)
+    known = channel_names(state)
+    if arrival.status == FINAL and arrival.channel not in known:
+        new = ChannelState(channel=arrival.channel, ifo=arrival.ifo, final_ns=0, held_ns=0)
+        channels = (*channels, _came(new, arrival))
+    waiting = tuple(each for each in state.waiting if each.id != arrival.id)
+    if arrival.status != WITHDRAWN and not is_late(state, arrival):
+        waiting = (*waiting, arrival)
+    return replace(state, channels=channels, waiting=waiting)
+
+
+def is_late(state: NetworkState, arrival: Arrival) -> bool:
+    """Return whether the events around a trigger were settled without it."""
+    return arrival.time_ns < state.settled_ns
+
+
+def channel_names(state: NetworkState) -> frozenset[str]:
+    """Return the names of the channels that were heard of."""
+    return frozenset(channel.channel for channel in state.channels)
+
+
+def _came(channel: ChannelState, arrival: Arrival) -> ChannelState:
+    if arrival.status != FINAL or arrival.channel != channel.channel:
+        return channel
+    if arrival.id in channel.missing:
+        missing = tuple(each for each in channel.missing if each != arrival.id)
+        return replace(channel, missing=missing)
+    if arrival.id in channel.early:
+        return channel  # it came twice
+    return replace(channel, early=(*channel.early, arrival.id))
+
+
+def with_progress(state: NetworkState, progress: Progress) -> NetworkState:
+    """Take what a channel says of itself: what was searched, what is final."""
+    before = {channel.channel: channel for channel in state.channels}
+    old = before.get(progress.channel)
+    if old is None:
+        old = ChannelState(
+            channel=progress.channel, ifo=progress.ifo, final_ns=0, held_ns=progress.final_ns
+        )
+    before[progress.channel] = _went_on(old, progress)
+    latest = max(channel.final_ns for channel in before.values())
+    channels = tuple(
+        before[name]
+        for name in sorted(before)
+        if not before[name].ended or before[name].final_ns > latest - REMEMBERED_NS
+    )
+    if state.started_ns:
+        return replace(state, channels=channels)
+    # Another channel may have begun a little before.
+    hour = progress.start_ns // HOUR_NS * HOUR_NS - HOUR_NS
+    return replace(state, channels=channels, started_ns=progress.start_ns, counted_ns=hour)
+
+
+def _went_on(channel: ChannelState, progress: Progress) -> ChannelState:
+    early = set(channel.early)
+    missing = tuple(each for each in progress.triggers if each not in early)
+    named = set(progress.triggers)
+    searched = channel.searched
+    if not progress.gap and progress.start_ns < progress.end_ns:
+        searched = _joined(searched, Stretch(start_ns=progress.start_ns, end_ns=progress.end_ns))
+    return replace(
+        channel,
+        ifo=progress.ifo,
+        final_ns=max(channel.final_ns, progress.final_ns),
+        held_ns=channel.held_ns if channel.missing else max(channel.final_ns, channel.held_ns),
+        ended=progress.ended,
+        missing=(*channel.missing, *missing),
+        # A channel that has ended names no more of them.
+        early=() if progress.ended else tuple(e for e in channel.early if e not in named),
+        searched=tuple(s for s in searched if s.end_ns > progress.end_ns - KEPT_NS),
+    )
+
+
+def _joined(stretches: tuple[Stretch, ...], new: Stretch) -> tuple[Stretch, ...]:
+    if not stretches or stretches[-1].end_ns < new.start_ns:
+        return (*stretches, new)
+    last = replace(stretches[-1], end_ns=max(stretches[-1].end_ns, new.end_ns))
+    return (*stretches[:-1], last)
+
+
+def horizon_ns(state: NetworkState, wait_ns: int) -> int:
+    """Return the time before which all triggers are here that are waited for [GPS ns].
+
+    In the beginning nobody knows who will come. So for as long as the limit, it is the limit
+    that counts.
+
+    Args:
+        state: What is known of the channels.
+        wait_ns: No channel is waited for longer than this, in time of the data.
+    """
+    if not state.channels:
+        return 0
+    latest = max(channel.final_ns for channel in state.channels)
+    limit = latest - wait_ns
+    going_on = [channel.known_ns for channel in state.channels if not channel.ended]
+    if latest < state.started_ns + wait_ns:
+        return limit
+    return max(limit, min(going_on, default=latest))
+
+
+def hour_due(state: NetworkState, wait_ns: int) -> int | None:
+    """Return the start of the next hour that can become part of the background; None if none."""
+    end_ns = state.counted_ns + HOUR_NS
+    if not state.started_ns or horizon_ns(state, wait_ns) < end_ns + CONTEXT_NS:
+        return None
+    return state.counted_ns
+
+
+def with_hour(state: NetworkState) -> NetworkState:
+    """Return the state after the hour that was due is counted."""
+    return replace(state, counted_ns=state.counted_ns + HOUR_NS)
+
+
+def settled(
+    state: NetworkState, find: Find, wait_ns: int, came: bool = False
+) -> tuple[NetworkState, list[Event]]:
+    """Find the events anew; return those that are new, changed, final or withdrawn.
+
+    Args:
+        state: With all that was told.
+        find: Finds events.
+        wait_ns: See `horizon_ns`.
+        came: Whether a trigger came; without one, nothing changes before time goes on.
+    """
+    whole = (horizon_ns(state, wait_ns) - CONTEXT_NS) // NANOSECONDS * NANOSECONDS
+    high = max(whole, state.settled_ns)
+    if not came and high == state.settled_ns:
+        return state, []
+    out: list[Event] = []
+    published = {event.id: event for event in state.published}
+    final = [each for each in state.waiting if each.status == FINAL]
+    for event in find(final, state.settled_ns, high):
+        if not _same(published.pop(event.id, None), event):
+            out.append(event)
+    now = {each.id: _open(each) for each in find(state.waiting, high, _END_NS)}
+    for event in now.values():
+        if not _same(published.get(event.id), event):
+            out.append(event)
+    out += [replace(each, status=WITHDRAWN) for each in published.values() if each.id not in now]
+    waiting = tuple(each for each in state.waiting if each.time_ns >= high - CONTEXT_NS)
+    return replace(
+        state, settled_ns=high, waiting=waiting, published=tuple(now.values())
+    ), out
+
+
+def _open(event: Event) -> Event:
+    """Return an event that another trigger may still join, as such."""
+    return replace(event, status=SETTLED) if event.status == FINAL else event
+
+
+_END_NS = 1 << 62
+"""Later than all data."""
+
+
+def _same(before: Event | None, now: Event) -> bool:
+    """Return whether an event was published as it is now, whenever its data arrived."""
+    if before is None:
+        return False
+    if isnan(before.far) and isnan(now.far):
+        now = replace(now, far=before.far)
+    return replace(now, arrived_ns=before.arrived_ns) == before
