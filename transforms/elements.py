@@ -253,6 +253,16 @@ class SearchResult:
     gap: bool = False
     """Nothing of it is analysed; where it has no length, the channel has ended."""
     ifo: str = ""
+    valid_end_ns: int = 0
+    """End of the whitened strain: before ``end_ns`` where the strain ends."""
+
+    @property
+    def analysed(self) -> tuple[int, int]:
+        """Return start and end of what was analysed [GPS ns]; equal where nothing was."""
+        if self.gap:
+            return self.end_ns, self.end_ns
+        begin = max(self.start_ns, self.known_ns)
+        return begin, max(begin, min(self.end_ns, self.valid_end_ns))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -353,9 +363,7 @@ class Progress:
     ifo: str = ""
     start_ns: int = 0
     end_ns: int = 0
-    """The stretch whose search told this [GPS ns]; of no length where the channel has ended."""
-    gap: bool = False
-    """Nothing of the stretch was analysed."""
+    """What was analysed of the stretch that told this [GPS ns]; of no length: nothing."""
     triggers: tuple[str, ...] = ()
     """Ids of the triggers that this made final. They may come later than this does."""
 
@@ -490,6 +498,14 @@ class NetworkState:
     """Triggers that may still be part of an event."""
     published: tuple[Event, ...] = ()
     """Events that are not final, as they were published last."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a network is told at once, live."""
+
+    arrivals: tuple[Arrival, ...] = ()
+    progress: tuple[Progress, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

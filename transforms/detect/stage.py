@@ -95,6 +95,7 @@ class _Search(beam.DoFn):  # type: ignore[misc]
             candidates=found,
             gap=not whitened.data,
             ifo=whitened.ifo,
+            valid_end_ns=whitened.valid_end_ns,
         )
         yield whitened.channel, result
 
@@ -209,14 +210,14 @@ class _TrackClusters(beam.DoFn):  # type: ignore[misc]
                 record.followed(channel, now, cut=cut)
         for trigger in triggers:
             yield timed(trigger, trigger.time_ns)
+        begin, end = searched.analysed
         progress = Progress(
             channel=channel,
             final_ns=final_before(now, searched, self._sessions),
             ended=searched.start_ns == searched.end_ns,
             ifo=searched.ifo,
-            start_ns=searched.start_ns,
-            end_ns=searched.end_ns,
-            gap=searched.gap,
+            start_ns=begin,
+            end_ns=end,
             triggers=tuple(trigger.id for trigger in triggers if trigger.status == FINAL),
         )
         yield TaggedOutput(PROGRESS, progress)

@@ -90,8 +90,8 @@ def with_progress(state: NetworkState, progress: Progress) -> NetworkState:
     if state.started_ns:
         return replace(state, channels=channels)
     # Another channel may have begun a little before.
-    hour = progress.start_ns // HOUR_NS * HOUR_NS - HOUR_NS
-    return replace(state, channels=channels, started_ns=progress.start_ns, counted_ns=hour)
+    hour = progress.end_ns // HOUR_NS * HOUR_NS - HOUR_NS
+    return replace(state, channels=channels, started_ns=progress.end_ns, counted_ns=hour)
 
 
 def _went_on(channel: ChannelState, progress: Progress) -> ChannelState:
@@ -99,7 +99,7 @@ def _went_on(channel: ChannelState, progress: Progress) -> ChannelState:
     missing = tuple(each for each in progress.triggers if each not in early)
     named = set(progress.triggers)
     searched = channel.searched
-    if not progress.gap and progress.start_ns < progress.end_ns:
+    if progress.start_ns < progress.end_ns:
         searched = _joined(searched, Stretch(start_ns=progress.start_ns, end_ns=progress.end_ns))
     return replace(
         channel,
