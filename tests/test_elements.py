@@ -36,6 +36,55 @@ CANDIDATE = candidate(
     5, 7.5, before=1, after=1, snr=7.0, phase=0.1, tiles=3, dq=("A",), injections=("CW_HW_INJ",)
 )
 TRIGGER = replace(samples.TRIGGER, status="settled", arrived_ns=8)
+PROGRESS = elements.Progress(
+    channel="H1:X", final_ns=9, ifo="H1", start_ns=5, end_ns=6, triggers=("a", "b")
+)
+ARRIVAL = elements.Arrival(
+    id="a",
+    ifo="H1",
+    channel="H1:X",
+    time_ns=5,
+    start_ns=4,
+    end_ns=6,
+    frequency=100.0,
+    low_frequency=90.0,
+    high_frequency=110.0,
+    bandwidth=20.0,
+    duration=0.1,
+    q=5.0,
+    snr=8.0,
+    rank=7.5,
+    amplitude=1e-22,
+    label="blip",
+    score=0.9,
+    probabilities=(("blip", 0.9), ("cbc", 0.1)),
+    dq=("x",),
+    injections=(),
+    config="c",
+    model="m",
+    waveform=np.arange(4, dtype=np.float32).tobytes(),
+    waveform_rate=2048,
+    waveform_start_ns=3,
+)
+EVENT = elements.Event(
+    id="E5",
+    time_ns=5,
+    detectors=("H1", "L1"),
+    triggers=(ARRIVAL, ARRIVAL),
+    snr=12.0,
+    rank=3.0,
+    rank_unlabelled=2.0,
+    correlation=-0.5,
+    delay_ns=7,
+    pair="H1L1",
+    label="blip",
+    score=0.99,
+    config="r",
+    far=1e-5,
+    far_livetime_ns=8,
+    far_louder=1,
+    far_method="slides",
+)
 SAMPLES = {
     elements.Span: elements.Span(
         path="a.gwf",
@@ -93,6 +142,25 @@ SAMPLES = {
     ),
     elements.DeadLetter: elements.DeadLetter(source="a.gwf", reason="a.gwf: empty", checksum="00"),
     elements.Trigger: TRIGGER,
+    elements.Progress: PROGRESS,
+    elements.Arrival: ARRIVAL,
+    elements.Event: EVENT,
+    elements.Told: elements.Told(arrivals=(ARRIVAL,), progress=(PROGRESS,)),
+    elements.NetworkState: elements.NetworkState(
+        started_ns=1,
+        channels=(
+            elements.ChannelState(
+                channel="H1:X",
+                ifo="H1",
+                final_ns=3,
+                held_ns=2,
+                missing=("a",),
+                searched=(elements.Stretch(start_ns=1, end_ns=2),),
+            ),
+        ),
+        waiting=(ARRIVAL,),
+        published=(EVENT,),
+    ),
 }
 
 
@@ -163,7 +231,7 @@ def test_a_block_s_size_is_told_without_encoding_it(monkeypatch):
 
 
 def test_every_element_has_a_coder():
-    parts = {elements.Interval, elements.Piece}
+    parts = {elements.Interval, elements.Piece, elements.ChannelState, elements.Stretch}
     made = [c for c in vars(elements).values() if is_dataclass(c) and c not in parts]
     assert len(made) >= 8
     for element in made:
