@@ -146,6 +146,9 @@ SAMPLES = {
     elements.Arrival: ARRIVAL,
     elements.Event: EVENT,
     elements.Told: elements.Told(arrivals=(ARRIVAL,), progress=(PROGRESS,)),
+    elements.Past: elements.Past(
+        hours=(elements.BackgroundHour(hour=5, triggers=(b"a",), slides=(b"b", b"c")),)
+    ),
     elements.NetworkState: elements.NetworkState(
         started_ns=1,
         channels=(

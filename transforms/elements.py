@@ -501,6 +501,25 @@ class NetworkState:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BackgroundHour:
+    """What one hour of GPS time adds to a network's background."""
+
+    hour: int
+    """Number of the hour: GPS time over 3600 s, rounded down."""
+    triggers: tuple[bytes, ...] = ()
+    """`TriggerHour` of each channel."""
+    slides: tuple[bytes, ...] = ()
+    """`Hour` of each pair of detectors."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """The hours that a network remembers, in order."""
+
+    hours: tuple[BackgroundHour, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Told:
     """What a network is told at once, live."""
 

@@ -45,6 +45,8 @@ def with_arrival(state: NetworkState, arrival: Arrival) -> NetworkState:
     if arrival.status == FINAL and arrival.channel not in known:
         new = ChannelState(channel=arrival.channel, ifo=arrival.ifo, final_ns=0, held_ns=0)
         channels = (*channels, _came(new, arrival))
+    if any(each.id == arrival.id and each.status == FINAL for each in state.waiting):
+        return replace(state, channels=channels)
     waiting = tuple(each for each in state.waiting if each.id != arrival.id)
     if arrival.status != WITHDRAWN and not is_late(state, arrival):
         waiting = (*waiting, arrival)
@@ -155,44 +157,59 @@ def with_hour(state: NetworkState) -> NetworkState:
 
 
 def settled(
-    state: NetworkState, find: Find, wait_ns: int, came: bool = False
+    state: NetworkState, find: Find, wait_ns: int, came_ns: int | None = None
 ) -> tuple[NetworkState, list[Event]]:
-    """Find the events anew; return those that are new, changed, final or withdrawn.
+    """Find events anew where something changed; return those that are other than before.
 
     Args:
         state: With all that was told.
         find: Finds events.
         wait_ns: See `horizon_ns`.
-        came: Whether a trigger came; without one, nothing changes before time goes on.
+        came_ns: Time of the trigger that came, or that is withdrawn; None if none did.
+
+    Returns:
+        The state, and the events that are new, changed, final or withdrawn.
     """
-    whole = (horizon_ns(state, wait_ns) - CONTEXT_NS) // NANOSECONDS * NANOSECONDS
-    high = max(whole, state.settled_ns)
-    if not came and high == state.settled_ns:
-        return state, []
+    done = (horizon_ns(state, wait_ns) - CONTEXT_NS) // NANOSECONDS * NANOSECONDS
+    done = max(done, state.settled_ns)
     out: list[Event] = []
-    published = {event.id: event for event in state.published}
-    final = [each for each in state.waiting if each.status == FINAL]
-    for event in find(final, state.settled_ns, high):
-        if not _same(published.pop(event.id, None), event):
+    now = {event.id: event for event in state.published}
+    if done > state.settled_ns:
+        final = [each for each in _around(state, state.settled_ns, done) if each.status == FINAL]
+        old = {event.id: event for event in state.published if _second(event) < done}
+        for event in find(final, state.settled_ns, done):
+            old.pop(event.id, None)
+            now.pop(event.id, None)
             out.append(event)
-    now = {each.id: _open(each) for each in find(state.waiting, high, _END_NS)}
-    for event in now.values():
-        if not _same(published.get(event.id), event):
-            out.append(event)
-    out += [replace(each, status=WITHDRAWN) for each in published.values() if each.id not in now]
-    waiting = tuple(each for each in state.waiting if each.time_ns >= high - CONTEXT_NS)
-    return replace(
-        state, settled_ns=high, waiting=waiting, published=tuple(now.values())
-    ), out
+        out += [replace(event, status=WITHDRAWN) for event in old.values()]
+        now = {name: event for name, event in now.items() if name not in old}
+    if came_ns is not None:
+        low = max(done, (came_ns - CONTEXT_NS) // NANOSECONDS * NANOSECONDS)
+        high = max(low, came_ns + CONTEXT_NS)
+        found = {each.id: _open(each) for each in find(_around(state, low, high), low, high)}
+        for name, event in list(now.items()):
+            if low <= _second(event) < high and name not in found:
+                out.append(replace(event, status=WITHDRAWN))
+                del now[name]
+        out += [event for name, event in found.items() if not _same(now.get(name), event)]
+        now.update(found)
+    waiting = tuple(each for each in state.waiting if each.time_ns >= done - CONTEXT_NS)
+    after = replace(state, settled_ns=done, waiting=waiting, published=tuple(now.values()))
+    return after, out
+
+
+def _around(state: NetworkState, low_ns: int, high_ns: int) -> list[Arrival]:
+    low_ns, high_ns = low_ns - CONTEXT_NS, high_ns + CONTEXT_NS
+    return [each for each in state.waiting if low_ns <= each.time_ns < high_ns]
+
+
+def _second(event: Event) -> int:
+    return event.time_ns // NANOSECONDS * NANOSECONDS
 
 
 def _open(event: Event) -> Event:
     """Return an event that another trigger may still join, as such."""
     return replace(event, status=SETTLED) if event.status == FINAL else event
-
-
-_END_NS = 1 << 62
-"""Later than all data."""
 
 
 def _same(before: Event | None, now: Event) -> bool:

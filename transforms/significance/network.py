@@ -1,0 +1,215 @@
+"""A network's background and events: pure, the same live and from archives.
+
+What concerns an hour needs only what came before its end: an hour's slides are ranked with the
+rates of the hours before, and an event with the background of the hours before its own.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+
+from transforms.coincide import sites
+from transforms.coincide.arrivals import Arrivals
+from transforms.coincide.features import Pairs
+from transforms.coincide.pairs import features, slid, taken, zero_lag
+from transforms.elements import Arrival, BackgroundHour, Event, Stretch
+from transforms.gps import from_seconds
+from transforms.significance.background import Background, Hour
+from transforms.significance.config import SignificanceConfig
+from transforms.significance.livetime import HOUR_NS, hour_livetime, near_shifts
+from transforms.significance.rates import Rate
+from transforms.significance.statistic import Ranked, Statistic
+from transforms.significance.triggers import TriggerCounts, TriggerHour, TriggerRates
+
+MARGIN_NS = 5 * 10**9
+"""Arrivals so far beyond an hour and its longest slide may still be part of its pairs [ns]."""
+Searched = Mapping[tuple[str, str], Sequence[tuple[int, int]]]
+"""Detector and channel -> starts and ends of what was searched [GPS ns]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What is known of a network at one time: how often it triggers, and pairs by chance."""
+
+    rates: Mapping[str, TriggerRates]
+    """Of each detector that was searched."""
+    backgrounds: Mapping[tuple[str, str], Background]
+    """Of each pair of detectors that was slid long enough."""
+
+
+class Memory:
+    """The hours that a network remembers, and what they say at a time."""
+
+    def __init__(self, network: "Network", hours: Iterable[BackgroundHour]) -> None:
+        self._network = network
+        self._triggers: dict[int, list[TriggerHour]] = defaultdict(list)
+        self._slides: dict[int, list[Hour]] = defaultdict(list)
+        for each in hours:
+            self._triggers[each.hour] += map(TriggerHour.from_bytes, each.triggers)
+            self._slides[each.hour] += map(Hour.from_bytes, each.slides)
+        self._known: dict[int, Known] = {}
+
+    def at(self, hour: int) -> Known:
+        """Return what is known at the start of an hour, from the whole hours before."""
+        if hour not in self._known:
+            self._known = {hour: self._at(hour)}
+        return self._known[hour]
+
+    def _at(self, hour: int) -> Known:
+        config, statistic = self._network.config, self._network.statistic
+        before = range(hour - config.hours, hour)
+        triggers = [each for number in before for each in self._triggers.get(number, ())]
+        slides = [each for number in before for each in self._slides.get(number, ())]
+        by_ifo: dict[str, list[TriggerHour]] = defaultdict(list)
+        for one in triggers:
+            by_ifo[one.channel.partition(":")[0]].append(one)
+        by_pair: dict[tuple[str, str], list[Hour]] = defaultdict(list)
+        for two in slides:
+            by_pair[two.detectors].append(two)
+        minimum_ns = self._network.minimum_ns
+        backgrounds = {pair: Background.of(by_pair[pair], minimum_ns) for pair in sorted(by_pair)}
+        return Known(
+            rates={
+                ifo: statistic.rates(TriggerCounts.of(by_ifo[ifo])) for ifo in sorted(by_ifo)
+            },
+            backgrounds={
+                pair: each for pair, each in backgrounds.items() if each.livetime_ns >= minimum_ns
+            },
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """How the events of a network are found and ranked."""
+
+    statistic: Statistic
+    config: SignificanceConfig
+    least_rank: float
+    """Of a trigger that is part of a pair."""
+    config_id: str
+    """Hash of all that decides which events come out, and their rates."""
+
+    @property
+    def last_ns(self) -> int:
+        """Return the longest shift of a slide [ns]."""
+        return from_seconds(self.config.last_seconds)
+
+    @cached_property
+    def shifts_ns(self) -> Index:
+        """Return the shifts of the slides [ns], [slide]."""
+        return near_shifts(
+            from_seconds(self.config.step_seconds),
+            from_seconds(self.config.first_seconds),
+            self.last_ns,
+        )
+
+    @property
+    def minimum_ns(self) -> int:
+        """Return the live time of all slides below which there is no rate [ns]."""
+        return from_seconds(3600 * self.config.minimum_hours) * len(self.shifts_ns)
+
+    def background(
+        self, hour: int, arrivals: Sequence[Arrival], searched: Searched, memory: Memory
+    ) -> BackgroundHour:
+        """Return what an hour adds to the background.
+
+        Args:
+            hour: Number of the hour.
+            arrivals: Final triggers of the hour and of the longest slide before; others may be
+                there too.
+            searched: When each channel was searched, then too.
+            memory: The hours before.
+        """
+        return BackgroundHour(
+            hour=hour,
+            triggers=self.triggers(hour, arrivals, searched),
+            slides=self.slides(hour, arrivals, searched, memory),
+        )
+
+    def triggers(
+        self, hour: int, arrivals: Iterable[Arrival], searched: Searched
+    ) -> tuple[bytes, ...]:
+        """Return how each channel triggered in an hour, see `background`."""
+        by_channel: dict[tuple[str, str], list[Arrival]] = defaultdict(list)
+        for each in arrivals:
+            if each.time_ns // HOUR_NS == hour:
+                by_channel[each.ifo, each.channel].append(each)
+        made = []
+        for ifo, channel in sorted({*by_channel, *searched}):
+            own = by_channel.get((ifo, channel), [])
+            livetime_ns = lived(searched.get((ifo, channel), ()), hour)
+            if not own and not livetime_ns:
+                continue
+            rows = Arrivals.of(own, ())
+            labels = [each.label for each in rows.members]
+            told = TriggerHour.of(ifo, channel, hour, livetime_ns, rows.rank, rows.place, labels)
+            made.append(told.to_bytes())
+        return tuple(made)
+
+    def slides(
+        self, hour: int, arrivals: Iterable[Arrival], searched: Searched, memory: Memory
+    ) -> tuple[bytes, ...]:
+        """Return what slid pairs do in an hour, see `background`."""
+        known = memory.at(hour)
+        by_ifo: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for (ifo, _), stretches in sorted(searched.items()):
+            by_ifo[ifo] += stretches
+        found = self._by_detector(arrivals)
+        made = []
+        for pair in combinations(sorted(by_ifo), 2):
+            first, second = (by_ifo[ifo] for ifo in pair)
+            livetime_ns = int(hour_livetime(first, second, self.shifts_ns, hour).sum())
+            if not livetime_ns:
+                continue
+            slid = self._slid(pair, hour, found, known)
+            made.append(Hour.of(pair, hour, livetime_ns, slid).to_bytes())
+        return tuple(made)
+
+    def _slid(
+        self, pair: tuple[str, str], hour: int, found: Mapping[str, Arrivals], known: Known
+    ) -> Ranked:
+        """Return ln L of the best slid pair of each second of each slide."""
+        if not all(ifo in found for ifo in pair):
+            return Ranked(labelled=np.zeros(0), unlabelled=np.zeros(0))
+        first, second = (found[ifo] for ifo in pair)
+        step_ns, first_ns = (
+            from_seconds(s) for s in (self.config.step_seconds, self.config.first_seconds)
+        )
+        pairs = slid(first, second, travel_ns(*pair), step_ns, first_ns, self.last_ns)
+        # As in `hour_livetime`: by the shift, an hour is that of the later detector's peak.
+        later = np.where(
+            pairs.shift_ns >= 0, first.time_ns[pairs.first], second.time_ns[pairs.second]
+        )
+        pairs = taken(pairs, later // HOUR_NS == hour)
+        ranked = self._ranked(pair, first, second, pairs, known)
+        best = best_by_second(first, second, pairs, ranked.labelled)
+        return Ranked(labelled=ranked.labelled[best], unlabelled=ranked.unlabelled[best])
+
+    def _ranked(
+        self, pair: tuple[str, str], first: Arrivals, second: Arrivals, pairs: Pairs, known: Known
+    ) -> Ranked:
+        rates = (known.rates.get(ifo) or self._prior for ifo in pair)
+        looks = features(first, second, pairs, travel_ns(*pair))
+        return self.statistic.rank(looks, first.classes, *rates)
+
+    @cached_property
+    def _prior(self) -> TriggerRates:
+        """Return how often a detector without a past triggers."""
+        return self.statistic.rates(TriggerCounts.of(()))
+
+    def _by_detector(self, arrivals: Iterable[Arrival]) -> dict[str, Arrivals]:
+        loud = [each for each in arrivals if each.rank >= self.least_rank]
+        classes = sorted({name for each in loud for name, _ in each.probabilities})
+        return {
+            ifo: Arrivals.of([each for each in loud if each.ifo == ifo], classes)
+            for ifo in sorted({each.ifo for each in loud})
+        }
+
+
+def lived(stretches: Iterable[tuple[int, int]], hour: int) -> int:
+    """Return how much of an hour lies in stretches [ns]."""
+    own = np.clip(analysed(stretches), hour * HOUR_NS, (hour + 1) * HOUR_NS)
+    return int((own[:, 1] - own[:, 0]).sum())
