@@ -10,10 +10,12 @@ import yaml
 
 from transforms import settings
 from transforms.classify.config import ClassifyConfig
+from transforms.coincide.config import CoincideConfig
 from transforms.detect.config import DetectConfig
 from transforms.detect.searchable import refusal
 from transforms.ingest.config import IngestConfig
 from transforms.settings import SettingsError
+from transforms.significance.config import SignificanceConfig
 from transforms.sink.config import SinkConfig
 from transforms.whiten.config import WhitenConfig
 
@@ -30,6 +32,8 @@ class PipelineConfig:
     whiten: WhitenConfig = field(default_factory=WhitenConfig)
     detect: DetectConfig = field(default_factory=DetectConfig)
     classify: ClassifyConfig = field(default_factory=ClassifyConfig)
+    coincide: CoincideConfig = field(default_factory=CoincideConfig)
+    significance: SignificanceConfig = field(default_factory=SignificanceConfig)
     sink: SinkConfig = field(default_factory=SinkConfig)
 
     def __post_init__(self) -> None:
@@ -46,6 +50,20 @@ class PipelineConfig:
             "detect": asdict(self.detect),
         }
         return hashlib.sha256(json.dumps(science, sort_keys=True).encode()).hexdigest()[:12]
+
+    def ranking_id(self, statistic: str) -> str:
+        """Hash what decides which events come out, and their rates.
+
+        Args:
+            statistic: Id of the ranking statistic.
+        """
+        ranking = {
+            "science": self.id,
+            "classify": asdict(self.classify),
+            "coincide": asdict(self.coincide),
+            "significance": {**asdict(self.significance), "statistic": statistic},
+        }
+        return hashlib.sha256(json.dumps(ranking, sort_keys=True).encode()).hexdigest()[:12]
 
     def to_yaml(self) -> str:
         """Write all keys and values, in order."""

@@ -16,6 +16,7 @@ from apache_beam.typehints.decorators import no_annotations
 from beam_pipeline.config import PipelineConfig
 from transforms.classify.stage import Classify
 from transforms.coders import timed
+from transforms.coincide.stage import Coincide
 from transforms.detect.searchable import unsearchable
 from transforms.detect.stage import Detect
 from transforms.detect.surroundings import future_seconds, margin_seconds
@@ -26,6 +27,8 @@ from transforms.ingest.reach import Reach
 from transforms.ingest.stitch.stitcher import StitchConfig
 from transforms.refusal import Refuse
 from transforms.results import Results, Strain
+from transforms.significance.network import Network, load_statistic
+from transforms.significance.stage import Heard, Rank
 from transforms.whiten.stage import Whiten
 from transforms.whiten.whitening import future_needed, past_needed
 
@@ -66,7 +69,7 @@ class Analyse(beam.PTransform):  # type: ignore[misc]
 
     @no_annotations  # type: ignore[untyped-decorator]
     def expand(self, strain: Strain) -> Results:
-        """Wire whitening, detection and classification."""
+        """Wire whitening, detection, classification, coincidence and ranking."""
         science = self.config
         white = strain.blocks | "Whiten" >> whitening(science)
         found = white.whitened | "Detect" >> Detect(
@@ -85,8 +88,12 @@ class Analyse(beam.PTransform):  # type: ignore[misc]
             | "Segments" >> beam.Flatten()
             | "Clip" >> beam.FlatMap(_clipped, self.within).with_output_types(Segment)
         )
+        arrivals = triggers | "Coincide" >> Coincide(config=science.coincide)
+        heard = Heard(arrivals=arrivals, progress=found.progress, segments=segments)
+        events = heard | "Rank" >> ranking(science)
         return Results(
             triggers=triggers,
+            events=events,
             segments=segments,
             dead_letters=strain.dead_letters,
             progress=found.progress,
@@ -105,6 +112,22 @@ def _clipped(segment: Segment, within: Within) -> Iterator[TimestampedValue]:
 def whitening(config: PipelineConfig) -> Whiten:
     """Return the stage that whitens searchable blocks, and says why it leaves out the others."""
     return Whiten(config=config.whiten, margin_ns=margin_ns(config), refuse=refusing(config))
+
+
+def ranking(config: PipelineConfig) -> Rank:
+    """Return the stage that makes events.
+
+    Raises:
+        transforms.settings.SettingsError: The ranking statistic is missing or damaged.
+    """
+    statistic = load_statistic(config.significance.statistic)
+    network = Network(
+        statistic=statistic,
+        config=config.significance,
+        least_rank=config.coincide.threshold,
+        config_id=config.ranking_id(statistic.id),
+    )
+    return Rank(network=network, coincide=config.coincide)
 
 
 def refusing(config: PipelineConfig) -> Refuse:

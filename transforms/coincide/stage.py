@@ -39,4 +39,4 @@ def _arrivals(trigger: Trigger, channels: tuple[str, ...]) -> Iterator[Arrival]:
 
 def is_strain(told: Trigger | Progress | Segment, channels: tuple[str, ...]) -> bool:
     """Return whether something is of a channel of strain, and of a detector whose site is known."""
-    return told.ifo in sites.known() and any(fnmatchcase(told.channel, p) for p in channels)
+    return sites.known(told.ifo) and any(fnmatchcase(told.channel, p) for p in channels)

@@ -4,25 +4,42 @@ What concerns an hour needs only what came before its end: an hour's slides are 
 rates of the hours before, and an event with the background of the hours before its own.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import resources
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 
-from transforms.coincide import sites
 from transforms.coincide.arrivals import Arrivals
-from transforms.coincide.features import Pairs
+from transforms.coincide.clustered import best_by_second
+from transforms.coincide.features import Index, Pairs
 from transforms.coincide.pairs import features, slid, taken, zero_lag
-from transforms.elements import Arrival, BackgroundHour, Event, Stretch
+from transforms.coincide.sites import travel_ns
+from transforms.elements import Arrival, BackgroundHour, Event
 from transforms.gps import from_seconds
 from transforms.significance.background import Background, Hour
 from transforms.significance.config import SignificanceConfig
-from transforms.significance.livetime import HOUR_NS, hour_livetime, near_shifts
+from transforms.significance.livetime import HOUR_NS, analysed, hour_livetime, near_shifts
 from transforms.significance.rates import Rate
-from transforms.significance.statistic import Ranked, Statistic
+from transforms.significance.statistic import Ranked, Statistic, load
 from transforms.significance.triggers import TriggerCounts, TriggerHour, TriggerRates
+
+PACKAGED = "ranking-1.json"
+
+
+def load_statistic(path: str) -> Statistic:
+    """Return a ranking statistic; of an empty path the packaged one.
+
+    Raises:
+        transforms.settings.SettingsError: It is missing or damaged; one line.
+    """
+    packaged = Path(str(resources.files("models") / "artefacts" / PACKAGED))
+    return load(Path(path) if path else packaged)
+
 
 MARGIN_NS = 5 * 10**9
 """Arrivals so far beyond an hour and its longest slide may still be part of its pairs [ns]."""
