@@ -181,7 +181,9 @@ def test_an_event_is_published_with_its_second_trigger_and_keeps_its_id_with_a_t
     seen = []
     for number, ifo in enumerate(("H1", "L1", "V1")):
         one = arrival(ifo, 1200 * S + number * 5_000_000, id=ifo, status=PRELIMINARY)
-        state, events = follow.settled(follow.with_arrival(state, one), find, WAIT, came_ns=one.time_ns)
+        state, events = follow.settled(
+            follow.with_arrival(state, one), find, WAIT, came_ns=one.time_ns
+        )
         seen.append([(event.id, event.detectors, event.status) for event in events])
     assert seen == [
         [],
@@ -194,7 +196,9 @@ def test_final_triggers_make_no_final_event_before_others_are_final():
     state = NetworkState()
     for ifo in ("H1", "L1"):
         one = arrival(ifo, 1200 * S, id=ifo)
-        state, events = follow.settled(follow.with_arrival(state, one), find, WAIT, came_ns=one.time_ns)
+        state, events = follow.settled(
+            follow.with_arrival(state, one), find, WAIT, came_ns=one.time_ns
+        )
     assert [event.status for event in events] == [SETTLED]
 
 
@@ -203,7 +207,9 @@ def test_an_event_whose_trigger_is_withdrawn_is_withdrawn():
     pair = [arrival(ifo, 1200 * S, id=ifo, status=PRELIMINARY) for ifo in ("H1", "L1")]
     gone = replace(pair[1], status=WITHDRAWN)
     for one in (*pair, gone):
-        state, events = follow.settled(follow.with_arrival(state, one), find, WAIT, came_ns=one.time_ns)
+        state, events = follow.settled(
+            follow.with_arrival(state, one), find, WAIT, came_ns=one.time_ns
+        )
     assert [event.status for event in events] == [WITHDRAWN]
     assert state.published == ()
 

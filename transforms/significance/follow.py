@@ -11,9 +11,8 @@ the limit, and what was searched in two hours.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import isnan
 
-from transforms.coincide.events import CONTEXT_NS
+from transforms.coincide.events import CONTEXT_SECONDS
 from transforms.elements import (
     FINAL,
     SETTLED,
@@ -26,9 +25,10 @@ from transforms.elements import (
     Stretch,
 )
 from transforms.gps import NANOSECONDS, REMEMBERED_NS
+from transforms.significance.livetime import HOUR_NS
 
-HOUR_NS = 3600 * NANOSECONDS
-"""The background is counted by whole hours of GPS time."""
+CONTEXT_NS = CONTEXT_SECONDS * NANOSECONDS
+"""What lies farther from an event's second has no part in it."""
 KEPT_NS = 2 * HOUR_NS
 """What was searched is kept for so long: an hour's slides reach into the hour before."""
 Find = Callable[[Sequence[Arrival], int, int], Sequence[Event]]
@@ -170,13 +170,14 @@ def settled(
     Returns:
         The state, and the events that are new, changed, final or withdrawn.
     """
-    done = (horizon_ns(state, wait_ns) - CONTEXT_NS) // NANOSECONDS * NANOSECONDS
-    done = max(done, state.settled_ns)
+    # What is near an event must be ranked with all hours before it, too.
+    ready = min(horizon_ns(state, wait_ns), state.counted_ns + HOUR_NS) - CONTEXT_NS
+    done = max(ready // NANOSECONDS * NANOSECONDS, state.settled_ns)
     out: list[Event] = []
     now = {event.id: event for event in state.published}
     if done > state.settled_ns:
         final = [each for each in _around(state, state.settled_ns, done) if each.status == FINAL]
-        old = {event.id: event for event in state.published if _second(event) < done}
+        old = {event.id: event for event in state.published if second_ns(event) < done}
         for event in find(final, state.settled_ns, done):
             old.pop(event.id, None)
             now.pop(event.id, None)
@@ -188,7 +189,7 @@ def settled(
         high = max(low, came_ns + CONTEXT_NS)
         found = {each.id: _open(each) for each in find(_around(state, low, high), low, high)}
         for name, event in list(now.items()):
-            if low <= _second(event) < high and name not in found:
+            if low <= second_ns(event) < high and name not in found:
                 out.append(replace(event, status=WITHDRAWN))
                 del now[name]
         out += [event for name, event in found.items() if not _same(now.get(name), event)]
@@ -203,8 +204,10 @@ def _around(state: NetworkState, low_ns: int, high_ns: int) -> list[Arrival]:
     return [each for each in state.waiting if low_ns <= each.time_ns < high_ns]
 
 
-def _second(event: Event) -> int:
-    return event.time_ns // NANOSECONDS * NANOSECONDS
+def second_ns(event: Event) -> int:
+    """Return the GPS second that an event counts in, that of its best pair's first peak [ns]."""
+    first = next(each for each in event.triggers if event.pair.startswith(each.ifo))
+    return first.time_ns // NANOSECONDS * NANOSECONDS
 
 
 def _open(event: Event) -> Event:
@@ -214,8 +217,10 @@ def _open(event: Event) -> Event:
 
 def _same(before: Event | None, now: Event) -> bool:
     """Return whether an event was published as it is now, whenever its data arrived."""
-    if before is None:
-        return False
-    if isnan(before.far) and isnan(now.far):
-        now = replace(now, far=before.far)
-    return replace(now, arrived_ns=before.arrived_ns) == before
+    return before is not None and _told(before) == _told(now)
+
+
+def _told(event: Event) -> str:
+    # As text: a rate or a score that is not a number equals nothing.
+    triggers = tuple(replace(each, arrived_ns=0, status="") for each in event.triggers)
+    return repr(replace(event, arrived_ns=0, triggers=triggers))

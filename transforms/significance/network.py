@@ -6,25 +6,29 @@ rates of the hours before, and an event with the background of the hours before 
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, fields, replace
+from functools import cached_property, lru_cache
 from importlib import resources
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
+from transforms.arrays import FloatArray
 from transforms.coincide.arrivals import Arrivals
-from transforms.coincide.clustered import best_by_second
-from transforms.coincide.features import Index, Pairs
+from transforms.coincide.clustered import best_by_second, second_of
+from transforms.coincide.events import CONTEXT_SECONDS
+from transforms.coincide.events import Ranked as RankedPairs
+from transforms.coincide.events import events as coincident
+from transforms.coincide.features import Features, Index, Pairs
 from transforms.coincide.pairs import features, slid, taken, zero_lag
 from transforms.coincide.sites import travel_ns
 from transforms.elements import Arrival, BackgroundHour, Event
-from transforms.gps import from_seconds
-from transforms.significance.background import Background, Hour
+from transforms.gps import NANOSECONDS, from_seconds
+from transforms.significance.background import Background, Hour, cells
 from transforms.significance.config import SignificanceConfig
+from transforms.significance.follow import second_ns
 from transforms.significance.livetime import HOUR_NS, analysed, hour_livetime, near_shifts
-from transforms.significance.rates import Rate
 from transforms.significance.statistic import Ranked, Statistic, load
 from transforms.significance.triggers import TriggerCounts, TriggerHour, TriggerRates
 
@@ -41,8 +45,8 @@ def load_statistic(path: str) -> Statistic:
     return load(Path(path) if path else packaged)
 
 
-MARGIN_NS = 5 * 10**9
-"""Arrivals so far beyond an hour and its longest slide may still be part of its pairs [ns]."""
+MARGIN_NS = (CONTEXT_SECONDS + 1) * NANOSECONDS
+"""Triggers so far outside an hour, or beyond its longest slide, may matter to its pairs [ns]."""
 Searched = Mapping[tuple[str, str], Sequence[tuple[int, int]]]
 """Detector and channel -> starts and ends of what was searched [GPS ns]."""
 
@@ -67,13 +71,11 @@ class Memory:
         for each in hours:
             self._triggers[each.hour] += map(TriggerHour.from_bytes, each.triggers)
             self._slides[each.hour] += map(Hour.from_bytes, each.slides)
-        self._known: dict[int, Known] = {}
+        self._at_hour = lru_cache(maxsize=3)(self._at)
 
     def at(self, hour: int) -> Known:
         """Return what is known at the start of an hour, from the whole hours before."""
-        if hour not in self._known:
-            self._known = {hour: self._at(hour)}
-        return self._known[hour]
+        return self._at_hour(hour)
 
     def _at(self, hour: int) -> Known:
         config, statistic = self._network.config, self._network.statistic
@@ -82,16 +84,14 @@ class Memory:
         slides = [each for number in before for each in self._slides.get(number, ())]
         by_ifo: dict[str, list[TriggerHour]] = defaultdict(list)
         for one in triggers:
-            by_ifo[one.channel.partition(":")[0]].append(one)
+            by_ifo[one.channel.partition(" ")[0]].append(one)
         by_pair: dict[tuple[str, str], list[Hour]] = defaultdict(list)
         for two in slides:
             by_pair[two.detectors].append(two)
         minimum_ns = self._network.minimum_ns
         backgrounds = {pair: Background.of(by_pair[pair], minimum_ns) for pair in sorted(by_pair)}
         return Known(
-            rates={
-                ifo: statistic.rates(TriggerCounts.of(by_ifo[ifo])) for ifo in sorted(by_ifo)
-            },
+            rates={ifo: statistic.rates(TriggerCounts.of(by_ifo[ifo])) for ifo in sorted(by_ifo)},
             backgrounds={
                 pair: each for pair, each in backgrounds.items() if each.livetime_ns >= minimum_ns
             },
@@ -162,7 +162,9 @@ class Network:
                 continue
             rows = Arrivals.of(own, ())
             labels = [each.label for each in rows.members]
-            told = TriggerHour.of(ifo, channel, hour, livetime_ns, rows.rank, rows.place, labels)
+            told = TriggerHour.of(
+                f"{ifo} {channel}", hour, livetime_ns, rows.rank, rows.place, labels
+            )
             made.append(told.to_bytes())
         return tuple(made)
 
@@ -202,7 +204,7 @@ class Network:
         )
         pairs = taken(pairs, later // HOUR_NS == hour)
         ranked = self._ranked(pair, first, second, pairs, known)
-        best = best_by_second(first, second, pairs, ranked.labelled)
+        best = best_by_second(second_of(first, pairs), pairs, ranked.labelled)
         return Ranked(labelled=ranked.labelled[best], unlabelled=ranked.unlabelled[best])
 
     def _ranked(
@@ -211,6 +213,45 @@ class Network:
         rates = (known.rates.get(ifo) or self._prior for ifo in pair)
         looks = features(first, second, pairs, travel_ns(*pair))
         return self.statistic.rank(looks, first.classes, *rates)
+
+    def events(
+        self, arrivals: Iterable[Arrival], low_ns: int, high_ns: int, memory: Memory
+    ) -> list[Event]:
+        """Return the events whose second begins in a stretch, with their rates, by time.
+
+        Args:
+            arrivals: All of the stretch and of ``MARGIN_NS`` around it; others may be there too.
+            low_ns: Start of the stretch, a whole second [GPS ns].
+            high_ns: Its end, not included.
+            memory: The hours before.
+        """
+        low, high = low_ns - MARGIN_NS, high_ns + MARGIN_NS
+        found = self._by_detector(each for each in arrivals if low <= each.time_ns < high)
+        ranked = [self._zero_lag(pair, found, memory) for pair in combinations(sorted(found), 2)]
+        made = coincident(_on_one_scale(ranked), found, self.config_id)
+        return [_with_rate(event, memory) for event in made if low_ns <= second_ns(event) < high_ns]
+
+    def _zero_lag(
+        self, ifos: tuple[str, str], found: Mapping[str, Arrivals], memory: Memory
+    ) -> "_ZeroLag":
+        """Return the pairs of two detectors, ranked by what was known in the hour of each."""
+        first, second = (found[ifo] for ifo in ifos)
+        pairs = zero_lag(first, second, travel_ns(*ifos))
+        looks = features(first, second, pairs, travel_ns(*ifos))
+        labelled, unlabelled, far = (np.full(len(pairs.first), np.nan) for _ in range(3))
+        hours = second_of(first, pairs) * NANOSECONDS // HOUR_NS
+        for hour in np.unique(hours).tolist():
+            at, known = np.flatnonzero(hours == hour), memory.at(hour)
+            rates = (known.rates.get(ifo) or self._prior for ifo in ifos)
+            ranked = self.statistic.rank(some(looks, at), first.classes, *rates)
+            labelled[at], unlabelled[at] = ranked.labelled, ranked.unlabelled
+            background = known.backgrounds.get(ifos)
+            if background is not None:
+                louder = background.count(cells(ranked))
+                far[at] = (louder + 1) * NANOSECONDS / background.livetime_ns
+        return _ZeroLag(
+            ifos=ifos, pairs=pairs, looks=looks, labelled=labelled, unlabelled=unlabelled, far=far
+        )
 
     @cached_property
     def _prior(self) -> TriggerRates:
@@ -230,3 +271,71 @@ def lived(stretches: Iterable[tuple[int, int]], hour: int) -> int:
     """Return how much of an hour lies in stretches [ns]."""
     own = np.clip(analysed(stretches), hour * HOUR_NS, (hour + 1) * HOUR_NS)
     return int((own[:, 1] - own[:, 0]).sum())
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ZeroLag:
+    """Pairs of two detectors as they are, and how rare each is."""
+
+    ifos: tuple[str, str]
+    pairs: Pairs
+    looks: Features
+    labelled: FloatArray
+    """ln L, [pair]."""
+    unlabelled: FloatArray
+    far: FloatArray
+    """Among the slid pairs of the same two detectors [Hz], [pair]; not a number: none were."""
+
+
+def _on_one_scale(found: Sequence[_ZeroLag]) -> list[RankedPairs]:
+    """Say of the pairs of all detectors which is louder: the rarer one, of equals the larger ln L.
+
+    Where some pairs have no background, ln L alone decides between all.
+    """
+    if not found:
+        return []
+    far = np.concatenate([each.far for each in found])
+    if np.isnan(far).any():
+        far = np.zeros_like(far)
+    keys = np.stack([-far, np.concatenate([each.labelled for each in found])])
+    _, loudness = np.unique(keys, axis=1, return_inverse=True)
+    ends = np.cumsum([len(each.far) for each in found])
+    return [
+        RankedPairs(
+            first_ifo=each.ifos[0],
+            second_ifo=each.ifos[1],
+            pairs=each.pairs,
+            loudness=np.asarray(own, float),
+            rank=each.labelled,
+            rank_unlabelled=each.unlabelled,
+            correlation=each.looks.correlation,
+            delay_ns=each.looks.delay_ns,
+        )
+        for each, own in zip(found, np.split(loudness.ravel(), ends[:-1]), strict=True)
+    ]
+
+
+def _with_rate(event: Event, memory: Memory) -> Event:
+    """Return an event with its rate: that of its best pair, times the pairs that were looked at.
+
+    The rates of several pairs of detectors add up, and an event is told by the rarest of its
+    pairs.
+    """
+    known = memory.at(second_ns(event) // HOUR_NS)
+    ifos = next(p for p in combinations(event.detectors, 2) if "".join(p) == event.pair)
+    background = known.backgrounds.get(ifos)
+    if background is None:
+        return event
+    rate = background.rate(event.rank, event.rank_unlabelled)
+    return replace(
+        event,
+        far=rate.far * len(known.backgrounds),
+        far_livetime_ns=rate.livetime_ns,
+        far_louder=rate.louder,
+        far_method=rate.method,
+    )
+
+
+def some(looks: Features, which: Index) -> Features:
+    """Return what some pairs look like, by number."""
+    return Features(**{each.name: getattr(looks, each.name)[which] for each in fields(looks)})
