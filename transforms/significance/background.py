@@ -18,7 +18,7 @@ LOWEST, STEPS_A_UNIT, BINS = -30.0, 10, 1002
 def bins(statistic: FloatArray) -> Index:
     """Return the bin of each ln L, any shape; what is not a number is in the lowest."""
     at = np.floor((np.asarray(statistic, float) - LOWEST) * STEPS_A_UNIT) + 1
-    return np.clip(np.nan_to_num(at, nan=0.0), 0, BINS - 1).astype(np.int64)
+    return np.asarray(np.clip(np.nan_to_num(at, nan=0.0), 0, BINS - 1), np.int64)
 
 
 def edges() -> FloatArray:

@@ -13,7 +13,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
-from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +20,7 @@ import numpy as np
 
 from transforms import settings
 from transforms.arrays import FloatArray
-from transforms.checks import Limits, check_values
+from transforms.checks import OneOf, check_values
 from transforms.coincide.features import Features
 from transforms.files import whole_file
 from transforms.significance.tables import Table
@@ -119,7 +118,7 @@ class Ranked:
 class Statistic:
     """Tables and weights, as a file holds them."""
 
-    version: Annotated[int, Limits(ge=1, le=1)]
+    version: Annotated[int, OneOf((1,), "1")]
     """Of the format."""
     card: Card
     classes: tuple[str, ...]
@@ -132,6 +131,7 @@ class Statistic:
     unlabelled: Weights
 
     def __post_init__(self) -> None:
+        check_values(self)
         known = len(self.classes)
         if not known or len(set(self.classes)) < known:
             raise ValueError("classes must be names, each once")
@@ -311,5 +311,3 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _check_shape(name: str, rows: tuple[tuple[float, ...], ...], shape: tuple[int, int]) -> None:
     if len(rows) != shape[0] or any(len(row) != shape[1] for row in rows):
         raise ValueError(f"{name} must be {shape[0]} rows of {shape[1]}")
-    if not all(isfinite(value) for row in rows for value in row):
-        raise ValueError(f"{name} must be finite")

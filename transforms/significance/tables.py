@@ -1,6 +1,7 @@
 """Tables of numbers on a grid of one to three quantities."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -8,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from transforms.arrays import FloatArray
+from transforms.coincide.features import Index
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +59,18 @@ class Table:
                 least value of the table: nothing is gained by it.
         """
         axes, values = self._arrays
-        cells = tuple(
-            np.clip(np.searchsorted(axis, column, "right") - 1, 0, len(axis) - 2)
-            for axis, column in zip(axes, columns, strict=True)
-        )
         unknown = np.any([np.isnan(column) for column in columns], axis=0)
-        return np.asarray(np.where(unknown, values.min(), values[cells]))
+        return np.asarray(np.where(unknown, values.min(), values[cells(axes, columns)]))
+
+
+def cells(edges: Sequence[FloatArray], columns: Sequence[FloatArray]) -> tuple[Index, ...]:
+    """Return the cell of each point by each quantity, [point]; outside, the nearest one.
+
+    Args:
+        edges: Of each quantity, rising, [edge].
+        columns: Of each quantity, [point].
+    """
+    return tuple(
+        np.clip(np.searchsorted(axis, column, "right") - 1, 0, len(axis) - 2)
+        for axis, column in zip(edges, columns, strict=True)
+    )

@@ -10,6 +10,7 @@ from transforms.coincide.features import Index
 from transforms.gps import NANOSECONDS
 from transforms.significance.packing import packed, unpacked
 from transforms.significance.rates import PAST, Rate, counted, louder
+from transforms.significance.tables import cells
 
 PLACES = 24
 """Places in frequency and duration that rates are told apart by: 8 octaves times 3 durations."""
@@ -111,13 +112,13 @@ class TriggerCounts:
         counts = np.bincount(at, minlength=PLACES * len(_WIDTHS)).reshape(PLACES, -1)
         return cls(counts=counts, livetime_ns=sum(hour.livetime_ns for hour in held))
 
-    def smoothed(self) -> FloatArray:
-        """Return the counts smoothed over ranks, [place, bin of rank].
+    def per_efold(self) -> FloatArray:
+        """Return the triggers per e-fold of rank, smoothed over ranks, [place, bin of rank].
 
         A place of few triggers borrows from what all places do.
         """
         every = self.counts.sum(axis=0)
-        shared = self.counts + BORROWED * every / max(int(every.sum()), 1)
+        shared = (self.counts + BORROWED * every / max(int(every.sum()), 1)) / _WIDTHS
         padded = np.pad(shared, ((0, 0), (1, 1)), "edge")
         return np.asarray(0.25 * padded[:, :-2] + 0.5 * shared + 0.25 * padded[:, 2:])
 
@@ -133,7 +134,7 @@ class TriggerCounts:
         if self.livetime_ns <= 0:
             raise ValueError("no rates of triggers without live time")
         seconds = self.livetime_ns / NANOSECONDS
-        return np.asarray(np.log((self.smoothed() + floor) / (seconds * _WIDTHS)))
+        return np.asarray(np.log((self.per_efold() + floor / _WIDTHS) / seconds))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +157,7 @@ class TriggerRates:
         """
         seconds = past.livetime_ns / NANOSECONDS
         expected = np.exp(prior) * PRIOR_SECONDS
-        return cls(logs=np.log((past.smoothed() / _WIDTHS + expected) / (seconds + PRIOR_SECONDS)))
+        return cls(logs=np.log((past.per_efold() + expected) / (seconds + PRIOR_SECONDS)))
 
     def __call__(self, rank: FloatArray, place: Index) -> FloatArray:
         """Return ln of the rate at each trigger's rank and place, [trigger]."""
@@ -220,5 +221,4 @@ class Past:
 
 
 def _bins(rank: FloatArray) -> Index:
-    at = np.searchsorted(RANK_EDGES, rank, "right") - 1
-    return np.asarray(np.clip(at, 0, len(_WIDTHS) - 1))
+    return cells([RANK_EDGES], [rank])[0]
