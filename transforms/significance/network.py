@@ -227,7 +227,10 @@ class Network:
         """
         low, high = low_ns - MARGIN_NS, high_ns + MARGIN_NS
         found = self._by_detector(each for each in arrivals if low <= each.time_ns < high)
+        if len(found) < 2:
+            return []
         ranked = [self._zero_lag(pair, found, memory) for pair in combinations(sorted(found), 2)]
+        ranked = [each for each in ranked if len(each.far)]
         made = coincident(_on_one_scale(ranked), found, self.config_id)
         return [_with_rate(event, memory) for event in made if low_ns <= second_ns(event) < high_ns]
 
