@@ -19,7 +19,7 @@ from transforms.coders import timed
 from transforms.detect.searchable import unsearchable
 from transforms.detect.stage import Detect
 from transforms.detect.surroundings import future_seconds, margin_seconds
-from transforms.elements import Segment, Trigger
+from transforms.elements import Event, Segment, Trigger
 from transforms.gps import NANOSECONDS, from_seconds
 from transforms.ingest.files.plan import EVERYTHING, Within
 from transforms.ingest.reach import Reach
@@ -87,6 +87,7 @@ class Analyse(beam.PTransform):  # type: ignore[misc]
         )
         return Results(
             triggers=triggers,
+            events=strain.blocks.pipeline | "Events" >> beam.Create([]).with_output_types(Event),
             segments=segments,
             dead_letters=strain.dead_letters,
             progress=found.progress,

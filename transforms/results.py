@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from apache_beam.pvalue import PCollection
 
-from transforms.elements import Block, DeadLetter, Progress, Segment, Trigger
+from transforms.elements import Block, DeadLetter, Event, Progress, Segment, Trigger
 
 
 class Strain(NamedTuple):
@@ -25,6 +25,8 @@ class Results(NamedTuple):
     """What the analysis returns, and a sink takes."""
 
     triggers: PCollection[Trigger]
+    events: PCollection[Event]
+    """Coincident triggers of several detectors."""
     segments: PCollection[Segment]
     """What was analysed and what not, with the reason."""
     dead_letters: PCollection[DeadLetter]
