@@ -9,7 +9,12 @@ import pyarrow as pa
 from beam_pipeline.archive import ArchiveJob, output_folder, run_archive
 from beam_pipeline.config import PipelineConfig
 from transforms.elements import DeadLetter, Segment
-from transforms.sink.writers import read_dead_letters, read_segments, read_triggers
+from transforms.sink.writers import (
+    read_dead_letters,
+    read_events,
+    read_segments,
+    read_triggers,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +23,8 @@ class Found:
 
     triggers: pa.Table
     """One row for each trigger, by time."""
+    events: pa.Table
+    """One row for each event of several detectors, by time."""
     segments: Sequence[Segment]
     """What was analysed, and what was not and why."""
     dead_letters: Sequence[DeadLetter]
@@ -45,6 +52,7 @@ def analyse(
         run_archive(job, science, [], folder)
     return Found(
         triggers=read_triggers(job.output),
+        events=read_events(job.output),
         segments=read_segments(job.output),
         dead_letters=read_dead_letters(job.output),
     )

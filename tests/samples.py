@@ -1,12 +1,12 @@
 """Candidates, triggers with and without a label, and a run that found nothing."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from transforms.elements import Candidate, Trigger
+from transforms.elements import Arrival, Candidate, Event, Trigger
 from transforms.sink.staging import opened, written
 
 TRIGGER = Trigger(
@@ -49,6 +49,42 @@ UNLABELLED = replace(
     TRIGGER, id="00ff", snippet=b"", label="", score=float("nan"), probabilities=(), model="",
     dq=(), injections=(), wdf_basis="", enwdf=0.0, wdf_rate=0, wdf_index=b"", wdf_value=b"",
 )  # fmt: skip
+
+
+def arrival(ifo: str, later_ns: int = 0, **changes: Any) -> Arrival:
+    """Return what the network needs of a trigger of a detector, so much later [ns]."""
+    shared = {
+        field.name: getattr(TRIGGER, field.name)
+        for field in fields(Arrival)
+        if hasattr(TRIGGER, field.name)
+    }
+    shared |= {"id": f"{ifo}-a1b2", "ifo": ifo, "channel": f"{ifo}:GDS-CALIB_STRAIN"}
+    shared |= {name: shared[name] + later_ns for name in ("time_ns", "start_ns", "end_ns")}
+    return Arrival(**{**shared, **changes})
+
+
+EVENT = Event(
+    id="E1126259462c0ffee",
+    time_ns=TRIGGER.time_ns,
+    detectors=("H1", "L1"),
+    triggers=(
+        arrival("H1"),
+        arrival("L1", -7_000_000, snr=9.0, frequency=128.0, low_frequency=50.0, dq=("L1:CAT1",)),
+    ),
+    snr=15.0,
+    rank=21.5,
+    rank_unlabelled=14.25,
+    correlation=-0.75,
+    delay_ns=-6_900_000,
+    pair="H1L1",
+    label="chirp",
+    score=0.875,
+    config="decaf",
+    far=2e-9,
+    far_livetime_ns=500_000_000 * 10**9,
+    far_louder=0,
+    far_method="slides",
+)
 
 
 def candidate(

@@ -15,7 +15,7 @@ from flink.dev.broker import Broker
 from flink.processes import free_ports
 from flink.settings import QUICK, BrokerSettings
 from transforms.broker import BrokerAwayError, KafkaConfig, Topic, check_topics, ensure_topics
-from transforms.elements import DeadLetter, Progress, Segment, Trigger
+from transforms.elements import DeadLetter, Event, Progress, Segment, Trigger
 from transforms.ingest.config import IngestConfig
 from transforms.ingest.kafka.positions import Positions
 from transforms.ingest.kafka.reader import Reader
@@ -192,6 +192,7 @@ def test_the_whole_way_from_replay_to_results(config, data, tmp_path):
     with beam.Pipeline(runner=RUNNER) as pipeline:
         kinds = {
             "triggers": Trigger,
+            "events": Event,
             "segments": Segment,
             "dead_letters": DeadLetter,
             "progress": Progress,

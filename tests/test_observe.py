@@ -28,10 +28,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from benchmarks.throughput import observing
 from flink.processes import free_ports
 from models.simulation import noise
-from tests.samples import candidate
+from tests.samples import EVENT, candidate
 from transforms.elements import (
     FINAL,
     PRELIMINARY,
+    WITHDRAWN,
     Block,
     DeadLetter,
     Frame,
@@ -207,6 +208,19 @@ def test_what_is_published_is_counted_by_what_it_is(record, tmp_path, caplog):
     gap, letter = caplog.records
     assert (gap.channel, gap.gps_start_ns, gap.gps_end_ns) == (NAME, 14 * S, 16 * S)
     assert (letter.source, letter.reason) == ("t/0/1", "damaged")
+
+
+def test_events_are_counted_by_status_from_the_start(record, tmp_path):
+    statuses = (PRELIMINARY, FINAL, WITHDRAWN)
+    assert [values(tmp_path)["events_total", each] for each in statuses] == [0, 0, 0]
+    began = time.time()
+    record.published(replace(EVENT, status=PRELIMINARY, arrived_ns=time.time_ns() - S))
+    record.published(replace(EVENT, status=PRELIMINARY))  # from an archive: nothing arrived
+    record.published(EVENT)
+    seen = values(tmp_path)
+    assert [seen["events_total", each] for each in statuses] == [2, 1, 0]
+    assert seen["event_latency_seconds_count", PRELIMINARY] == 1
+    assert 1 <= seen["event_latency_seconds_sum", PRELIMINARY] <= 1 + time.time() - began
 
 
 def test_a_histogram_holds_each_delay_once(record, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from apache_beam.transforms.window import Sessions, TimestampedValue
 
 from tests import samples
-from transforms.elements import DeadLetter, Progress, Segment, Trigger
+from transforms.elements import DeadLetter, Event, Progress, Segment, Trigger
 from transforms.files import OutputError
 from transforms.gps import from_seconds, to_event_micros
 from transforms.results import Results
@@ -18,6 +18,7 @@ from transforms.sink.staging import opened
 from transforms.sink.writers import (
     Provenance,
     read_dead_letters,
+    read_events,
     read_segments,
     read_snippets,
     read_triggers,
@@ -65,13 +66,20 @@ SEGMENTS = [
         reason="not finite",
     ),
 ]
+EVENTS = [
+    replace(samples.EVENT, id=name, time_ns=from_seconds(MIDNIGHT + seconds))
+    for name, seconds in (("E2", 86_399.5), ("E3", 86_400), ("E1", 7))
+]
 LETTERS = [
     DeadLetter(source="b.gwf", reason="truncated; send it again", checksum="00"),
     DeadLetter(source="a.gwf", reason="empty"),
 ]
 
 
-def run(output, triggers=TRIGGERS, segments=SEGMENTS, letters=LETTERS, loudest=2, meddle=None):
+def run(
+    output, triggers=TRIGGERS, segments=SEGMENTS, letters=LETTERS, *, loudest=2, meddle=None,
+    events=EVENTS,
+):  # fmt: skip
     with opened(str(output), "threshold: 5.5\n", "c0ffee", "0.1.0") as made:
         if meddle:
             meddle(made)
@@ -84,6 +92,7 @@ def run(output, triggers=TRIGGERS, segments=SEGMENTS, letters=LETTERS, loudest=2
             )
             results = Results(
                 triggers=sessions,
+                events=pipeline | "Events" >> beam.Create(events).with_output_types(Event),
                 segments=pipeline | "Segments" >> beam.Create(segments).with_output_types(Segment),
                 dead_letters=pipeline | beam.Create(letters).with_output_types(DeadLetter),
                 progress=pipeline | "Progress" >> beam.Create([]).with_output_types(Progress),
@@ -109,6 +118,9 @@ def test_a_run_leaves_one_file_for_each_detector_and_day(tmp_path):
     assert files(tmp_path) == [
         "config.yaml",
         "dead_letters/dead_letters.jsonl",
+        "events/2015-09-14/EVENTS-1126224017-86400.parquet",
+        "events/2015-09-15/EVENTS-1126310417-86400.parquet",
+        "events/schema.parquet",
         "segments/H1-GDS_CALIB_STRAIN_ANALYSED.txt",
         "segments/segments.parquet",
         "snippets.h5",
@@ -136,6 +148,7 @@ def test_what_was_handed_over_is_read_back(tmp_path):
     run(tmp_path)
 
     assert read_triggers(tmp_path)["id"].to_pylist() == ["a", "e", "d", "b", "c"]
+    assert read_events(tmp_path)["id"].to_pylist() == ["E1", "E2", "E3"]
     assert read_segments(tmp_path) == [
         Segment(ifo="H1", channel="H1:GDS-CALIB_STRAIN", start_ns=0, end_ns=20, analysed=True),
         Segment(
@@ -169,9 +182,10 @@ def test_no_strain_is_kept_when_none_is_asked_for(tmp_path):
 
 
 def test_a_run_that_found_nothing_can_be_read(tmp_path):
-    run(tmp_path, [], [], [])
+    run(tmp_path, [], [], [], events=[])
 
     assert read_triggers(tmp_path).num_rows == 0
+    assert read_events(tmp_path).num_rows == 0
     assert read_segments(tmp_path) == []
     assert read_dead_letters(tmp_path) == []
     assert read_snippets(tmp_path) == {}
@@ -182,27 +196,32 @@ def test_a_second_run_replaces_the_first(tmp_path):
     run(tmp_path)
     (tmp_path / "notes.txt").write_text("mine")
 
-    run(tmp_path, triggers=[TRIGGER])
+    run(tmp_path, triggers=[TRIGGER], events=EVENTS[:1])
 
     assert read_triggers(tmp_path)["id"].to_pylist() == ["a"]
+    assert read_events(tmp_path)["id"].to_pylist() == ["E2"]
+    assert not (tmp_path / "events" / "2015-09-15").exists()
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.slow
 def test_two_runs_differ_in_nothing_but_when_they_were_written(tmp_path):
     run(tmp_path / "first")
-    run(tmp_path / "second", TRIGGERS[::-1], SEGMENTS[::-1], LETTERS[::-1])
+    run(
+        tmp_path / "second", TRIGGERS[::-1], SEGMENTS[::-1], LETTERS[::-1], events=EVENTS[::-1]
+    )  # fmt: skip
 
     assert files(tmp_path / "first") == files(tmp_path / "second")
     for name in files(tmp_path / "first"):
-        if name.startswith("triggers/"):
+        if name.startswith(("triggers/", "events/")):
             continue
         assert (tmp_path / "first" / name).read_bytes() == (
             tmp_path / "second" / name
         ).read_bytes(), name
     written = ["emitted_at", "latency"]
-    first, second = (read_triggers(tmp_path / name) for name in ("first", "second"))
-    assert first.drop_columns(written).equals(second.drop_columns(written), check_metadata=True)
+    for read in (read_triggers, read_events):
+        first, second = (read(tmp_path / name) for name in ("first", "second"))
+        assert first.drop_columns(written).equals(second.drop_columns(written), check_metadata=True)
 
 
 @pytest.mark.slow
@@ -210,7 +229,7 @@ def test_what_is_written_is_counted(tmp_path):
     counters = run(tmp_path).metrics().query()["counters"]
 
     counts = {each.key.metric.name: each.committed for each in counters}
-    assert counts == {"triggers": 5, "segments": 3, "dead_letters": 2}
+    assert counts == {"triggers": 5, "events": 3, "segments": 3, "dead_letters": 2}
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_the_run(tmp_path):
@@ -226,18 +245,25 @@ def test_what_no_file_can_hold_is_a_dead_letter_and_the_rest_is_written(tmp_path
     hostile = [moved("t", 0, ifo=evil), moved("n", 0, rank=float("nan"))]
     odd = [Segment(ifo=evil, channel=f"{evil}:S", start_ns=0, end_ns=10, analysed=True)]
 
-    result = run(tmp_path / "a" / "out", [TRIGGER, *hostile], [*SEGMENTS, *odd], LETTERS)
+    silent = replace(EVENTS[0], id="E0", snr=float("nan"))
+
+    result = run(
+        tmp_path / "a" / "out", [TRIGGER, *hostile], [*SEGMENTS, *odd], LETTERS,
+        events=[silent, EVENTS[2]],
+    )  # fmt: skip
 
     output = tmp_path / "a" / "out"
     assert read_triggers(output)["id"].to_pylist() == ["a"]
     assert read_segments(output) == read_segments_of(tmp_path)
     kinds = {each.source: each.kind for each in read_dead_letters(output)}
-    assert kinds == {"t": "channel", "n": "unpublishable", f"{evil}:S": "channel"} | {
-        each.source: each.kind for each in LETTERS
-    }
+    assert read_events(output)["id"].to_pylist() == ["E1"]
+    assert kinds == {
+        "t": "channel", "n": "unpublishable", "E0": "unpublishable", f"{evil}:S": "channel"
+    } | {each.source: each.kind for each in LETTERS}  # fmt: skip
     assert [path for path in tmp_path.rglob("*") if "evil" in path.name] == []
     counts = {each.key.metric.name: each.committed for each in result.metrics().query()["counters"]}
-    assert (counts["refused_triggers"], counts["refused_segments"]) == (2, 1)
+    names = ("refused_triggers", "refused_events", "refused_segments")
+    assert [counts[name] for name in names] == [2, 1, 1]
 
 
 def read_segments_of(tmp_path):

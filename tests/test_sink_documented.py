@@ -1,14 +1,15 @@
 """What docs/data-model.md shows works: after a run with triggers, and after one without."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.samples import TRIGGER, UNLABELLED
+from tests.samples import EVENT, TRIGGER, UNLABELLED
 from transforms.elements import Segment
 from transforms.sink import writers
-from transforms.sink.folder import partition
+from transforms.sink.folder import event_partition, partition
 from transforms.sink.staging import opened, written
 
 # gwpy 4.1 asks astropy for a name that is on its way out.
@@ -24,6 +25,9 @@ def leave(output, triggers):
     with opened(str(output), "threshold: 5.5\n", *vars(made).values()) as run:
         if triggers:
             writers.write_triggers(run.staged, partition(TRIGGER), triggers, made)
+            events = [replace(EVENT, detectors=("H1",), triggers=(replace(
+                EVENT.triggers[0], id=TRIGGER.id),))]  # fmt: skip
+            writers.write_events(run.staged, event_partition(EVENT), events, made)
         writers.write_snippets(run.staged, triggers, made)
         stretch = Segment(
             ifo="H1", channel=TRIGGER.channel, start_ns=10**18, end_ns=2 * 10**18, analysed=True
@@ -40,17 +44,19 @@ def test_every_example_works_whatever_the_run_found(tmp_path, monkeypatch, trigg
 
     monkeypatch.chdir(tmp_path)
     leave(tmp_path / "output", triggers)
-    assert len(READING) == 4
+    assert len(READING) == 5
 
     known = {}
     for block in READING:
         exec(compile(block, str(PAGE), "exec"), known)
 
     assert len(known["triggers"]) == len(triggers)
+    assert len(known["events"]) == len(known["rare"]) == bool(triggers)
     assert len(known["analysed"]) == 1
     table = EventTable.read("triggers.h5", path="triggers")
     assert len(table) == len(EventTable.read("triggers.csv")) == len(triggers)
     assert table.colnames == known["triggers"].colnames
     if triggers:
+        assert [each["id"] for each in known["members"]] == [TRIGGER.id]
         assert len(known["series"]) == len(TRIGGER.snippet_array)
         assert table["wdf_index"][-1] == "[17, 40]"

@@ -16,15 +16,23 @@ import pytest
 from astropy.time import Time
 
 from beam_pipeline.cli import main
-from tests.samples import TRIGGER, UNLABELLED, prepare
+from tests.samples import EVENT, TRIGGER, UNLABELLED, arrival, prepare
 from transforms.elements import DeadLetter, Segment
 from transforms.files import OutputError, whole_file
 from transforms.gps import from_seconds
 from transforms.kinds import LetterKind, SegmentKind
 from transforms.sink import rolling, writers
-from transforms.sink.folder import partition
+from transforms.sink.folder import event_partition, partition
 from transforms.sink.report import write_report
-from transforms.sink.tables import SEGMENT_COLUMNS, TRIGGER_COLUMNS, trigger_row, trigger_table
+from transforms.sink.tables import (
+    EVENT_COLUMNS,
+    SEGMENT_COLUMNS,
+    TRIGGER_COLUMNS,
+    event_row,
+    event_table,
+    trigger_row,
+    trigger_table,
+)
 from transforms.utc import gps_now, utc_day, utc_text
 
 # gwpy 4.1 asks astropy for a name that is on its way out.
@@ -36,6 +44,11 @@ MADE = writers.Provenance(config="c0ffee", version="0.1.0")
 def written(folder, *triggers):
     output = prepare(str(folder), "threshold: 5.5\n", "c0ffee", "0.1.0")
     return writers.write_triggers(output, partition(TRIGGER), triggers, MADE)
+
+
+def written_events(folder, *events):
+    output = prepare(str(folder), "threshold: 5.5\n", "c0ffee", "0.1.0")
+    return writers.write_events(output, event_partition(EVENT), events, MADE)
 
 
 # -- whole files
@@ -113,7 +126,9 @@ def test_prepare_clears_results_whole_or_half_and_nothing_else(tmp_path):
     assert all(each.exists() for each in mine)
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "snippets.h5", "triggers/schema.parquet"])
+@pytest.mark.parametrize(
+    "name", ["config.yaml", "snippets.h5", "triggers/schema.parquet", "events/schema.parquet"]
+)
 def test_prepare_never_touches_what_another_program_left(tmp_path, name):
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
@@ -134,7 +149,9 @@ def test_an_output_that_cannot_be_written_is_refused_in_one_line(tmp_path, outpu
 
 
 def test_readers_say_where_results_are_missing(tmp_path):
-    for read in (writers.read_triggers, writers.read_segments, writers.read_provenance):
+    for read in (
+        writers.read_triggers, writers.read_events, writers.read_segments, writers.read_provenance
+    ):  # fmt: skip
         with pytest.raises(OutputError, match=f"no results in {tmp_path}"):
             read(tmp_path)
 
@@ -221,9 +238,131 @@ def test_pandas_and_arrow_read_the_folder(tmp_path):
 def test_the_documentation_names_every_column_with_its_unit():
     documentation = (Path(__file__).parents[1] / "docs" / "data-model.md").read_text("utf-8")
 
-    for column in (*TRIGGER_COLUMNS, *SEGMENT_COLUMNS):
+    for column in (*TRIGGER_COLUMNS, *EVENT_COLUMNS, *SEGMENT_COLUMNS):
         row = f"| `{column.name}` | {column.type} | {column.unit} | {column.description} |"
         assert row in documentation
+
+
+# -- events
+
+
+UNKNOWN = replace(
+    EVENT, id="E1", time_ns=EVENT.time_ns + 1, far=float("nan"), far_livetime_ns=0, far_method="",
+    label="", score=float("nan"), triggers=tuple(replace(one, dq=(), injections=(), label="")
+                                                 for one in EVENT.triggers),
+)  # fmt: skip
+
+
+def test_a_row_of_an_event_has_every_column_in_order_and_is_json():
+    row = event_row(UNKNOWN, "0.1.0", emitted_at=1126259470.0)
+
+    assert list(row) == [column.name for column in EVENT_COLUMNS]
+    assert json.loads(json.dumps(row, allow_nan=False)) == row
+    assert (row["far"], row["score"], row["dq"], row["far_louder"]) == (None, None, "", 0)
+
+
+def test_an_event_tells_of_its_triggers_in_the_order_of_its_detectors():
+    row = event_row(EVENT, "0.1.0", emitted_at=1126259470.421875)
+
+    assert row["detectors"] == "H1,L1"
+    assert row["trigger_id"] == "H1-a1b2,L1-a1b2"
+    assert row["trigger_label"] == "chirp,chirp"
+    assert row["trigger_time_ns"] == [EVENT.time_ns, EVENT.time_ns - 7_000_000]
+    assert row["trigger_time"][0] == row["time"] == 1126259462.421875
+    assert row["trigger_snr"] == [12.0, 9.0]
+    assert (row["start_time"], row["end_time"]) == (1126259462.243, 1126259462.5)
+    assert (row["low_frequency"], row["high_frequency"]) == (50.0, 240.0)
+    assert row["frequency"] == 120.0  # of the louder one
+    assert row["time_delay"] == -0.0069
+    assert row["far_livetime"] == 5e8
+    assert row["latency"] == 8.0
+
+
+def test_a_flag_of_an_event_says_of_which_detector_it_is():
+    row = event_row(EVENT, "0.1.0", 0.0)
+
+    assert row["dq"] == "H1:CAT2,H1:CAT3,L1:CAT1"
+    assert row["injections"] == "H1:CBC_HW_INJ,H1:CW_HW_INJ,L1:CBC_HW_INJ,L1:CW_HW_INJ"
+
+
+def test_three_detectors_are_one_row():
+    three = replace(
+        EVENT, detectors=("H1", "L1", "V1"), triggers=(*EVENT.triggers, arrival("V1", 20_000_000))
+    )
+
+    row = event_row(three, "0.1.0", 0.0)
+
+    assert (row["detectors"], len(row["trigger_rank"])) == ("H1,L1,V1", 3)
+    table = event_table([EVENT, three, UNKNOWN], "0.1.0", 0.0, {})
+    assert table["id"].to_pylist() == [EVENT.id, "E1"]
+
+
+def test_tools_read_events_as_they_read_triggers(tmp_path):
+    from gwpy.table import EventTable
+
+    path = written_events(tmp_path, UNKNOWN, EVENT)
+
+    table = EventTable.read(path, format="parquet")
+    assert table.colnames == [column.name for column in EVENT_COLUMNS]
+    assert list(table["detectors"]) == ["H1,L1"] * 2
+    assert [list(each) for each in table["trigger_snr"]] == [[12.0, 9.0]] * 2
+    assert np.isnan(table["far"]).tolist() == [False, True]
+    three = replace(
+        EVENT, id="E3", detectors=("H1", "L1", "V1"), triggers=(*EVENT.triggers, arrival("V1"))
+    )
+    other = writers.write_events(tmp_path, "events/mine.parquet", [three], MADE)
+    files = [tmp_path / "events" / "schema.parquet", path, other]
+    joined = EventTable.read(files, format="parquet", where="rank > 20")
+    assert [len(each) for each in joined["trigger_snr"]] == [2, 2, 3]
+    other.unlink()
+    assert list(pd.read_parquet(tmp_path / "events")["id"]) == [EVENT.id, "E1"]
+    assert pyarrow.dataset.dataset(tmp_path / "events").count_rows() == 2
+    assert writers.read_events(tmp_path)["far"].to_pylist() == [EVENT.far, None]
+    schema = pq.read_schema(path)
+    assert schema.field("far").metadata[b"unit"] == b"Hz"
+    assert schema.metadata[b"config"] == b"c0ffee"
+
+
+def test_event_table_reads_a_run_without_events(tmp_path):
+    from gwpy.table import EventTable
+
+    prepare(str(tmp_path), "", "c0ffee", "0.1.0")
+
+    table = EventTable.read(tmp_path / "events" / "schema.parquet", format="parquet")
+    assert len(table) == 0
+    assert table.colnames == [column.name for column in EVENT_COLUMNS]
+
+
+def test_results_of_a_version_without_events_have_none(tmp_path):
+    written(tmp_path, TRIGGER)
+    (tmp_path / "events" / "schema.parquet").unlink()
+    (tmp_path / "events").rmdir()
+    writers.write_segments(tmp_path, [], MADE)
+
+    table = writers.read_events(tmp_path)
+
+    assert (len(table), table.column_names) == (0, [column.name for column in EVENT_COLUMNS])
+    assert write_report(tmp_path).is_file()
+
+
+def test_snippets_that_an_older_live_job_left_among_the_events_are_read(tmp_path):
+    written_events(tmp_path, EVENT)
+    path = writers.write_snippets(tmp_path, [TRIGGER], MADE)
+    former = tmp_path / "events/H1/2015-09-14/H1-EVENTS-1126224017-86400.h5"
+    former.parent.mkdir(parents=True)
+    path.rename(former)
+
+    assert list(writers.read_snippets(tmp_path)) == [TRIGGER.id]
+    assert writers.read_events(tmp_path)["id"].to_pylist() == [EVENT.id]
+
+
+def test_events_of_a_version_with_fewer_columns_are_read(tmp_path):
+    path = written_events(tmp_path, EVENT)
+    pq.write_table(pq.read_table(path).drop_columns(["far", "trigger_label"]), path)
+
+    (row,) = writers.read_events(tmp_path).to_pylist()
+
+    assert (row["id"], row["far"], row["trigger_label"]) == (EVENT.id, None, None)
 
 
 # -- the rest
@@ -377,6 +516,7 @@ def test_only_names_of_ours_are_read(tmp_path):
     for name in (
         "triggers/README", "triggers/H1/notes.parquet", "triggers/H1/2015-09-14/copy.parquet",
         "triggers/H1/2015-09-14/.hidden.parquet", "segments/H1/2015-09-14/x-SEGMENTS-y.parquet",
+        "events/2015-09-14/mine.parquet", "events/H1/EVENTS-1-60.parquet",
         "dead_letters/2015-09-14/DEAD_LETTERS-mine.jsonl", "snippets/H1/2015-09-14/mine.h5",
     ):  # fmt: skip
         path = tmp_path / name
@@ -384,6 +524,7 @@ def test_only_names_of_ours_are_read(tmp_path):
         path.write_text("not ours")
 
     assert writers.read_triggers(tmp_path)["id"].to_pylist() == [TRIGGER.id]
+    assert len(writers.read_events(tmp_path)) == 0
     assert len(writers.read_segments(tmp_path)) == 1
     assert writers.read_dead_letters(tmp_path) == []
     assert writers.read_snippets(tmp_path) == {}
@@ -394,7 +535,7 @@ def test_only_names_of_ours_are_read(tmp_path):
     "name",
     [
         "triggers/schema.parquet", partition(TRIGGER), "segments/segments.parquet", "snippets.h5",
-        "dead_letters/dead_letters.jsonl",
+        "dead_letters/dead_letters.jsonl", "events/schema.parquet", event_partition(EVENT),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(
@@ -402,6 +543,7 @@ def test_only_names_of_ours_are_read(tmp_path):
 )
 def test_a_damaged_file_is_one_line_with_its_name(tmp_path, capsys, name, damage):
     written(tmp_path, TRIGGER)
+    writers.write_events(tmp_path, event_partition(EVENT), [EVENT], MADE)
     writers.write_segments(
         tmp_path, [Segment(ifo="H1", channel="H1:A", start_ns=0, end_ns=5, analysed=True)], MADE
     )

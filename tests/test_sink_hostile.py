@@ -13,15 +13,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.samples import TRIGGER, prepare
+from tests.samples import EVENT, TRIGGER, prepare
 from transforms.elements import DeadLetter, Segment
 from transforms.files import OutputError, whole_file
 from transforms.kinds import LetterKind, SegmentKind
 from transforms.sink import rolling, writers
 from transforms.sink.checked import refused
 from transforms.sink.folder import analysed_names, is_ours, partition
-from transforms.sink.messages import dead_letter_message, segment_message, trigger_message
-from transforms.sink.tables import TRIGGER_COLUMNS, trigger_row
+from transforms.sink.messages import (
+    dead_letter_message,
+    event_message,
+    segment_message,
+    trigger_message,
+)
+from transforms.sink.tables import EVENT_COLUMNS, TRIGGER_COLUMNS, event_row, trigger_row
 from transforms.texts import storable
 
 MADE = writers.Provenance(config="c0ffee", version="0.1.0")
@@ -203,6 +208,91 @@ def test_a_number_that_is_not_finite_is_a_dead_letter_with_its_name(name, value)
 )
 def test_what_no_file_can_hold_is_a_dead_letter(changes):
     assert refused(replace(TRIGGER, **changes)).kind is LetterKind.UNPUBLISHABLE
+
+
+@st.composite
+def events(draw):
+    first, second = EVENT.triggers
+    texts = {"label": draw(TEXTS), "dq": tuple(draw(st.lists(TEXTS, max_size=2)))}
+    numbers = ("snr", "rank", "rank_unlabelled", "correlation", "score", "far")
+    return replace(
+        EVENT,
+        id=draw(st.one_of(st.sampled_from(["E1", "E2"]), TEXTS)),
+        pair=draw(TEXTS),
+        far_method=draw(TEXTS),
+        triggers=(replace(first, **texts), second),
+        time_ns=draw(st.one_of(st.just(EVENT.time_ns), st.integers())),
+        **{name: draw(ANY) for name in draw(st.sets(st.sampled_from(numbers), max_size=1))},
+    )
+
+
+@given(events())
+def test_an_event_is_refused_or_its_file_and_its_message_hold_what_json_has(event):
+    letter = refused(event)
+    if letter is not None:
+        assert letter.kind is LetterKind.UNPUBLISHABLE
+        assert "\n" not in letter.reason
+        return
+    row = json.loads(event_message(event, "0.1.0", 0.0).value, parse_constant=pytest.fail)
+    assert (row["far"] is None) == math.isnan(event.far)
+    with tempfile.TemporaryDirectory() as top:
+        output = prepare(f"{top}/a/b/out", "threshold: 5.5\n", "c0ffee", "0.1.0")
+        path = output / rolling.event_name(event)
+        assert rolling.add_events(path, [event], MADE)
+        assert not rolling.add_events(path, [event], MADE)
+        assert outside(top, output) == []
+        assert is_ours(path.relative_to(output))
+        (read,) = writers.read_events(output).to_pylist()
+        assert (read["id"], read["pair"]) == (event.id, storable(event.pair))
+        assert finite(read)
+
+
+@pytest.mark.parametrize("name", ["snr", "rank", "rank_unlabelled", "correlation"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_of_an_event_that_is_not_finite_is_a_dead_letter(name, value):
+    letter = refused(replace(EVENT, **{name: value}))
+
+    assert (letter.source, letter.kind) == (EVENT.id, LetterKind.UNPUBLISHABLE)
+    assert name in letter.reason
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"far": math.inf},
+        {"score": math.inf},
+        {"triggers": ()},
+        {"triggers": EVENT.triggers[::-1]},
+        {"triggers": EVENT.triggers[:1]},
+        {"triggers": (replace(EVENT.triggers[0], snr=math.nan), EVENT.triggers[1])},
+        {"triggers": (replace(EVENT.triggers[0], time_ns=2**63), EVENT.triggers[1])},
+        {"far_louder": 2**63},
+        {"far_livetime_ns": 10**400},
+        {"time_ns": -1},
+        {"time_ns": 2**63},
+        {"id": "a/b"},
+    ],
+)
+def test_an_event_that_no_file_can_hold_is_a_dead_letter(changes):
+    assert refused(replace(EVENT, **changes)).kind is LetterKind.UNPUBLISHABLE
+
+
+def test_an_event_of_a_detector_that_is_none_is_refused_with_its_name():
+    first, second = EVENT.triggers
+    evil = replace(second, ifo="../x")
+
+    letter = refused(replace(EVENT, detectors=("H1", "../x"), triggers=(first, evil)))
+
+    assert letter.kind is LetterKind.CHANNEL
+    assert repr("../x") in letter.reason
+
+
+def test_an_event_without_background_has_no_rate_and_is_not_refused():
+    without = replace(EVENT, far=math.nan, score=math.nan)
+
+    assert refused(without) is None
+    assert event_row(without, "0.1.0", 0.0)["far"] is None
+    assert list(event_row(without, "0.1.0", 0.0)) == [each.name for each in EVENT_COLUMNS]
 
 
 def test_no_score_is_null_and_not_refused():

@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from flink.processes import free_ports
-from tests.samples import UNLABELLED
+from tests.samples import EVENT, UNLABELLED
 from transforms.broker import (
     SECURITY,
     BrokerError,
@@ -26,6 +26,7 @@ from transforms.elements import (
     SETTLED,
     WITHDRAWN,
     DeadLetter,
+    Event,
     Progress,
     Segment,
     Trigger,
@@ -81,13 +82,14 @@ def read(config, topic):
         consumer.close()
 
 
-def publish(config, prefix, triggers=(), segments=(), letters=(), timeout=60.0):
+def publish(config, prefix, triggers=(), segments=(), letters=(), *, events=(), timeout=60.0):
     with beam.Pipeline(runner=RUNNER) as pipeline:
         results = Results(
             **{
                 name: pipeline | name >> beam.Create(list(elements)).with_output_types(kind)
                 for name, elements, kind in (
                     ("triggers", triggers, Trigger),
+                    ("events", events, Event),
                     ("segments", segments, Segment),
                     ("dead_letters", letters, DeadLetter),
                     ("progress", (), Progress),
@@ -109,23 +111,26 @@ def test_missing_topics_are_made_and_others_left_alone(config):
     mine = Topic(settings={"retention.ms": "12345"})
     assert ensure_topics(config, {"made.triggers": mine}) == ["made.triggers"]
 
-    assert ensure_topics(config, wanted) == ["made.segments", "made.dead-letters"]
+    missing = ["made.events", "made.segments", "made.dead-letters"]
+    assert ensure_topics(config, wanted) == missing
     assert ensure_topics(config, wanted) == []
 
     admin = AdminClient(config.client_settings())
     known = admin.list_topics(timeout=240).topics
     assert {name: len(known[name].partitions) for name in wanted} == {
         "made.triggers": 1,
+        "made.events": 2,
         "made.segments": 2,
         "made.dead-letters": 2,
     }
     assert setting(config, "made.triggers", "retention.ms") == "12345"
 
 
-def test_of_triggers_the_broker_keeps_the_last_message_of_each_id(config):
+def test_of_triggers_and_events_the_broker_keeps_the_last_message_of_each_id(config):
     ensure_topics(config, output_topics("kept"))
 
     assert setting(config, "kept.triggers", "cleanup.policy") == "compact"
+    assert setting(config, "kept.events", "cleanup.policy") == "compact"
     assert setting(config, "kept.segments", "cleanup.policy") == "delete"
 
 
@@ -138,16 +143,20 @@ def setting(config, topic, name):
 def test_each_kind_goes_to_its_topic_and_is_counted(config):
     ensure_topics(config, output_topics("kinds"))
 
-    counts = publish(config, "kinds", [TRIGGER], [SEGMENT], [LETTER])
+    counts = publish(config, "kinds", [TRIGGER], [SEGMENT], [LETTER], events=[EVENT])
 
     ((key, trigger),) = read(config, "kinds.triggers")
     assert (key, trigger["id"], trigger["version"]) == ("a1b2", "a1b2", "0.1.0")
     assert trigger["emitted_at"] == trigger["latency"] + 1126259463
+    ((key, event),) = read(config, "kinds.events")
+    assert (key, event["id"], event["detectors"]) == (EVENT.id, EVENT.id, "H1,L1")
     ((key, segment),) = read(config, "kinds.segments")
     assert (key, segment["analysed"]) == ("H1:GDS-CALIB_STRAIN|1126259462000000000", True)
     ((key, letter),) = read(config, "kinds.dead-letters")
     assert (key, letter) == ("00ff|frames/0/17", vars(LETTER))
-    assert counts == {"published_triggers": 1, "published_segments": 1, "published_dead_letters": 1}
+    assert counts == {
+        f"published_{kind}": 1 for kind in ("triggers", "events", "segments", "dead_letters")
+    }
 
 
 def test_of_one_id_the_last_message_counts(config):
@@ -167,13 +176,17 @@ def test_of_one_id_the_last_message_counts(config):
 def test_what_cannot_be_a_message_is_a_dead_letter(config):
     ensure_topics(config, output_topics("broken"))
 
-    counts = publish(config, "broken", [replace(TRIGGER, snr=float("nan")), TRIGGER])
+    counts = publish(
+        config, "broken", [replace(TRIGGER, snr=float("nan")), TRIGGER],
+        events=[EVENT, replace(EVENT, id="E1", far=float("inf"))],
+    )  # fmt: skip
 
     assert [key for key, _ in read(config, "broken.triggers")] == ["a1b2"]
-    ((_, letter),) = read(config, "broken.dead-letters")
-    assert letter["source"] == "a1b2"
-    assert "cannot be made" in letter["reason"]
-    assert counts == {"published_triggers": 1, "refused_messages": 1}
+    assert [key for key, _ in read(config, "broken.events")] == [EVENT.id]
+    letters = [letter for _, letter in read(config, "broken.dead-letters")]
+    assert sorted(letter["source"] for letter in letters) == ["E1", "a1b2"]
+    assert all("cannot be made" in letter["reason"] for letter in letters)
+    assert counts == {"published_triggers": 1, "published_events": 1, "refused_messages": 2}
 
 
 # -- faults

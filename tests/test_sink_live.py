@@ -19,10 +19,12 @@ from beam_pipeline.cli import main
 from tests import samples
 from tests.samples import prepare
 from transforms.elements import (
+    FINAL,
     PRELIMINARY,
     SETTLED,
     WITHDRAWN,
     DeadLetter,
+    Event,
     Progress,
     Segment,
     Trigger,
@@ -38,6 +40,7 @@ from transforms.sink.writers import (
     DamagedError,
     Provenance,
     read_dead_letters,
+    read_events,
     read_segments,
     read_snippets,
     read_triggers,
@@ -60,7 +63,10 @@ H1, H1_NEXT, L1 = (
     f"triggers/{ifo}/2015-09-14/{ifo}-TRIGGERS-{start}-60.parquet"
     for ifo, start in (("H1", MINUTE), ("H1", MINUTE + 60), ("L1", MINUTE))
 )
-EMPTY = ["config.yaml", "segments/segments.parquet", "triggers/schema.parquet"]
+EVENTS = f"events/2015-09-14/EVENTS-{MINUTE}-60.parquet"
+EMPTY = [
+    "config.yaml", "events/schema.parquet", "segments/segments.parquet", "triggers/schema.parquet"
+]  # fmt: skip
 
 
 def moved(name, seconds, ifo="H1", **changes):
@@ -69,6 +75,10 @@ def moved(name, seconds, ifo="H1", **changes):
     shifted = {key: getattr(TRIGGER, key) + shift for key in times}
     channel = f"{ifo}:GDS-CALIB_STRAIN"
     return replace(TRIGGER, id=name, ifo=ifo, channel=channel, **shifted, **changes)
+
+
+def event(name, seconds, **changes):
+    return replace(samples.EVENT, id=name, time_ns=from_seconds(MINUTE + seconds), **changes)
 
 
 def segment(start, end, ifo="H1", reason=""):
@@ -98,7 +108,7 @@ def gps(seconds):
 
 
 def at(element):
-    times = {Trigger: "time_ns", Segment: "start_ns"}
+    times = {Trigger: "time_ns", Event: "time_ns", Segment: "start_ns"}
     if type(element) not in times:
         return element
     micros = to_event_micros(getattr(element, times[type(element)]))
@@ -120,7 +130,7 @@ class Look(beam.DoFn):
 
 
 def read(folder, name):
-    if name.startswith("triggers"):
+    if name.startswith(("triggers", "events")):
         return ids(folder, name)
     return (folder / name).stat().st_ino
 
@@ -144,6 +154,7 @@ def live(folder, *steps, config_id="c0ffee", loudest=2, version="0.1.0"):
             | f"Typed[{name}]" >> beam.Map(lambda one: one).with_output_types(kind)
             for name, kind in (
                 ("triggers", Trigger),
+                ("events", Event),
                 ("segments", Segment),
                 ("dead_letters", DeadLetter),
                 ("progress", Progress),
@@ -204,11 +215,37 @@ def test_only_final_triggers_go_to_files(tmp_path):
     assert sorted(read_snippets(tmp_path)) == ["a"]
 
 
+def test_events_go_to_files_by_minute_when_they_are_final(tmp_path):
+    known = [event("E1", 2, status=each) for each in (PRELIMINARY, FINAL)]
+    gone = [event("E0", 3, status=each) for each in (PRELIMINARY, WITHDRAWN)]
+
+    seen = live(tmp_path, [known[0], *gone, event("E2", 61)], 61, ["look"], known[1:], 62, ["late"])
+
+    assert EVENTS not in seen["look"]
+    assert seen["late"] == {EVENTS: ["E1"]}
+    assert read_events(tmp_path)["id"].to_pylist() == ["E1", "E2"]
+
+
+def test_an_event_that_comes_again_changes_nothing_unless_it_differs(tmp_path):
+    live(tmp_path, [event("E1", 2, far=float("nan"))])
+    before = {name: (tmp_path / name).read_bytes() for name in files(tmp_path)}
+
+    live(tmp_path, [event("E1", 2, far=float("nan"))])
+
+    assert {name: (tmp_path / name).read_bytes() for name in files(tmp_path)} == before
+
+    live(tmp_path, [event("E1", 2, far=1e-6), event("E2", 1)])
+
+    assert ids(tmp_path, EVENTS) == ["E2", "E1"]
+    assert read_events(tmp_path)["far"].to_pylist() == [samples.EVENT.far, 1e-6]
+
+
 @pytest.mark.slow
 def test_a_restart_goes_on_and_a_replay_changes_nothing(tmp_path):
     everything = [
         TRIGGER,
         moved("b", 30),
+        event("E1", 5),
         segment(0, 30),
         DeadLetter(source="frames/0/1", reason="empty"),
     ]
@@ -231,16 +268,17 @@ def test_a_restart_goes_on_and_a_replay_changes_nothing(tmp_path):
 def test_files_are_the_same_in_whatever_order_and_bundles_things_come(tmp_path, monkeypatch):
     monkeypatch.setattr(rolling, "gps_now", lambda: 1.4e9)
     triggers = [moved(name, 13 * number) for number, name in enumerate("abcdef")]
+    events = [event(f"E{number}", 40 * number) for number in range(3)]
     segments = [segment(start, end) for start, end in pairwise(range(0, 75, 5))]
     letters = [
         DeadLetter(source="frames/0/1", reason="empty"),
         DeadLetter(source="frames/0/2", reason="empty"),
     ]
 
-    live(tmp_path / "one", 0, [*triggers, *segments, *letters])
+    live(tmp_path / "one", 0, [*triggers, *events, *segments, *letters])
     live(
-        tmp_path / "two", 0, letters, segments[8:], 40, triggers[3:], 90, segments[:9],
-        triggers[1::-1], 91, triggers[::-1],
+        tmp_path / "two", 0, letters, segments[8:], 40, triggers[3:], events[1:], 90, segments[:9],
+        triggers[1::-1], 91, triggers[::-1], events[1::-1],
     )  # fmt: skip
 
     assert files(tmp_path / "one") == files(tmp_path / "two")
@@ -486,10 +524,11 @@ def test_a_thousand_channels_of_a_detector_make_one_key_a_minute():
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", [b"", b"PAR1 and no more", "folder"], ids=str)
 def test_a_damaged_file_is_put_aside_and_the_job_goes_on(tmp_path, damage):
-    everything = [TRIGGER, segment(0, 5), DeadLetter(source="frames/0/1", reason="empty")]
+    letter = DeadLetter(source="frames/0/1", reason="empty")
+    everything = [TRIGGER, event("E1", 2), segment(0, 5), letter]
     live(tmp_path, [TimestampedValue(one, gps(1)) for one in everything])
     hurt = [name for name in files(tmp_path) if name not in EMPTY]
-    assert len(hurt) == 4
+    assert len(hurt) == 5
     for name in hurt:
         (tmp_path / name).unlink()
         if damage == "folder":
@@ -500,10 +539,11 @@ def test_a_damaged_file_is_put_aside_and_the_job_goes_on(tmp_path, damage):
     live(tmp_path, [TimestampedValue(one, gps(1)) for one in everything])
 
     assert ids(tmp_path, H1) == ["a"]
+    assert ids(tmp_path, EVENTS) == ["E1"]
     assert read_segments(tmp_path) == [segment(0, 5)]
-    assert read_dead_letters(tmp_path) == [everything[2]]
+    assert read_dead_letters(tmp_path) == [letter]
     assert sorted(read_snippets(tmp_path)) == ["a"]
-    assert len(list(tmp_path.rglob(".*.damaged"))) == 4
+    assert len(list(tmp_path.rglob(".*.damaged"))) == 5
 
 
 def test_storage_that_does_not_answer_is_no_damage(tmp_path):

@@ -13,15 +13,18 @@ from tests import samples
 from transforms.elements import STATUSES, WITHDRAWN, DeadLetter, Segment
 from transforms.sink.messages import (
     DEAD_LETTERS,
+    EVENT_STATUSES,
+    EVENTS,
     MESSAGE_COLUMNS,
     SEGMENTS,
     TRIGGERS,
     dead_letter_message,
+    event_message,
     segment_message,
     trigger_message,
 )
 from transforms.sink.schemas import KINDS, schema_path, schema_text
-from transforms.sink.tables import SEGMENT_COLUMNS, TRIGGER_COLUMNS
+from transforms.sink.tables import EVENT_COLUMNS, SEGMENT_COLUMNS, TRIGGER_COLUMNS
 from transforms.utc import from_unix
 
 UNIX_NS = 1_442_224_247_250_000_000
@@ -32,6 +35,10 @@ UNLABELLED = replace(
     TRIGGER, label="", score=float("nan"), probabilities=(), model="", dq=(), wdf_basis="",
     wdf_rate=0, wdf_index=b"", wdf_value=b"", status=WITHDRAWN, arrived_ns=0,
 )  # fmt: skip
+EVENT = replace(samples.EVENT, arrived_ns=UNIX_NS)
+BARE_EVENT = replace(
+    samples.EVENT, label="", score=float("nan"), far=float("nan"), far_method="", status=WITHDRAWN
+)
 SEGMENT = Segment(
     ifo="H1",
     channel="H1:GDS-CALIB_STRAIN",
@@ -46,6 +53,7 @@ LETTERS = [
 ]
 MESSAGES = {
     TRIGGERS: [trigger_message(each, "0.1.0", 1126259465.0) for each in (TRIGGER, UNLABELLED)],
+    EVENTS: [event_message(each, "0.1.0", 1126259465.0) for each in (EVENT, BARE_EVENT)],
     SEGMENTS: [segment_message(each) for each in (SEGMENT, IDLE)],
     DEAD_LETTERS: [dead_letter_message(each) for each in LETTERS],
 }
@@ -94,15 +102,29 @@ def test_the_schema_refuses_what_no_trigger_says(name, value):
         jsonschema.validate(wrong, published(TRIGGERS))
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("rank", None), ("far", "rare"), ("trigger_snr", 12.0), ("status", "settled")],
+)
+def test_the_schema_refuses_what_no_event_says(name, value):
+    wrong = decoded(MESSAGES[EVENTS][0]) | {name: value}
+
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(wrong, published(EVENTS))
+
+
 def test_schemas_name_every_column_with_its_unit():
-    for kind, columns in ((TRIGGERS, TRIGGER_COLUMNS), (SEGMENTS, SEGMENT_COLUMNS)):
+    for kind, columns in (
+        (TRIGGERS, TRIGGER_COLUMNS), (EVENTS, EVENT_COLUMNS), (SEGMENTS, SEGMENT_COLUMNS)
+    ):  # fmt: skip
         properties = published(kind)["properties"]
         assert list(properties)[: len(columns)] == [column.name for column in columns]
         for column in columns:
             assert properties[column.name].get("unit", "") == column.unit
     assert list(published(DEAD_LETTERS)["properties"]) == [one.name for one in fields(DeadLetter)]
-    statuses = published(TRIGGERS)["properties"]["status"]["oneOf"]
-    assert {each["const"]: each["description"] for each in statuses} == STATUSES
+    for kind, meanings in ((TRIGGERS, STATUSES), (EVENTS, EVENT_STATUSES)):
+        statuses = published(kind)["properties"]["status"]["oneOf"]
+        assert {each["const"]: each["description"] for each in statuses} == meanings
 
 
 def test_a_command_says_where_the_schemas_are():
@@ -114,6 +136,7 @@ def test_a_command_says_where_the_schemas_are():
 
 def test_keys_name_what_is_told_of_and_nothing_else():
     assert [one.key for one in MESSAGES[TRIGGERS]] == [b"a1b2", b"a1b2"]
+    assert [one.key for one in MESSAGES[EVENTS]] == [EVENT.id.encode()] * 2
     assert [one.key for one in MESSAGES[SEGMENTS]] == [
         b"H1:GDS-CALIB_STRAIN|1126259462250000000"
     ] * 2
@@ -127,6 +150,15 @@ def test_a_trigger_tells_how_long_it_took():
     assert row["delay"] == 0.75
     assert row["latency"] == 2.0
     assert row["probabilities"] == {"blip": 0.25, "chirp": 0.75}
+
+
+def test_an_event_tells_how_long_it_took_and_what_is_not_known_is_null():
+    row, bare = map(decoded, MESSAGES[EVENTS])
+
+    assert (row["arrived_at"], row["delay"], row["status"]) == (1126259464.25, 0.75, "final")
+    assert (row["far"], row["trigger_snr"]) == (2e-9, [12.0, 9.0])
+    assert [bare[name] for name in ("far", "score", "arrived_at", "delay")] == [None] * 4
+    assert bare["status"] == WITHDRAWN
 
 
 def test_what_came_from_an_archive_did_not_arrive():
@@ -143,6 +175,8 @@ def test_unix_times_become_gps_times_to_the_nanosecond():
 def test_what_json_cannot_hold_is_refused():
     with pytest.raises(ValueError, match="JSON"):
         trigger_message(replace(TRIGGER, snr=float("inf")), "0.1.0", 0.0)
+    with pytest.raises(ValueError, match="JSON"):
+        event_message(replace(EVENT, far=float("inf")), "0.1.0", 0.0)
 
 
 def test_the_documentation_names_what_only_messages_have():
@@ -151,5 +185,5 @@ def test_the_documentation_names_what_only_messages_have():
     for column in MESSAGE_COLUMNS:
         row = f"| `{column.name}` | {column.type} | {column.unit} | {column.description} |"
         assert row in documentation
-    for name, meaning in STATUSES.items():
+    for name, meaning in (*STATUSES.items(), *EVENT_STATUSES.items()):
         assert f"| `{name}` | {meaning} |" in documentation

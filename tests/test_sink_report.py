@@ -8,12 +8,12 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from tests.samples import prepare
+from tests.samples import EVENT, prepare
 from transforms.elements import DeadLetter, Segment, Trigger
 from transforms.files import OutputError
 from transforms.gps import from_seconds
 from transforms.sink import writers
-from transforms.sink.folder import partition
+from transforms.sink.folder import event_partition, partition
 from transforms.sink.report import figures, page, write_report
 
 MADE = writers.Provenance(config="c0ffee", version="0.1.0")
@@ -73,11 +73,12 @@ def segments(*channels):
         )
 
 
-def report(tmp_path, triggers, stretches=(), letters=(), snippets=True):
+def report(tmp_path, triggers, stretches=(), letters=(), snippets=True, events=()):
     output = prepare(str(tmp_path), "threshold: 5.5 # <quiet>\n", "c0ffee", "0.1.0")
     for name in {partition(each) for each in triggers}:
         own = [each for each in triggers if partition(each) == name]
         writers.write_triggers(output, name, own, MADE)
+    writers.write_events(output, event_partition(EVENT), events, MADE)
     writers.write_segments(output, stretches, MADE)
     writers.write_dead_letters(output, letters)
     if snippets:
@@ -188,6 +189,46 @@ def test_the_style_of_others_does_not_reach_it(tmp_path):
         assert mpl.rcParams["font.size"] == 30
 
 
+def test_the_loudest_events_are_told_with_their_rate(tmp_path):
+    found = [
+        EVENT,
+        replace(EVENT, id="E1", rank=30.0, far=float("nan"), label=""),
+        replace(EVENT, id="E2", rank=4.0, far=1e-5, detectors=("H1", "L1", "V1"),
+                triggers=(*EVENT.triggers, replace(EVENT.triggers[0], ifo="V1"))),
+    ]  # fmt: skip
+
+    text = report(tmp_path, [], events=found)
+
+    Outline(text)
+    assert "<dt>events</dt><dd>3</dd>" in text
+    rows = re.findall(r"<tr><td class=\"n\">1126259462\.4219</td>.*?</tr>", text)
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row)[2:] for row in rows]
+    assert cells == [
+        ["H1,L1", "15.0", "30.0", "14.2", "\u2013", "\u2013"],
+        ["H1,L1", "15.0", "21.5", "14.2", "1 in 15.8 yr", "chirp"],
+        ["H1,L1,V1", "15.0", "4.0", "14.2", "1 in 1.16 d", "chirp"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("far", "told"),
+    [
+        (None, ""), (0.0, "0"), (1 / 31_557_600, "1 in 1 yr"), (1e-12, "1 in 31,688 yr"),
+        (1 / 86_400, "1 in 1 d"), (1 / 7200, "1 in 2 h"), (1 / 90, "1 in 1.5 min"),
+        (2.0, "1 in 0.5 s"),
+    ],
+)  # fmt: skip
+def test_a_rate_is_told_as_people_say_it(far, told):
+    assert page._rate(far) == told
+
+
+def test_a_run_without_events_says_so(tmp_path):
+    text = report(tmp_path, [trigger(1)], snippets=False)
+
+    assert "No events: no two detectors saw the same." in text
+    assert "<dt>events</dt><dd>0</dd>" in text
+
+
 def test_a_run_that_found_nothing_says_so(tmp_path):
     text = report(tmp_path, [], segments("H1:GDS-CALIB_STRAIN"))
 
@@ -284,13 +325,15 @@ def test_whatever_senders_say_stays_text_wherever_it_stands(tmp_path, text):
             reason=text or "why",
         ),
     ]
+    event = replace(EVENT, label=text, pair=text, far_method=text)
     page_ = report(
-        tmp_path, found, stretches, [DeadLetter(source=text, reason=text, checksum=text)]
-    )
+        tmp_path, found, stretches, [DeadLetter(source=text, reason=text, checksum=text)],
+        events=[event],
+    )  # fmt: skip
 
     usual = report(tmp_path / "usual", [trigger(1)], segments("H1:GDS-CALIB_STRAIN"), [
         DeadLetter(source="a", reason="b")
-    ])  # fmt: skip
+    ], events=[EVENT])  # fmt: skip
     outline = Outline(page_)
     assert set(outline.tags) <= set(Outline(usual).tags)
     assert set(outline.attributes) <= set(Outline(usual).attributes)

@@ -123,7 +123,8 @@ def _add_live(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
         "--publish",
         default="wavefier",
         metavar="PREFIX",
-        help="publish on PREFIX.triggers, PREFIX.segments, PREFIX.dead-letters (default: wavefier)",
+        help="publish on PREFIX.triggers, PREFIX.events, PREFIX.segments, PREFIX.dead-letters "
+        "(default: wavefier)",
     )
     live.add_argument("--output", metavar="DIR", help=f"also write files by minute: {_OUTPUT_HELP}")
     live.add_argument("--config", type=Path, metavar="YAML", help=_CONFIG_HELP)

@@ -9,8 +9,8 @@ from typing import Any
 import confluent_kafka as kafka
 
 from transforms.elements import Segment
-from transforms.sink.kafka import KINDS, topic_name
-from transforms.sink.messages import DEAD_LETTERS, SEGMENTS, TRIGGERS
+from transforms.sink.kafka import topic_name
+from transforms.sink.messages import DEAD_LETTERS, KINDS, SEGMENTS, TRIGGERS
 from transforms.sink.writers import segment_from
 
 _POLL_S = 0.2

@@ -85,6 +85,13 @@ CATALOGUE = (
         ("channel",),
         "final triggers whose label has a score below 0.5",
     ),
+    Meter(COUNTER, "events_total", ("status",), "messages of events that were published"),
+    Meter(
+        HISTOGRAM,
+        "event_latency_seconds",
+        ("status",),
+        "from the last frame that an event needed on its topic to its publication",
+    ),
     Meter(GAUGE, "model_info", ("model",), "1 for the model that labels"),
     Meter(
         HISTOGRAM,

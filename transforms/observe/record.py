@@ -7,16 +7,19 @@ outlive a process: a worker that is replaced does not begin at nothing.
 
 import logging
 import os
+import threading
 import time
 from pathlib import Path
-from threading import Event, Lock
 from typing import Any
 
 from transforms.elements import (
     FINAL,
     LOW_SCORE,
+    PRELIMINARY,
+    WITHDRAWN,
     Block,
     DeadLetter,
+    Event,
     Frame,
     PendingClusters,
     Segment,
@@ -46,7 +49,7 @@ _REST = "other"
 MOST_SERIES = 2048
 """Of one metric: whoever sends names of channels without end fills no memory."""
 
-_LOCK, _BEGUN = Lock(), Event()
+_LOCK, _BEGUN = threading.Lock(), threading.Event()
 _OWN: "list[Recorder | None]" = []
 
 
@@ -118,6 +121,9 @@ class Recorder:
             self._of("cpu_seconds_total", stage)
         for kind in LetterKind:
             self._of("dead_letters_total", kind.value)
+        for status in (PRELIMINARY, FINAL, WITHDRAWN):
+            self._of("events_total", status)
+            self._of("event_latency_seconds", status)
 
     def messages(self, count: int, size: int, waiting: int) -> None:
         """Messages were read: how many, their bytes, and how many wait."""
@@ -171,10 +177,12 @@ class Recorder:
         """A model labels from now on."""
         self._of("model_info", label).set(1)
 
-    def published(self, element: Trigger | Segment | DeadLetter) -> None:
+    def published(self, element: Trigger | Event | Segment | DeadLetter) -> None:
         """A result was handed to the broker."""
         if isinstance(element, Trigger):
             self._trigger(element)
+        elif isinstance(element, Event):
+            self._event(element)
         elif isinstance(element, Segment):
             self._segment(element)
         else:
@@ -198,6 +206,12 @@ class Recorder:
         if trigger.arrived_ns:
             waited = (now - trigger.arrived_ns) / NANOSECONDS
             self._of("arrival_latency_seconds", trigger.ifo, trigger.status).observe(waited)
+
+    def _event(self, event: Event) -> None:
+        self._of("events_total", event.status).inc()
+        if event.arrived_ns:
+            waited = (time.time_ns() - event.arrived_ns) / NANOSECONDS
+            self._of("event_latency_seconds", event.status).observe(waited)
 
     def _segment(self, segment: Segment) -> None:
         seconds = (segment.end_ns - segment.start_ns) / NANOSECONDS

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ from apache_beam.metrics.metric import MetricResults
 from apache_beam.typehints.decorators import no_annotations
 
 import transforms.coders  # noqa: F401  (registers the elements' coders)
-from transforms.elements import DeadLetter, Segment, Trigger
+from transforms.elements import DeadLetter, Event, Segment, Trigger
 from transforms.files import OutputError
 from transforms.results import Results
 from transforms.sink import writers
 from transforms.sink.config import SinkConfig
-from transforms.sink.folder import partition
+from transforms.sink.folder import event_partition, partition
 from transforms.sink.stage import Admit
 from transforms.sink.staging import written
 from transforms.sink.writers import Provenance
@@ -24,17 +25,20 @@ from transforms.storage import said
 from transforms.texts import storable
 
 _TRIGGERS = Metrics.counter("sink", "triggers")
+_EVENTS = Metrics.counter("sink", "events")
 _SEGMENTS = Metrics.counter("sink", "segments")
 _DEAD_LETTERS = Metrics.counter("sink", "dead_letters")
 _FAILURES = Metrics.string_set("sink", "failures")
 _FAILURES_ONLY = MetricsFilter().with_namespace("sink").with_name("failures")
 _Outcome = tuple[str, str]
 """The name of a file that was written, or why it was not."""
+_Day = tuple[str, Iterable[Any]]
+"""The name of a file, and what belongs there."""
 
 
 @dataclass(kw_only=True)
 class WriteArchive(beam.PTransform):  # type: ignore[misc]
-    """Write triggers, segments, dead letters and the loudest triggers' snippets to a folder.
+    """Write triggers, events, segments, dead letters and the loudest triggers' snippets.
 
     Takes results in any windows. Returns the names of the files written, in the folder.
 
@@ -53,7 +57,13 @@ class WriteArchive(beam.PTransform):  # type: ignore[misc]
         admitted = results | "Admit" >> Admit()
         triggers = admitted.triggers
         outcomes = (
-            triggers | "WriteTriggers" >> _WriteTriggers(self.folder, self.provenance),
+            triggers
+            | "DropSnippets" >> beam.Map(_without_snippet).with_output_types(Trigger)
+            | "WriteTriggers"
+            >> _WriteDays(tuple[str, Trigger], partition, self._write(_write_triggers)),
+            admitted.events
+            | "WriteEvents"
+            >> _WriteDays(tuple[str, Event], event_partition, self._write(_write_events)),
             triggers
             | "WriteSnippets" >> _WriteSnippets(self.folder, self.provenance, self.config.loudest),
             admitted.segments
@@ -69,6 +79,9 @@ class WriteArchive(beam.PTransform):  # type: ignore[misc]
             | "Note" >> beam.FlatMap(_note, self.folder).with_output_types(str)
         )
 
+    def _write(self, write: Callable[..., _Outcome]) -> "Callable[[_Day], _Outcome]":
+        return partial(write, folder=self.folder, provenance=self.provenance)
+
 
 def failures(result: Any) -> list[str]:
     """Return why results could not be written, as far as the runner knows."""
@@ -77,19 +90,21 @@ def failures(result: Any) -> list[str]:
 
 
 @dataclass
-class _WriteTriggers(beam.PTransform):  # type: ignore[misc]
-    """One file for each detector and day."""
+class _WriteDays(beam.PTransform):  # type: ignore[misc]
+    """One file for each detector, or network, and day."""
 
-    folder: Path
-    provenance: Provenance
+    keyed: Any
+    """Type of a name of a file with an element."""
+    partition: Callable[[Any], str]
+    """The file of an element."""
+    write: Callable[[_Day], _Outcome]
 
-    def expand(self, triggers: beam.PCollection[Trigger]) -> beam.PCollection[_Outcome]:
+    def expand(self, found: beam.PCollection[Any]) -> beam.PCollection[_Outcome]:
         return (
-            triggers
-            | "DropSnippets" >> beam.Map(_without_snippet).with_output_types(Trigger)
-            | "ByDetectorAndDay" >> beam.WithKeys(partition).with_output_types(tuple[str, Trigger])
+            found
+            | "ByDay" >> beam.WithKeys(self.partition).with_output_types(self.keyed)
             | "Gather" >> beam.GroupByKey()
-            | "Write" >> beam.Map(_write_triggers, self.folder, self.provenance)
+            | "Write" >> beam.Map(self.write)
         )
 
 
@@ -135,13 +150,18 @@ def _outcome(write: Callable[..., Path], folder: Path, *given: Any) -> _Outcome:
         return "", said(error)
 
 
-def _write_triggers(
-    day: tuple[str, Iterable[Trigger]], folder: Path, provenance: Provenance
-) -> _Outcome:
+def _write_triggers(day: _Day, folder: Path, provenance: Provenance) -> _Outcome:
     name, triggers = day
     gathered = list(triggers)
     _TRIGGERS.inc(len(gathered))
     return _outcome(writers.write_triggers, folder, name, gathered, provenance)
+
+
+def _write_events(day: _Day, folder: Path, provenance: Provenance) -> _Outcome:
+    name, events = day
+    gathered = list(events)
+    _EVENTS.inc(len(gathered))
+    return _outcome(writers.write_events, folder, name, gathered, provenance)
 
 
 def _write_snippets(

@@ -4,9 +4,9 @@ import re
 
 import numpy as np
 
-from transforms.elements import DeadLetter, Segment, Trigger
+from transforms.elements import DeadLetter, Event, Segment, Trigger
 from transforms.kinds import LetterKind
-from transforms.sink.tables import segment_row, trigger_row
+from transforms.sink.tables import event_row, segment_row, trigger_row
 from transforms.texts import storable
 
 _IFO = re.compile(r"[A-Z][0-9]")
@@ -15,14 +15,16 @@ _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _REPORT = "report it to the software's keepers"
 
 
-def refused(element: Trigger | Segment) -> DeadLetter | None:
+def refused(element: Trigger | Event | Segment) -> DeadLetter | None:
     """Return the dead letter of a result that no file can hold; None where one can.
 
     Whatever passes is safe: its names stay in the output folder, its rows can be written.
     """
-    name = element.id if isinstance(element, Trigger) else element.channel
-    if not _IFO.fullmatch(element.ifo):
-        reason = f"its detector is {storable(element.ifo)!r}, not as H1: {_REPORT}"
+    name = element.channel if isinstance(element, Segment) else element.id
+    ifos = element.detectors if isinstance(element, Event) else (element.ifo,)
+    wrong = [ifo for ifo in ifos if not _IFO.fullmatch(ifo)]
+    if wrong:
+        reason = f"its detector is {storable(wrong[0])!r}, not as H1: {_REPORT}"
         return DeadLetter(source=storable(name), reason=reason, kind=LetterKind.CHANNEL)
     try:
         _see(element)
@@ -32,7 +34,7 @@ def refused(element: Trigger | Segment) -> DeadLetter | None:
     return None
 
 
-def _see(element: Trigger | Segment) -> None:
+def _see(element: Trigger | Event | Segment) -> None:
     """Check that a row can be made.
 
     Raises:
@@ -45,9 +47,12 @@ def _see(element: Trigger | Segment) -> None:
     if isinstance(element, Segment):
         segment_row(element)
         return
-    trigger_row(element, "", emitted_at=0.0)
     if not _ID.fullmatch(element.id):
         raise ValueError("its id is no name")
+    if isinstance(element, Event):
+        event_row(element, "", emitted_at=0.0)
+        return
+    trigger_row(element, "", emitted_at=0.0)
     if element.snippet and element.snippet_rate <= 0:
         raise ValueError("its strain has no sample rate")
     if not np.isfinite(element.snippet_array).all():

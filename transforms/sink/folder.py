@@ -10,11 +10,11 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
-from transforms.elements import Trigger
+from transforms.elements import Event, Trigger
 from transforms.files import OutputError, refusal, whole_file
 from transforms.sink import parquet
 from transforms.sink.lock import BusyError, locked
-from transforms.sink.tables import trigger_table
+from transforms.sink.tables import event_table, trigger_table
 from transforms.storage import storage
 from transforms.utc import utc_day
 
@@ -25,8 +25,8 @@ FORMER_SNIPPETS = "events.h5"
 REPORT = "report/index.html"
 SEGMENTS = "segments/segments.parquet"
 DEAD_LETTERS = "dead_letters/dead_letters.jsonl"
-SCHEMA = "triggers/schema.parquet"
-"""No rows, only types and units: it makes a run without triggers readable."""
+TRIGGER_SCHEMA, EVENT_SCHEMA = "triggers/schema.parquet", "events/schema.parquet"
+"""No rows, only types and units: they make a run without triggers or events readable."""
 
 _MARK = "# wavefier "
 _ORIGIN = re.compile(
@@ -35,15 +35,19 @@ _ORIGIN = re.compile(
 _DAY = r"\d{4}-\d\d-\d\d"
 _PART = r"[^/.][^/]*"
 _TRIGGERS = rf"triggers/{_PART}/{_DAY}/{_PART}-TRIGGERS-\d+-\d+\.parquet"
+_EVENTS = rf"events/{_DAY}/EVENTS-\d+-\d+\.parquet"
 _SEGMENTS = rf"segments/{_PART}/{_DAY}/{_PART}-SEGMENTS-\d+-60\.parquet"
 _SNIPPETS = rf"snippets/{_PART}/{_DAY}/{_PART}-SNIPPETS-\d+-\d+\.h5"
 _FORMER = rf"events/{_PART}/{_DAY}/{_PART}-EVENTS-\d+-\d+\.h5"
 _LETTERS = rf"dead_letters/{_DAY}/DEAD_LETTERS-\d+-60\.jsonl"
-_FIXED = (CONFIG, SNIPPETS, FORMER_SNIPPETS, REPORT, SEGMENTS, DEAD_LETTERS, SCHEMA)
+_FIXED = (
+    *(CONFIG, SNIPPETS, FORMER_SNIPPETS, REPORT, SEGMENTS, DEAD_LETTERS),
+    *(TRIGGER_SCHEMA, EVENT_SCHEMA),
+)
 _OURS = re.compile(
     "|".join(
         [
-            *(_TRIGGERS, _SEGMENTS, _SNIPPETS, _FORMER, _LETTERS),
+            *(_TRIGGERS, _EVENTS, _SEGMENTS, _SNIPPETS, _FORMER, _LETTERS),
             rf"segments/{_PART}_ANALYSED\.txt",
             *map(re.escape, _FIXED),
         ]
@@ -68,6 +72,12 @@ def partition(trigger: Trigger) -> str:
     day = utc_day(trigger.time_ns)
     name = f"{trigger.ifo}-TRIGGERS-{day.gps_start}-{day.duration}.parquet"
     return f"triggers/{trigger.ifo}/{day.date}/{name}"
+
+
+def event_partition(event: Event) -> str:
+    """Return the file in which an event belongs: one for each day of UTC, as of triggers."""
+    day = utc_day(event.time_ns)
+    return f"events/{day.date}/EVENTS-{day.gps_start}-{day.duration}.parquet"
 
 
 def analysed_names(channels: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
@@ -185,14 +195,19 @@ def origin_of(folder: Path) -> re.Match[str] | None:
 def write_origin(
     folder: Path, config_text: str, config_id: str, version: str, live: str = ""
 ) -> None:
-    """Write what made the results: the configuration, and the triggers' columns."""
+    """Write what made the results: the configuration, and the columns."""
     lines = [line for line in config_text.splitlines() if not line.startswith(_MARK)]
     header = f"{_MARK}{version}, configuration {config_id}{live}"
     with whole_file(folder / CONFIG, folder) as temporary:
         temporary.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
-    with whole_file(folder / SCHEMA, folder) as temporary:
-        metadata = {"config": config_id, "version": version}
-        parquet.write(trigger_table([], version, 0.0, metadata), temporary)
+    metadata = {"config": config_id, "version": version}
+    empty = {
+        TRIGGER_SCHEMA: trigger_table([], version, 0.0, metadata),
+        EVENT_SCHEMA: event_table([], version, 0.0, metadata),
+    }
+    for name, table in empty.items():
+        with whole_file(folder / name, folder) as temporary:
+            parquet.write(table, temporary)
 
 
 def _probe(folder: Path) -> float:
@@ -257,6 +272,11 @@ def see_clear(folder: Path, output: str) -> None:
 def trigger_files(folder: Path) -> list[Path]:
     """List the files of triggers in a folder; other names are not ours."""
     return _named(folder, "triggers/*/*/*.parquet", _TRIGGERS)
+
+
+def event_files(folder: Path) -> list[Path]:
+    """List the files of events in a folder."""
+    return _named(folder, "events/*/*.parquet", _EVENTS)
 
 
 def segment_files(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""PublishKafka: triggers, segments and dead letters as messages, as soon as they are known."""
+"""PublishKafka: triggers, events, segments and dead letters as messages, once they are known."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,23 +11,24 @@ from apache_beam.typehints.decorators import no_annotations
 
 import transforms.coders  # noqa: F401  (registers the elements' coders)
 from transforms.broker import KafkaConfig, Topic, check_topic
-from transforms.elements import DeadLetter, Segment, Trigger
+from transforms.elements import DeadLetter, Event, Segment, Trigger
 from transforms.kinds import LetterKind
 from transforms.observe.record import Spent, recorder
 from transforms.results import Results
 from transforms.sink.messages import (
     DEAD_LETTERS,
+    EVENTS,
+    KINDS,
     SEGMENTS,
     TRIGGERS,
     Message,
     dead_letter_message,
+    event_message,
     segment_message,
     trigger_message,
 )
 from transforms.sink.publisher import Batch, publisher
 from transforms.utc import gps_now
-
-KINDS = (TRIGGERS, SEGMENTS, DEAD_LETTERS)
 
 
 def topic_name(prefix: str, kind: str) -> str:
@@ -38,19 +39,20 @@ def topic_name(prefix: str, kind: str) -> str:
 def output_topics(prefix: str, partitions: int = 1, replication: int = -1) -> dict[str, Topic]:
     """Return the topics that ``PublishKafka`` needs, for ``ensure_topics``.
 
-    Of triggers, Kafka keeps the last message of each id; of the others, all messages for as
-    long as the broker says.
+    Of triggers and events, Kafka keeps the last message of each id; of the others, all messages
+    for as long as the broker says.
     """
-    compacted = {TRIGGERS: {"cleanup.policy": "compact"}}
+    compact = {"cleanup.policy": "compact"}
+    settings = {TRIGGERS: compact, EVENTS: compact}
     return {
-        topic_name(prefix, kind): Topic(partitions, replication, compacted.get(kind, {}))
+        topic_name(prefix, kind): Topic(partitions, replication, settings.get(kind, {}))
         for kind in KINDS
     }
 
 
 @dataclass(kw_only=True)
 class PublishKafka(beam.PTransform):  # type: ignore[misc]
-    """Publish triggers, segments and dead letters, whatever their windows.
+    """Publish triggers, events, segments and dead letters, whatever their windows.
 
     A bundle ends when the broker has all its messages. Messages may come
     twice, after a fault; those of one key stay in order.
@@ -71,7 +73,8 @@ class PublishKafka(beam.PTransform):  # type: ignore[misc]
             BrokerError: The prefix cannot be part of a topic's name.
         """
         makers: dict[str, Callable[[Any], Message]] = {
-            TRIGGERS: _TriggerMessage(self.version),
+            TRIGGERS: _Stamped(trigger_message, self.version),
+            EVENTS: _Stamped(event_message, self.version),
             SEGMENTS: segment_message,
             DEAD_LETTERS: dead_letter_message,
         }
@@ -83,13 +86,14 @@ class PublishKafka(beam.PTransform):  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
-class _TriggerMessage:
-    """Makes the message of a trigger that is sent now."""
+class _Stamped:
+    """Makes a message that tells when it is sent: now."""
 
+    make: Callable[[Any, str, float], Message]
     version: str
 
-    def __call__(self, trigger: Trigger) -> Message:
-        return trigger_message(trigger, self.version, gps_now())
+    def __call__(self, found: Trigger | Event) -> Message:
+        return self.make(found, self.version, gps_now())
 
 
 class _Publish(beam.DoFn):  # type: ignore[misc]
@@ -116,7 +120,7 @@ class _Publish(beam.DoFn):  # type: ignore[misc]
         self._publisher = publisher(self._config, self._timeout)
         self._batch = Batch()
 
-    def process(self, element: Trigger | Segment | DeadLetter) -> None:
+    def process(self, element: Trigger | Event | Segment | DeadLetter) -> None:
         """Send one element."""
         try:
             with Spent("publish"):
@@ -124,7 +128,7 @@ class _Publish(beam.DoFn):  # type: ignore[misc]
         except (ValueError, OverflowError) as error:
             self._refused.inc()
             reason = f"its message cannot be made ({error}): report it to the software's keepers"
-            source = element.id if isinstance(element, Trigger) else repr(element)
+            source = element.id if isinstance(element, Trigger | Event) else repr(element)
             element = DeadLetter(source=source, reason=reason, kind=LetterKind.UNPUBLISHABLE)
             topic, message = self._letters, dead_letter_message(element)
         else:

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,7 +18,7 @@ from apache_beam.transforms.userstate import BagStateSpec, TimerSpec, on_timer
 from apache_beam.typehints.decorators import no_annotations
 
 from transforms import coders
-from transforms.elements import FINAL, DeadLetter, Segment, Trigger
+from transforms.elements import FINAL, DeadLetter, Event, Segment, Trigger
 from transforms.files import see_within
 from transforms.gps import from_event_micros
 from transforms.results import Results
@@ -39,7 +40,7 @@ _Keyed = tuple[str, tuple[int, bytes]]
 
 @dataclass(kw_only=True)
 class WriteLive(beam.PTransform):  # type: ignore[misc]
-    """Write final triggers, segments, dead letters and the loudest triggers' snippets to a folder.
+    """Write final triggers and events, segments, dead letters and the loudest triggers' snippets.
 
     Takes results in any windows. Returns the names of files in the folder, each time one is
     written.
@@ -72,26 +73,35 @@ class WriteLive(beam.PTransform):  # type: ignore[misc]
             if not (folder / SEGMENTS).exists():
                 # No rows: it makes a job that has not analysed anything yet readable.
                 write_segments(folder, [], provenance)
-        final = results.triggers | "Final" >> beam.Filter(_is_final).with_output_types(Trigger)
-        admitted = results._replace(triggers=final) | "Admit" >> Admit()
+        final = results._replace(
+            triggers=results.triggers | "Final" >> _final(Trigger),
+            events=results.events | "Final events" >> _final(Event),
+        )
+        admitted = final | "Admit" >> Admit()
         streams: dict[str, tuple[Any, Callable[..., _Keyed], Add, Coder]] = {
             "triggers": (
                 admitted.triggers,
                 _by_minute,
-                _AddTriggers(provenance),
+                partial(rolling.add_triggers, provenance=provenance),
                 coders.TriggerCoder(),
+            ),
+            "events": (
+                admitted.events,
+                _by_event_minute,
+                partial(rolling.add_events, provenance=provenance),
+                coders.EventCoder(),
             ),
             "snippets": (
                 admitted.triggers
                 | "WithStrain" >> beam.Filter(_has_strain).with_output_types(Trigger),
                 _by_day,
-                _AddSnippets(provenance, self.config.loudest),
+                partial(rolling.add_snippets, provenance=provenance, loudest=self.config.loudest),
                 coders.TriggerCoder(),
             ),
             "segments": (
                 admitted.segments,
                 _by_start,
-                _AddSegments(provenance),
+                partial(rolling.add_segments, provenance=provenance),
                 coders.SegmentCoder(),
             ),
             "dead_letters": (
@@ -109,8 +119,8 @@ class WriteLive(beam.PTransform):  # type: ignore[misc]
         ] | "Files" >> beam.Flatten()
 
 
-def _is_final(trigger: Trigger) -> bool:
-    return trigger.status == FINAL
+def _final(kind: type[Trigger | Event]) -> Any:
+    return beam.Filter(lambda found: found.status == FINAL).with_output_types(kind)
 
 
 def _has_strain(trigger: Trigger) -> bool:
@@ -121,6 +131,11 @@ def _by_minute(trigger: Trigger) -> _Keyed:
     # Strain goes to another file, and would fill the state.
     encoded = coders.TriggerCoder().encode(replace(trigger, snippet=b""))
     return rolling.trigger_name(trigger), (rolling.minute_end_ns(trigger.time_ns), encoded)
+
+
+def _by_event_minute(event: Event) -> _Keyed:
+    encoded = coders.EventCoder().encode(event)
+    return rolling.event_name(event), (rolling.minute_end_ns(event.time_ns), encoded)
 
 
 def _by_day(trigger: Trigger) -> _Keyed:
@@ -139,31 +154,6 @@ def _by_arrival(letter: DeadLetter, timestamp: Any = beam.DoFn.TimestampParam) -
         came_ns = from_unix(time.time_ns())
     encoded = coders.DeadLetterCoder().encode(letter)
     return rolling.letter_name(came_ns), (rolling.minute_end_ns(came_ns), encoded)
-
-
-@dataclass(frozen=True)
-class _AddTriggers:
-    provenance: Provenance
-
-    def __call__(self, path: Path, triggers: list[Trigger]) -> bool:
-        return rolling.add_triggers(path, triggers, self.provenance)
-
-
-@dataclass(frozen=True)
-class _AddSnippets:
-    provenance: Provenance
-    loudest: int
-
-    def __call__(self, path: Path, triggers: list[Trigger]) -> bool:
-        return rolling.add_snippets(path, triggers, self.provenance, self.loudest)
-
-
-@dataclass(frozen=True)
-class _AddSegments:
-    provenance: Provenance
-
-    def __call__(self, path: Path, segments: list[Segment]) -> bool:
-        return rolling.add_segments(path, segments, self.provenance)
 
 
 _CLOSE = TimerSpec("close", TimeDomain.WATERMARK)

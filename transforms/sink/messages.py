@@ -1,4 +1,4 @@
-"""Elements to messages: what is published of triggers, segments and dead letters, as JSON.
+"""Elements to messages: what is published of triggers, events, segments and dead letters, as JSON.
 
 A message's key names what it tells of, so that of all messages with one key the last counts.
 """
@@ -10,13 +10,24 @@ from typing import Any
 
 import pyarrow as pa
 
-from transforms.elements import STATUSES, DeadLetter, Segment, Trigger
+from transforms.elements import (
+    FINAL,
+    PRELIMINARY,
+    STATUSES,
+    WITHDRAWN,
+    DeadLetter,
+    Event,
+    Segment,
+    Trigger,
+)
 from transforms.gps import to_seconds
 from transforms.sink.tables import (
+    EVENT_COLUMNS,
     SEGMENT_COLUMNS,
     TRIGGER_COLUMNS,
     Column,
     class_probabilities,
+    event_row,
     letter_row,
     segment_row,
     trigger_row,
@@ -24,11 +35,19 @@ from transforms.sink.tables import (
 from transforms.texts import storable
 from transforms.utc import from_unix
 
-TRIGGERS, SEGMENTS, DEAD_LETTERS = "triggers", "segments", "dead_letters"
+TRIGGERS, EVENTS, SEGMENTS, DEAD_LETTERS = "triggers", "events", "segments", "dead_letters"
+KINDS = (TRIGGERS, EVENTS, SEGMENTS, DEAD_LETTERS)
 """What is published, by the name under which the graph hands it over."""
 
+EVENT_STATUSES = {
+    PRELIMINARY: "published at once; its triggers may change, and a detector may still join",
+    FINAL: "nothing can change any more: what an analysis of the archive gives",
+    WITHDRAWN: "no event any more: a trigger of it was withdrawn or is part of another event",
+}
+"""How far an event is known, live; from archives, all are final."""
+
 MESSAGE_COLUMNS = (
-    Column("status", pa.string(), "", "how far the trigger is known"),
+    Column("status", pa.string(), "", "how far the trigger or event is known"),
     Column(
         "arrived_at",
         pa.float64(),
@@ -37,7 +56,7 @@ MESSAGE_COLUMNS = (
     ),
     Column("delay", pa.float64(), "s", "emitted_at less arrived_at; null from archives"),
 )
-"""What a trigger's message has beside ``TRIGGER_COLUMNS``."""
+"""What the message of a trigger or of an event has beside its columns."""
 
 LETTER_COLUMNS = (
     Column("source", pa.string(), "", "the file or topic, and where in it"),
@@ -71,14 +90,36 @@ def trigger_message(trigger: Trigger, version: str, emitted_at: float) -> Messag
     Raises:
         ValueError: A number is not finite, which JSON cannot hold.
     """
-    arrived_at = to_seconds(from_unix(trigger.arrived_ns)) if trigger.arrived_ns else None
     value = trigger_row(trigger, version, emitted_at) | {
         "probabilities": class_probabilities(trigger),
-        "status": trigger.status,
+        **_standing(trigger, emitted_at),
+    }
+    return _message(trigger.id, value)
+
+
+def event_message(event: Event, version: str, emitted_at: float) -> Message:
+    """Return an event's message; its key is the id.
+
+    Args:
+        event: The event.
+        version: Version of the software.
+        emitted_at: GPS time of the sending [s].
+
+    Raises:
+        ValueError: A number is not finite, which JSON cannot hold, or the triggers are not those
+            of the detectors.
+    """
+    return _message(event.id, event_row(event, version, emitted_at) | _standing(event, emitted_at))
+
+
+def _standing(found: Trigger | Event, emitted_at: float) -> dict[str, Any]:
+    """Return the values of ``MESSAGE_COLUMNS``."""
+    arrived_at = to_seconds(from_unix(found.arrived_ns)) if found.arrived_ns else None
+    return {
+        "status": found.status,
         "arrived_at": arrived_at,
         "delay": None if arrived_at is None else emitted_at - arrived_at,
     }
-    return _message(trigger.id, value)
 
 
 def segment_message(segment: Segment) -> Message:
@@ -102,18 +143,21 @@ def message_schema(kind: str) -> dict[str, Any]:
     Columns may be added to messages, so that what a schema does not name is allowed.
 
     Args:
-        kind: ``TRIGGERS``, ``SEGMENTS`` or ``DEAD_LETTERS``.
+        kind: One of ``KINDS``.
     """
     columns, title = {
         TRIGGERS: ((*TRIGGER_COLUMNS, *MESSAGE_COLUMNS), "A transient in one channel"),
+        EVENTS: ((*EVENT_COLUMNS, *MESSAGE_COLUMNS), "Coincident transients of several detectors"),
         SEGMENTS: (SEGMENT_COLUMNS, "A stretch of a channel, and whether it was analysed"),
         DEAD_LETTERS: (LETTER_COLUMNS, "An input that could not be used"),
     }[kind]
     properties = {column.name: _property(column) for column in columns}
-    if kind == TRIGGERS:
+    statuses = {TRIGGERS: STATUSES, EVENTS: EVENT_STATUSES}
+    if kind in statuses:
         properties["status"]["oneOf"] = [
-            {"const": name, "description": meaning} for name, meaning in STATUSES.items()
+            {"const": name, "description": meaning} for name, meaning in statuses[kind].items()
         ]
+    if kind == TRIGGERS:
         properties["probabilities"] = {
             "type": "object",
             "additionalProperties": {**_NUMBER, "minimum": 0, "maximum": 1},

@@ -1,26 +1,32 @@
-"""The files of a live job: one for each detector and minute, that whole files only replace.
+"""The files of a live job: one for each minute, of a detector where one has it alone.
 
-Each function adds to a file what is new, and leaves the file alone where nothing is. So the
-same elements handed over again, after a fault or a restart, change nothing.
+Only whole files replace them. Each function adds to a file what is new, and leaves the file
+alone where nothing is. So the same elements handed over again, after a fault or a restart,
+change nothing.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import h5py
 
-from transforms.elements import DeadLetter, Segment, Trigger
+from transforms.elements import DeadLetter, Event, Segment, Trigger
 from transforms.files import whole_file
 from transforms.gps import NANOSECONDS
 from transforms.sink import parquet
 from transforms.sink.segments import coalesce
 from transforms.sink.tables import (
+    EVENT_COLUMNS,
+    TRIGGER_COLUMNS,
+    Column,
+    event_row,
+    rows_table,
     segment_row,
     segment_table,
     trigger_row,
-    trigger_rows_table,
     unique,
 )
 from transforms.sink.writers import (
@@ -55,6 +61,12 @@ def minute_end_ns(gps_ns: int) -> int:
 def trigger_name(trigger: Trigger) -> str:
     """Return the file of a trigger: of its detector, and the minute of its peak."""
     return f"triggers/{_place(trigger.ifo, 'TRIGGERS', trigger.time_ns)}.parquet"
+
+
+def event_name(event: Event) -> str:
+    """Return the file of an event: of the minute of its peak in its first detector."""
+    start = minute_start(event.time_ns)
+    return f"events/{_date(start)}/EVENTS-{start}-{MINUTE}.parquet"
 
 
 def segment_name(segment: Segment) -> str:
@@ -98,6 +110,28 @@ def add_triggers(path: Path, triggers: Iterable[Trigger], provenance: Provenance
     Raises:
         DamagedError: What is there is not what was written.
     """
+    return _add_rows(path, unique(triggers), TRIGGER_COLUMNS, trigger_row, provenance)
+
+
+def add_events(path: Path, events: Iterable[Event], provenance: Provenance) -> bool:
+    """Add events to a file, as ``add_triggers`` adds triggers.
+
+    Returns:
+        Whether the file was written.
+
+    Raises:
+        DamagedError: What is there is not what was written.
+    """
+    return _add_rows(path, unique(events), EVENT_COLUMNS, event_row, provenance)
+
+
+def _add_rows(
+    path: Path,
+    found: Iterable[Any],
+    columns: tuple[Column, ...],
+    make: Callable[[Any, str, float], dict[str, Any]],
+    provenance: Provenance,
+) -> bool:
     rows = {}
     if path.exists():
         with readable(path):
@@ -105,14 +139,14 @@ def add_triggers(path: Path, triggers: Iterable[Trigger], provenance: Provenance
             rows = {row["id"]: row for row in there if row["time_ns"] is not None}
     changed = False
     now = gps_now()
-    for trigger in unique(triggers):
-        row = trigger_row(trigger, provenance.version, now)
-        known = rows.get(trigger.id, {})
+    for each in found:
+        row = make(each, provenance.version, now)
+        known = rows.get(each.id, {})
         if {**row, **dict.fromkeys(_WHEN)} != {**known, **dict.fromkeys(_WHEN)}:
-            rows[trigger.id] = row
+            rows[each.id] = row
             changed = True
     if changed:
-        table = trigger_rows_table(rows.values(), asdict(provenance))
+        table = rows_table(columns, rows.values(), asdict(provenance))
         with whole_file(path) as temporary:
             parquet.write(table, temporary)
     return changed

@@ -11,9 +11,11 @@ from apache_beam.transforms.window import GlobalWindows
 from apache_beam.typehints.decorators import no_annotations
 
 from transforms.coders import DEAD_LETTERS, TaggedDeadLetter
-from transforms.elements import DeadLetter, Segment, Trigger
+from transforms.elements import DeadLetter, Event, Segment, Trigger
 from transforms.results import Results
 from transforms.sink.checked import refused
+
+_Result = Trigger | Event | Segment
 
 
 @dataclass
@@ -27,14 +29,17 @@ class Admit(beam.PTransform):  # type: ignore[misc]
     def expand(self, results: Results) -> Results:
         """Wire the checks."""
         triggers = _checked(results.triggers, "triggers", Trigger)
+        events = _checked(results.events, "events", Event)
         segments = _checked(results.segments, "segments", Segment)
         letters = (
             _whole(results.dead_letters, "dead_letters"),
             triggers[DEAD_LETTERS],
+            events[DEAD_LETTERS],
             segments[DEAD_LETTERS],
         )
         return results._replace(
             triggers=triggers.admitted,
+            events=events.admitted,
             segments=segments.admitted,
             dead_letters=letters | "All dead letters" >> beam.Flatten(),
         )
@@ -44,8 +49,8 @@ def _whole(elements: PCollection[Any], name: str) -> PCollection[Any]:
     return elements | f"Whole[{name}]" >> beam.WindowInto(GlobalWindows())
 
 
-def _checked(elements: PCollection[Any], name: str, kind: type[Trigger | Segment]) -> Any:
-    # Told exactly, since what is either of two has a coder of neither.
+def _checked(elements: PCollection[Any], name: str, kind: type[_Result]) -> Any:
+    # Told exactly, since what is one of several has a coder of neither.
     see = beam.ParDo(_See(name)).with_output_types(kind, dead_letters=DeadLetter)
     return _whole(elements, name) | f"See[{name}]" >> see.with_outputs(
         DEAD_LETTERS, main="admitted", allow_unknown_tags=False
@@ -58,7 +63,7 @@ class _See(beam.DoFn):  # type: ignore[misc]
     def __init__(self, name: str) -> None:
         self._refused = Metrics.counter("sink", f"refused_{name}")
 
-    def process(self, element: Trigger | Segment) -> Iterator[Trigger | Segment | TaggedDeadLetter]:
+    def process(self, element: _Result) -> Iterator[_Result | TaggedDeadLetter]:
         """Check one element."""
         letter = refused(element)
         if letter is None:

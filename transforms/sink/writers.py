@@ -13,13 +13,21 @@ import numpy as np
 import pyarrow as pa
 
 from transforms.arrays import SingleArray
-from transforms.elements import DeadLetter, Segment, Trigger
+from transforms.elements import DeadLetter, Event, Segment, Trigger
 from transforms.files import OutputError, whole_file
 from transforms.gps import to_seconds
 from transforms.kinds import LetterKind, SegmentKind, gap_kind
 from transforms.sink import folder, parquet
 from transforms.sink.segments import coalesce, segwizard
-from transforms.sink.tables import letter_row, segment_table, trigger_row, trigger_table
+from transforms.sink.tables import (
+    EVENT_COLUMNS,
+    event_table,
+    letter_row,
+    make_schema,
+    segment_table,
+    trigger_row,
+    trigger_table,
+)
 from transforms.storage import said
 from transforms.texts import storable
 from transforms.utc import gps_now
@@ -72,8 +80,28 @@ def write_triggers(
     Returns:
         The file.
     """
-    path = output / name
     table = trigger_table(triggers, provenance.version, gps_now(), asdict(provenance))
+    return _write_table(output, name, table)
+
+
+def write_events(output: Path, name: str, events: Iterable[Event], provenance: Provenance) -> Path:
+    """Write the events of one day.
+
+    Args:
+        output: The output folder.
+        name: The file in it, as ``folder.event_partition`` returns it.
+        events: All that belong there.
+        provenance: What made them.
+
+    Returns:
+        The file.
+    """
+    table = event_table(events, provenance.version, gps_now(), asdict(provenance))
+    return _write_table(output, name, table)
+
+
+def _write_table(output: Path, name: str, table: pa.Table) -> Path:
+    path = output / name
     with whole_file(path, output) as temporary:
         parquet.write(table, temporary)
     return path
@@ -93,11 +121,7 @@ def write_segments(output: Path, segments: Iterable[Segment], provenance: Proven
         stretches = channels[each]
         with whole_file(output / name, output) as temporary:
             temporary.write_text(segwizard(stretches), encoding="utf-8")
-    path = output / folder.SEGMENTS
-    with whole_file(path, output) as temporary:
-        table = segment_table(joined, asdict(provenance))
-        parquet.write(table, temporary)
-    return path
+    return _write_table(output, folder.SEGMENTS, segment_table(joined, asdict(provenance)))
 
 
 def write_dead_letters(output: Path, letters: Iterable[DeadLetter]) -> Path:
@@ -174,25 +198,55 @@ def read_triggers(output: str | Path) -> pa.Table:
     Raises:
         OutputError: If there are none of our results, or a file is damaged.
     """
-    first = _existing(output, folder.SCHEMA)
+    first = _existing(output, folder.TRIGGER_SCHEMA)
     with readable(first):
-        schema = parquet.read_schema(first)
+        schema = _seen(parquet.read_schema(first), "channel")
+    return _read_tables(folder.trigger_files(Path(output)), schema, "channel")
+
+
+def read_events(output: str | Path) -> pa.Table:
+    """Read all events of an output folder, by time, then id; none where an older version wrote it.
+
+    Raises:
+        OutputError: If there are none of our results, or a file is damaged.
+    """
+    _existing(output, folder.TRIGGER_SCHEMA)
+    first = Path(output) / folder.EVENT_SCHEMA
+    schema = make_schema(EVENT_COLUMNS, {})
+    if first.exists():
+        with readable(first):
+            schema = _seen(parquet.read_schema(first), "detectors")
+    return _read_tables(folder.event_files(Path(output)), schema, "detectors")
+
+
+def _read_tables(paths: Iterable[Path], schema: pa.Schema, source: str) -> pa.Table:
     tables = [schema.empty_table()]
-    for path in folder.trigger_files(Path(output)):
+    for path in paths:
         with readable(path):
-            tables.append(_fitted(parquet.read(path), schema))
+            table = parquet.read(path)
+            _seen(table.schema, source)
+            tables.append(_fitted(table, schema))
     table = pa.concat_tables(tables).combine_chunks()
     return table.sort_by([("time_ns", "ascending"), ("id", "ascending")])
 
 
-def _fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return a table with the columns of a schema; another version's may lack some.
+def _seen(schema: pa.Schema, source: str) -> pa.Schema:
+    """Return a schema that has what every version has.
+
+    Args:
+        schema: Of the file.
+        source: Name of the column that says where its rows were seen.
 
     Raises:
-        KeyError: It lacks what every version has.
+        KeyError: It lacks that.
     """
-    for name in ("id", "time_ns", "channel", "snr"):
-        table.schema.field(name)
+    for name in ("id", "time_ns", source, "snr"):
+        schema.field(name)
+    return schema
+
+
+def _fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return a table with the columns of a schema; another version's may lack some."""
     columns = [
         table[field.name].cast(field.type)
         if field.name in table.column_names
@@ -332,7 +386,7 @@ def read_provenance(output: str | Path) -> Provenance:
     Raises:
         OutputError: If there are none of our results.
     """
-    path = _existing(output, folder.SCHEMA)
+    path = _existing(output, folder.TRIGGER_SCHEMA)
     with readable(path):
         metadata = parquet.read_schema(path).metadata or {}
         return Provenance(

@@ -9,12 +9,14 @@ from transforms.classify import gravity_spy
 from transforms.page import html
 from transforms.sink.report import figures
 from transforms.sink.report.results import Results
-from transforms.utc import utc_text
+from transforms.utc import DAY, utc_text
 
 LOUDEST = 25
 SNIPPETS = 12
 LETTERS = 50
 LABELS = 20
+YEAR = 365.25 * DAY
+"""Julian [s]."""
 
 
 def render(results: Results) -> str:
@@ -33,6 +35,7 @@ def render(results: Results) -> str:
         maps=_maps(results),
         loudness=figures.snr_distribution(results, "loudness") if len(results.triggers) else "",
         labels=_labels(results),
+        events=_events(results),
         loudest=_loudest(results),
         snippets=_snippets(results),
         letters=letters[:LETTERS],
@@ -61,6 +64,7 @@ def _facts(results: Results) -> dict[str, str]:
     snr = results.numbers("snr")
     return {
         "triggers": f"{len(snr):,}",
+        "events": f"{len(results.events):,}",
         "loudest SNR": f"{snr.max():.1f}" if len(snr) else "",
         "channels": str(len(results.channels)),
         "livetime, all channels": _duration(sum(results.livetime.values())),
@@ -115,6 +119,37 @@ def _labels(results: Results) -> list[dict[str, str]]:
 def _loudest(results: Results) -> list[dict[str, Any]]:
     shown = {row["id"] for row in results.loudest_snippets(SNIPPETS)}
     return [_told(row) | {"shown": row["id"] in shown} for row in results.loudest(LOUDEST)]
+
+
+def _events(results: Results) -> list[dict[str, str]]:
+    return [
+        {
+            **{name: row[name] or "" for name in ("id", "label", "detectors")},
+            "time": f"{row['time']:.4f}",
+            "utc": utc_text(row["time"]),
+            **{name: _number(row[name]) for name in ("snr", "rank", "rank_unlabelled")},
+            "far": _rate(row["far"]),
+        }
+        for row in results.loudest_events(LOUDEST)
+    ]
+
+
+def _number(value: float | None) -> str:
+    # A row of another version may lack it.
+    return "" if value is None else f"{value:.1f}"
+
+
+def _rate(far: float | None) -> str:
+    """Return a false-alarm rate [Hz] as people say it, as in 1 in 3.2 yr; empty where unknown."""
+    if far is None:
+        return ""
+    if far <= 0:  # no counted rate is, but a file may say so
+        return "0"
+    seconds = 1 / far
+    units = (("yr", YEAR), ("d", DAY), ("h", 3600), ("min", 60))
+    name, length = next((unit for unit in units if seconds >= unit[1]), ("s", 1))
+    count = seconds / length
+    return f"1 in {count:,.0f} {name}" if count >= 100 else f"1 in {count:.3g} {name}"
 
 
 def _snippets(results: Results) -> list[dict[str, Any]]:

@@ -25,6 +25,8 @@ class Results:
     config_text: str
     triggers: Any
     """Table of the triggers (pyarrow), by time."""
+    events: Any
+    """Table of the events (pyarrow), by time."""
     segments: list[Segment]
     dead_letters: list[DeadLetter]
     snippets: dict[str, Snippet]
@@ -43,6 +45,7 @@ class Results:
             if config.is_file()
             else "",
             triggers=writers.read_triggers(output),
+            events=writers.read_events(output),
             segments=writers.read_segments(output),
             dead_letters=writers.read_dead_letters(output),
             snippets=writers.read_snippets(output),
@@ -86,6 +89,12 @@ class Results:
     def loudest(self, count: int) -> list[dict[str, Any]]:
         """Return the rows of the loudest triggers, loudest first; ids settle ties."""
         order = self.triggers.sort_by([("snr", "descending"), ("id", "ascending")])
+        rows: list[dict[str, Any]] = order.slice(0, count).to_pylist()
+        return rows
+
+    def loudest_events(self, count: int) -> list[dict[str, Any]]:
+        """Return the rows of the events of the highest rank, highest first; ids settle ties."""
+        order = self.events.sort_by([("rank", "descending"), ("id", "ascending")])
         rows: list[dict[str, Any]] = order.slice(0, count).to_pylist()
         return rows
 

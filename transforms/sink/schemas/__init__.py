@@ -7,16 +7,16 @@ them anew from the columns, which a test holds them to.
 import json
 from pathlib import Path
 
-from transforms.sink.messages import DEAD_LETTERS, SEGMENTS, TRIGGERS, message_schema
+from transforms.sink.messages import KINDS, message_schema
 
-KINDS = (TRIGGERS, SEGMENTS, DEAD_LETTERS)
+__all__ = ["KINDS", "schema_path", "schema_text"]
 
 
 def schema_path(kind: str) -> Path:
     """Return the file of a kind's schema.
 
     Args:
-        kind: ``triggers``, ``segments`` or ``dead_letters``.
+        kind: One of ``KINDS``.
     """
     return Path(__file__).parent / f"{kind}.json"
 
