@@ -13,7 +13,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.optimize import minimize
 
-from transforms.arrays import FloatArray
+from transforms.arrays import FloatArray, IntArray
 from transforms.coincide.features import Features
 from transforms.significance.statistic import (
     TERMS,
@@ -198,7 +198,7 @@ def joined(several: Sequence[Features]) -> Features:
     return Features(**columns)
 
 
-def log_ratio(signals: FloatArray, noise: FloatArray, smoothed: tuple[float, ...]) -> FloatArray:
+def log_ratio(signals: IntArray, noise: IntArray, smoothed: tuple[float, ...]) -> FloatArray:
     """Return ln of the ratio of two densities of counts, [cell, ...].
 
     With several quantities, that of the first one given the others.
@@ -233,7 +233,7 @@ def _tables(signals: Features, noise: Features) -> Tables:
     return Tables(ranks=Table.of(grid, ranks), **made)
 
 
-def _counts(edges: tuple[FloatArray, ...], columns: tuple[FloatArray, ...]) -> FloatArray:
+def _counts(edges: tuple[FloatArray, ...], columns: tuple[FloatArray, ...]) -> IntArray:
     """Return how many points there are in each cell, [cell, ...]; the outer ones are open."""
     shape = tuple(len(axis) - 1 for axis in edges)
     at = np.ravel_multi_index(cells(edges, columns), shape)

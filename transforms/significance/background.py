@@ -186,10 +186,11 @@ def hierarchical(
     Signals are in the background too: their triggers pair with noise in other slides. So the
     rarest event is counted first, of equals the one of the larger ln L. If its rate is lower
     than a limit, its triggers are taken out, and what is left is counted again (Usman et al.
-    2016, arXiv:1508.02357, section 4; Capano et al. 2017, arXiv:1601.00130).
+    2016, arXiv:1508.02357, section 4; Capano et al. 2017, arXiv:1601.00130). A slid pair that
+    was no match for one of these in its second does not come back.
 
     Args:
-        slid: Slid pairs.
+        slid: Slid pairs, one for each second of each slide.
         events: Pairs that were not slid.
         livetime_ns: Of all slides together [ns]; what is taken out makes it no shorter.
         significant: Rate below which an event's triggers are taken out [Hz].

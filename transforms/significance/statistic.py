@@ -293,10 +293,10 @@ def load(path: Path) -> Statistic:
         return settings.build(Statistic, values)
     except OSError as error:
         raise settings.SettingsError(f"{path}: cannot be read ({error.strerror})") from error
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise settings.SettingsError(f"{path}: not JSON ({complaint(error)})") from error
     except settings.SettingsError as error:
         raise settings.SettingsError(f"{path}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise settings.SettingsError(f"{path}: not JSON ({complaint(error)})") from error
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
