@@ -66,7 +66,7 @@ def pairs(seed, n, alike):
 def hour_of(seed, n, number=0):
     rng = np.random.default_rng(seed)
     place, label = rng.integers(0, PLACES, n), rng.choice(CLASSES, n)
-    return TriggerHour.of("H1:S", number, HOUR_NS, power_law(rng, n, 2.2), place, label)
+    return TriggerHour.of("H1", "H1:S", number, HOUR_NS, power_law(rng, n, 2.2), place, label)
 
 
 def examples():

@@ -21,7 +21,7 @@ from transforms.coincide.events import CONTEXT_SECONDS
 from transforms.coincide.events import Ranked as RankedPairs
 from transforms.coincide.events import events as coincident
 from transforms.coincide.features import Features, Index, Pairs
-from transforms.coincide.pairs import features, slid, taken, zero_lag
+from transforms.coincide.pairs import features, slid_parts, taken, zero_lag
 from transforms.coincide.sites import travel_ns
 from transforms.elements import Arrival, BackgroundHour, Event
 from transforms.gps import NANOSECONDS, from_seconds
@@ -47,6 +47,8 @@ def load_statistic(path: str) -> Statistic:
 
 MARGIN_NS = (CONTEXT_SECONDS + 1) * NANOSECONDS
 """Triggers so far outside an hour, or beyond its longest slide, may matter to its pairs [ns]."""
+AT_ONCE = 1 << 16
+"""Pairs that are looked at together: some tens of megabytes."""
 Searched = Mapping[tuple[str, str], Sequence[tuple[int, int]]]
 """Detector and channel -> starts and ends of what was searched [GPS ns]."""
 
@@ -84,7 +86,7 @@ class Memory:
         slides = [each for number in before for each in self._slides.get(number, ())]
         by_ifo: dict[str, list[TriggerHour]] = defaultdict(list)
         for one in triggers:
-            by_ifo[one.channel.partition(" ")[0]].append(one)
+            by_ifo[one.ifo].append(one)
         by_pair: dict[tuple[str, str], list[Hour]] = defaultdict(list)
         for two in slides:
             by_pair[two.detectors].append(two)
@@ -162,9 +164,7 @@ class Network:
                 continue
             rows = Arrivals.of(own, ())
             labels = [each.label for each in rows.members]
-            told = TriggerHour.of(
-                f"{ifo} {channel}", hour, livetime_ns, rows.rank, rows.place, labels
-            )
+            told = TriggerHour.of(ifo, channel, hour, livetime_ns, rows.rank, rows.place, labels)
             made.append(told.to_bytes())
         return tuple(made)
 
@@ -197,22 +197,29 @@ class Network:
         step_ns, first_ns = (
             from_seconds(s) for s in (self.config.step_seconds, self.config.first_seconds)
         )
-        pairs = slid(first, second, travel_ns(*pair), step_ns, first_ns, self.last_ns)
-        # As in `hour_livetime`: by the shift, an hour is that of the later detector's peak.
-        later = np.where(
-            pairs.shift_ns >= 0, first.time_ns[pairs.first], second.time_ns[pairs.second]
-        )
-        pairs = taken(pairs, later // HOUR_NS == hour)
-        ranked = self._ranked(pair, first, second, pairs, known)
-        best = best_by_second(second_of(first, pairs), pairs, ranked.labelled)
-        return Ranked(labelled=ranked.labelled[best], unlabelled=ranked.unlabelled[best])
+        best = []
+        for part in slid_parts(first, second, travel_ns(*pair), step_ns, first_ns, self.last_ns):
+            # As in `hour_livetime`: by the shift, an hour is that of the later detector's peak.
+            later = np.where(
+                part.shift_ns >= 0, first.time_ns[part.first], second.time_ns[part.second]
+            )
+            own = taken(part, later // HOUR_NS == hour)
+            ranked = self._ranked(pair, first, second, own, known)
+            top = best_by_second(second_of(first, own), own, ranked.labelled)
+            best.append(Ranked(labelled=ranked.labelled[top], unlabelled=ranked.unlabelled[top]))
+        return _together(best)
 
     def _ranked(
-        self, pair: tuple[str, str], first: Arrivals, second: Arrivals, pairs: Pairs, known: Known
+        self, ifos: tuple[str, str], first: Arrivals, second: Arrivals, pairs: Pairs, known: Known
     ) -> Ranked:
-        rates = (known.rates.get(ifo) or self._prior for ifo in pair)
-        looks = features(first, second, pairs, travel_ns(*pair))
-        return self.statistic.rank(looks, first.classes, *rates)
+        """Rank pairs, some at once: in a storm there are many."""
+        rates = [known.rates.get(ifo) or self._prior for ifo in ifos]
+        told = []
+        for start in range(0, len(pairs.first), AT_ONCE):
+            some_pairs = taken(pairs, slice(start, start + AT_ONCE))
+            looks = features(first, second, some_pairs, travel_ns(*ifos))
+            told.append(self.statistic.rank(looks, first.classes, *rates))
+        return _together(told)
 
     def events(
         self, arrivals: Iterable[Arrival], low_ns: int, high_ns: int, memory: Memory
@@ -268,6 +275,13 @@ class Network:
             ifo: Arrivals.of([each for each in loud if each.ifo == ifo], classes)
             for ifo in sorted({each.ifo for each in loud})
         }
+
+
+def _together(parts: Sequence[Ranked]) -> Ranked:
+    return Ranked(
+        labelled=np.concatenate([np.zeros(0), *(each.labelled for each in parts)]),
+        unlabelled=np.concatenate([np.zeros(0), *(each.unlabelled for each in parts)]),
+    )
 
 
 def lived(stretches: Iterable[tuple[int, int]], hour: int) -> int:

@@ -27,6 +27,7 @@ BORROWED = 0.5
 class TriggerHour:
     """Triggers of one channel in one hour of GPS time."""
 
+    ifo: str
     channel: str
     hour: int
     """Number of the hour: GPS time over 3600 s, rounded down."""
@@ -43,6 +44,7 @@ class TriggerHour:
     @classmethod
     def of(
         cls,
+        ifo: str,
         channel: str,
         hour: int,
         livetime_ns: int,
@@ -66,6 +68,7 @@ class TriggerHour:
         labels = np.array([names.index(name) for name in label], np.int64)
         order = np.lexsort((labels, places, ranks))
         return cls(
+            ifo=ifo,
             channel=channel,
             hour=hour,
             livetime_ns=livetime_ns,
@@ -78,6 +81,7 @@ class TriggerHour:
     def to_bytes(self) -> bytes:
         """Return the hour as bytes: about ten a trigger."""
         head = {
+            "ifo": self.ifo,
             "channel": self.channel,
             "hour": self.hour,
             "livetime_ns": self.livetime_ns,
