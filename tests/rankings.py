@@ -66,7 +66,8 @@ def pairs(seed, n, alike):
 def hour_of(seed, n, number=0):
     rng = np.random.default_rng(seed)
     place, label = rng.integers(0, PLACES, n), rng.choice(CLASSES, n)
-    return TriggerHour.of("H1", "H1:S", number, HOUR_NS, power_law(rng, n, 2.2), place, label)
+    ranks = power_law(rng, n, 2.2)
+    return TriggerHour.of("H1:S", number, HOUR_NS, ranks, place, label, ifo="H1")
 
 
 def examples():

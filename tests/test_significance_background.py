@@ -190,9 +190,8 @@ def test_state_of_a_day_of_three_detectors_is_small():
         for hour in range(24):
             ranks = 5.5 * rng.uniform(size=360) ** (-1 / 2.2)
             label = [f"class {n}" for n in rng.integers(0, 28, 360)]
-            one = TriggerHour.of(
-                name[:2], name, hour, HOUR_NS, ranks, rng.integers(0, PLACES, 360), label
-            )
+            place = rng.integers(0, PLACES, 360)
+            one = TriggerHour.of(name, hour, HOUR_NS, ranks, place, label, ifo=name)
             triggers += len(one.to_bytes())
     assert slid < 72 * 3600 * 3
     assert triggers < 72 * 360 * 11

@@ -1,4 +1,4 @@
-"""Events of a network: the same live and from archives, whatever the order, with rates that hold."""
+"""Events of a network: the same live and from archives, in whatever order they come."""
 
 import random
 from dataclasses import replace

@@ -23,15 +23,8 @@ LABELS = ("blip", "noise", "whistle")
 
 def hour_of(rng, number=0, n=200, channel="H1:S"):
     ranks = 5.5 * rng.uniform(size=n) ** (-1 / 2.2)
-    return TriggerHour.of(
-        channel[:2],
-        channel,
-        number,
-        HOUR_NS,
-        ranks,
-        rng.integers(0, PLACES, n),
-        rng.choice(LABELS, n),
-    )
+    place, label = rng.integers(0, PLACES, n), rng.choice(LABELS, n)
+    return TriggerHour.of(channel, number, HOUR_NS, ranks, place, label, ifo=channel[:2])
 
 
 def test_rates_of_a_trigger_are_counts_of_its_own_past():
@@ -74,14 +67,14 @@ def test_an_hour_is_the_same_in_any_order_and_as_bytes():
     ranks, places = rng.integers(6, 9, 90).astype(float), rng.integers(0, PLACES, 90)
     labels = rng.choice(LABELS, 90)
     turn = rng.permutation(90)
-    one = TriggerHour.of("H1", "H1:S", 3, 77, ranks, places, labels)
-    other = TriggerHour.of("H1", "H1:S", 3, 77, ranks[turn], places[turn], labels[turn])
+    one = TriggerHour.of("H1:S", 3, 77, ranks, places, labels, ifo="H1")
+    other = TriggerHour.of("H1:S", 3, 77, ranks[turn], places[turn], labels[turn], ifo="H1")
     assert one.to_bytes() == other.to_bytes()
     again = TriggerHour.from_bytes(one.to_bytes())
     assert vars(again).keys() == vars(one).keys()
     for name, value in vars(one).items():
         np.testing.assert_array_equal(getattr(again, name), value)
-    none = TriggerHour.from_bytes(TriggerHour.of("H1", "é\n", 0, 1, [], [], []).to_bytes())
+    none = TriggerHour.from_bytes(TriggerHour.of("é\n", 0, 1, [], [], [], ifo="H1").to_bytes())
     assert (none.channel, len(none.rank), none.names) == ("é\n", 0, ())
 
 
@@ -97,7 +90,7 @@ def test_an_hour_is_the_same_in_any_order_and_as_bytes():
 )
 def test_triggers_that_are_none_are_refused(rank, place, label, reason):
     with pytest.raises(ValueError, match=reason):
-        TriggerHour.of("H1", "H1:S", 0, 1, rank, place, label)
+        TriggerHour.of("H1:S", 0, 1, rank, place, label, ifo="H1")
 
 
 def test_counts_are_those_of_a_histogram():
@@ -108,7 +101,8 @@ def test_counts_are_those_of_a_histogram():
     np.testing.assert_array_equal(got.counts, wanted)
     assert got.livetime_ns == 3 * HOUR_NS
     assert TriggerCounts.of([]).counts.shape == (PLACES, BINS)
-    outside = TriggerCounts.of([TriggerHour.of("H1", "H1:S", 0, 1, [1.0, 1e9], [2, 3], ["a", "a"])])
+    beyond = TriggerHour.of("H1:S", 0, 1, [1.0, 1e9], [2, 3], ["a", "a"], ifo="H1")
+    outside = TriggerCounts.of([beyond])
     assert outside.counts[2, 0] == outside.counts[3, -1] == 1
 
 

@@ -164,7 +164,9 @@ class Network:
                 continue
             rows = Arrivals.of(own, ())
             labels = [each.label for each in rows.members]
-            told = TriggerHour.of(ifo, channel, hour, livetime_ns, rows.rank, rows.place, labels)
+            told = TriggerHour.of(
+                channel, hour, livetime_ns, rows.rank, rows.place, labels, ifo=ifo
+            )
             made.append(told.to_bytes())
         return tuple(made)
 

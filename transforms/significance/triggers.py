@@ -44,13 +44,14 @@ class TriggerHour:
     @classmethod
     def of(
         cls,
-        ifo: str,
         channel: str,
         hour: int,
         livetime_ns: int,
         rank: Sequence[float],
         place: Sequence[int],
         label: Sequence[str],
+        *,
+        ifo: str,
     ) -> "TriggerHour":
         """Return the hour of triggers in any order.
 
