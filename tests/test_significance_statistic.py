@@ -116,6 +116,16 @@ def test_rank_is_the_weighted_sum_of_the_terms(learnt, rates):
         np.testing.assert_allclose(getattr(ranked, name), summed, rtol=1e-12, atol=1e-12)
 
 
+def test_what_is_frequent_of_the_day_ranks_lower(learnt, rates):
+    some = pairs(23, 20, True)
+    busy = [learnt.rates(TriggerCounts.of([hour_of(30, 9000)])), rates[1]]
+    quiet, crowded = (learnt.terms(some, CLASSES, *each)["rates"] for each in (rates, busy))
+    assert np.all(crowded < quiet)
+    first = rates[0](some.rank_first, some.place_first)
+    second = rates[1](some.rank_second, some.place_second)
+    np.testing.assert_allclose(quiet, -first - second)
+
+
 def test_the_order_of_detectors_does_not_matter(learnt, rates):
     some = pairs(15, 200, True)
     one = learnt.rank(some, CLASSES, *rates)
@@ -350,6 +360,8 @@ def test_what_two_terms_say_twice_counts_once():
     assert once.ranks == pytest.approx(1, abs=0.1)
     assert once.q == pytest.approx(0, abs=0.1)
     assert once.labels == 0
+    silent = [{**side, "q": np.zeros(len(side["q"]))} for side in sides]
+    assert fitted_weights(*silent, ("ranks", "q")).q == 1  # nothing speaks against it
 
 
 def test_every_table_has_a_grid():
