@@ -57,7 +57,8 @@ def test_results_take_their_place_at_the_end_and_former_ones_go(tmp_path):
 
     after = contents(tmp_path)
     assert sorted(after) == [
-        "config.yaml", "segments/segments.parquet", "snippets.h5", "triggers/schema.parquet"
+        "config.yaml", "events/schema.parquet", "segments/segments.parquet", "snippets.h5",
+        "triggers/schema.parquet",
     ]  # fmt: skip
     assert after["snippets.h5"] == b"new"
     assert not (tmp_path / "triggers" / "H1").exists()
