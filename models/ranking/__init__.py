@@ -1,0 +1,1 @@
+"""The statistic that ranks pairs of triggers: how it is learnt."""
