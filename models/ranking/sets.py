@@ -6,9 +6,10 @@ the files that are there. They lie in a folder that is named after all that they
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,6 @@ from models.simulation.simulate import Progress
 from models.training import work
 from transforms.classify import artefact
 from transforms.classify.onnx import OnnxModel
-from transforms.coders import VERSION, ArrivalCoder
 from transforms.coincide.arrivals import arrival
 from transforms.detect.config import DetectConfig
 from transforms.elements import Arrival, Trigger
@@ -52,8 +52,8 @@ _SOURCES = (
     "transforms.whiten",
 )
 """Modules, and packages with all inside, that the sets are made by."""
-
-Index = npt.NDArray[np.int64]
+_NESTED = ("probabilities", "dq", "injections")
+_PLAIN = tuple(each.name for each in fields(Arrival) if each.name not in (*_NESTED, "waveform"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,6 @@ class Plan:
             "whiten": asdict(self.whitening),
             "detect": asdict(self.detection),
             "model": artefact.load_card(artefact.default_artefact()).id,
-            "format": VERSION,
             "versions": environment.versions(),
             "sources": work.sources(_SOURCES),
         }
@@ -256,16 +255,13 @@ def _model() -> tuple[artefact.Card, OnnxModel]:
 
 
 def _store(path: Path, seen: Sequence[Seen], truth: Sequence[Signal]) -> None:
-    coder = ArrivalCoder()
-    encoded = [coder.encode(each) for one in seen for each in one.arrivals]
     columns = {
-        "arrivals": np.frombuffer(b"".join(encoded), np.uint8),
-        "lengths": np.array([len(one) for one in encoded], np.int64),
+        **_columns([each for one in seen for each in one.arrivals]),
         "causes": np.array([cause for one in seen for cause in one.causes], np.int64),
-        "counts": np.array([len(one.arrivals) for one in seen], np.int64),
-        "ifo": np.array([one.ifo for one in seen], str),
-        "start_ns": np.array([one.start_ns for one in seen], np.int64),
-        "end_ns": np.array([one.end_ns for one in seen], np.int64),
+        "seen_count": np.array([len(one.arrivals) for one in seen], np.int64),
+        "seen_ifo": np.array([one.ifo for one in seen], str),
+        "seen_start_ns": np.array([one.start_ns for one in seen], np.int64),
+        "seen_end_ns": np.array([one.end_ns for one in seen], np.int64),
         **{
             f"signal_{each.name}": np.array([getattr(one, each.name) for one in truth])
             for each in fields(Signal)
@@ -276,30 +272,55 @@ def _store(path: Path, seen: Sequence[Seen], truth: Sequence[Signal]) -> None:
         np.savez_compressed(file, allow_pickle=False, **columns)
 
 
+def _columns(arrivals: Sequence[Arrival]) -> dict[str, npt.NDArray[np.generic]]:
+    """Return arrivals as columns, each by its field's name; texts hold what is nested."""
+    waveforms = [each.waveform for each in arrivals]
+    return {
+        **{name: np.array([getattr(each, name) for each in arrivals]) for name in _PLAIN},
+        **{
+            name: np.array([json.dumps(getattr(each, name)) for each in arrivals], str)
+            for name in _NESTED
+        },
+        "waveform": np.frombuffer(b"".join(waveforms), np.uint8),
+        "waveform_length": np.array([len(one) for one in waveforms], np.int64),
+    }
+
+
+def _arrivals(columns: Mapping[str, npt.NDArray[np.generic]]) -> list[Arrival]:
+    """Return arrivals of columns."""
+    data = columns["waveform"].tobytes()
+    ends = np.cumsum(columns["waveform_length"]).tolist()
+    values = {name: columns[name].tolist() for name in _PLAIN}
+    values["dq"], values["injections"] = (
+        [tuple(json.loads(text)) for text in columns[name].tolist()]
+        for name in ("dq", "injections")
+    )
+    values["probabilities"] = [
+        tuple((name, value) for name, value in json.loads(text))
+        for text in columns["probabilities"].tolist()
+    ]
+    values["waveform"] = [data[low:high] for low, high in pairwise([0, *ends])]
+    return [
+        Arrival(**dict(zip(values, row, strict=True))) for row in zip(*values.values(), strict=True)
+    ]
+
+
 def _read(path: Path) -> list[Seen]:
     with np.load(path) as file:
-        data, ends = file["arrivals"].tobytes(), np.cumsum(file["lengths"])
-        rest = {name: file[name] for name in ("causes", "counts", "ifo", "start_ns", "end_ns")}
-    coder = ArrivalCoder()
-    begins = np.concatenate([[0], ends])
-    arrivals = [
-        coder.decode(data[low:high])
-        for low, high in zip(begins.tolist(), ends.tolist(), strict=False)
-    ]
-    return list(_split(arrivals, rest))
-
-
-def _split(arrivals: list[Arrival], rest: dict[str, npt.NDArray[np.generic]]) -> Iterator[Seen]:
-    at = 0
-    for i, count in enumerate(rest["counts"].tolist()):
-        yield Seen(
-            ifo=str(rest["ifo"][i]),
-            start_ns=int(rest["start_ns"][i]),
-            end_ns=int(rest["end_ns"][i]),
-            arrivals=tuple(arrivals[at : at + count]),
-            causes=tuple(rest["causes"][at : at + count].tolist()),
+        columns = {name: file[name] for name in file.files}
+    arrivals = _arrivals(columns)
+    causes = columns["causes"].tolist()
+    ends = np.cumsum(columns["seen_count"]).tolist()
+    return [
+        Seen(
+            ifo=str(columns["seen_ifo"][i]),
+            start_ns=int(columns["seen_start_ns"][i]),
+            end_ns=int(columns["seen_end_ns"][i]),
+            arrivals=tuple(arrivals[low:high]),
+            causes=tuple(causes[low:high]),
         )
-        at += count
+        for i, (low, high) in enumerate(pairwise([0, *ends]))
+    ]
 
 
 def _read_signals(path: Path) -> SeenSignals:
