@@ -1,5 +1,7 @@
 """Rates that are counted: how often noise does as much, and how well that is known."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -66,3 +68,43 @@ def relative_error(first: Index, second: Index) -> float:
         int(np.sum(np.unique(side, return_counts=True)[1] ** 2)) for side in (first, second)
     )
     return float(np.sqrt(squares - pairs) / pairs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """A false-alarm rate, and what it was counted in."""
+
+    far: float = float("nan")
+    """[Hz]; not a number where the past is too short."""
+    livetime_ns: int = 0
+    """Of the background [ns]."""
+    louder: int = 0
+    """How many events of the background are at least as loud."""
+    method: str = ""
+    """How it was made; empty where the past is too short."""
+
+
+SLIDES, PAST = "slides", "past"
+"""Methods: counted in slid pairs, or in a channel's own past."""
+LIMIT = "_limit"
+"""Ends the method where nothing of the background is as loud: the rate is at most so much.
+Nothing is extrapolated."""
+
+
+def counted(louder: int, livetime_ns: int, minimum_ns: int, method: str) -> Rate:
+    """Return the rate of a count.
+
+    Args:
+        louder: How many events of the background are at least as loud.
+        livetime_ns: Live time of the background [ns].
+        minimum_ns: With less live time there is no rate [ns].
+        method: How it was counted.
+    """
+    if livetime_ns < max(minimum_ns, 1):
+        return Rate(livetime_ns=livetime_ns)
+    return Rate(
+        far=false_alarm_rate(louder, livetime_ns),
+        livetime_ns=livetime_ns,
+        louder=louder,
+        method=method if louder else method + LIMIT,
+    )
