@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from transforms.significance.statistic import Statistic, load
-
 from benchmarks import affinity, report
 from benchmarks.significance import calibration, efficiency
 from models.ranking import pairing, sets
@@ -21,6 +19,7 @@ from models.simulation.network import DETECTORS, NOISES, NetworkConfig
 from transforms.detect.config import DetectConfig
 from transforms.gps import from_seconds
 from transforms.significance.config import SignificanceConfig
+from transforms.significance.statistic import Statistic, load
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -87,12 +86,15 @@ def _efficiency(
             "livetime_yr": one.livetime_ns / 1e9 / efficiency.YEAR,
             "slid_pairs": one.slid_pairs,
             "relative_errors": one.errors,
-            "found": efficiency.table(one.rates, signals, places),
+            "found": efficiency.table(one.rates, signals, places, one.least),
         }
     if len(each) > 1:
         places = list(range(len(network.detectors)))
         rates = efficiency.together(each)
-        table["".join(network.detectors)] = {"found": efficiency.table(rates, signals, places)}
+        least = len(each) * max(one.least for one in each)
+        table["".join(network.detectors)] = {
+            "found": efficiency.table(rates, signals, places, least)
+        }
     for name, one in table.items():
         _show_efficiency(name, one)
     return table
@@ -126,23 +128,21 @@ def _show_efficiency(name: str, one: Mapping[str, Any]) -> None:
         print(f"\n{name}: {one['livetime_yr']:.1f} yr of slides, {one['slid_pairs']} pairs")
     else:
         print(f"\n{name}: as many times the best pair's rate as there are pairs of detectors")
-    heads = ["signals", "number", "any pair"]
-    heads += [f"{s}, {level}" for s in efficiency.STATISTICS for level in efficiency.LEVELS]
-    print(" | ".join(heads[3:]))
-    rows = [
-        [
-            part,
-            str(cells["signals"]),
-            f"{cells['any pair']:.2f}",
-            *(
-                f"{cells[statistic][level]:.2f}"
-                for statistic in efficiency.STATISTICS
-                for level in efficiency.LEVELS
-            ),
+    for level in efficiency.LEVELS:
+        rows = [
+            [
+                part,
+                str(cells["signals"]),
+                f"{cells['any pair']:.2f}",
+                *(f"{cells[name][level]:.2f}" for name in efficiency.STATISTICS),
+            ]
+            for part, cells in one["found"].items()
+            if level in cells[efficiency.JOINT]
         ]
-        for part, cells in one["found"].items()
-    ]
-    report.print_table([*heads[:3], *[str(i + 1) for i in range(len(heads) - 3)]], rows)
+        if rows:
+            report.print_table(
+                [f"found at {level}", "signals", "any pair", *efficiency.STATISTICS], rows
+            )
 
 
 def _show_calibration(made: Mapping[str, Any]) -> None:

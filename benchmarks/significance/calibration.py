@@ -12,26 +12,26 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from transforms.coincide.clustered import best_by_second, second_of
-from transforms.coincide.pairs import features, slid, taken, zero_lag
-from transforms.significance.background import Background, Hour
-from transforms.significance.statistic import Ranked, Statistic
-from transforms.significance.triggers import TriggerCounts, TriggerHour
 
 from models.ranking.making import near_lags
 from models.ranking.resample import resampled
 from models.ranking.sets import Seen
-from models.simulation.network import DAY, FIRST_GPS, MOST
+from models.simulation.network import DAY, FIRST_GPS, HOUR, MOST
 from transforms.coincide.arrivals import Arrivals
+from transforms.coincide.clustered import best_by_second, second_of
 from transforms.coincide.features import Index, Pairs
+from transforms.coincide.pairs import features, slid, taken, zero_lag
 from transforms.coincide.sites import travel_ns
 from transforms.gps import NANOSECONDS
 from transforms.significance import background
+from transforms.significance.background import Background, Hour
 from transforms.significance.config import SignificanceConfig
 from transforms.significance.livetime import HOUR_NS, hour_livetime, near_shifts
+from transforms.significance.statistic import Ranked, Statistic
+from transforms.significance.triggers import TriggerCounts, TriggerHour
 
 LEVELS: Mapping[str, float] = {
-    "1/hour": 1 / 3600,
+    "1/hour": 1 / HOUR,
     "1/day": 1 / DAY,
     "1/week": 1 / (7 * DAY),
     "1/month": 1 / (30 * DAY),
@@ -46,10 +46,10 @@ _STREAM = 31
 class Count:
     """What became of events of noise."""
 
-    watched_ns: int
-    """Time whose events have a whole past [ns]."""
+    hours: tuple[float, ...]
+    """Of each hour whose events have a whole past: rate of all slid pairs in that past [Hz]."""
     rates: tuple[float, ...]
-    """False-alarm rate of each event [Hz]."""
+    """False-alarm rate of each event in these hours [Hz]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,32 +94,37 @@ def counted(
     lags = near_shifts(*shifts)
     whole = [(_START_NS, _START_NS + seconds * NANOSECONDS)]
     rates: list[float] = []
+    every: list[float] = []
     window: deque[Hour] = deque(maxlen=config.hours)
     for hour in hours:
         if len(window) == config.hours:
             held = Background.of(window)
             far = (held.count(background.cells(best[1].of(hour))) + 1) / held.livetime_ns
             rates += (far * NANOSECONDS).tolist()
+            slid_pairs = sum(int(one.counts.sum()) for one in window)
+            every.append(slid_pairs * NANOSECONDS / held.livetime_ns)
         lived = int(hour_livetime(whole, whole, lags, hour).sum())
         window.append(Hour.of(detectors, hour, lived, best[0].of(hour)))
-    watched = max(len(hours) - config.hours, 0) * HOUR_NS
-    return Count(watched_ns=watched, rates=tuple(rates))
+    return Count(hours=tuple(every), rates=tuple(rates))
 
 
 def summary(counts: Sequence[Count]) -> dict[str, Any]:
-    """Return how many events were given a rate, beside how many such a rate promises."""
-    watched = sum(one.watched_ns for one in counts) / NANOSECONDS
+    """Return how many events were given a rate, beside how many such a rate promises.
+
+    An hour promises no more events than it has by the rate of all slid pairs.
+    """
+    every = np.array([rate for one in counts for rate in one.hours])
     rates = np.array([rate for one in counts for rate in one.rates])
     made = {}
     for level, limit in LEVELS.items():
-        n, promised = int(np.sum(rates <= limit)), limit * watched
+        n, promised = int(np.sum(rates <= limit)), float(HOUR * np.sum(np.minimum(every, limit)))
         made[level] = {
             "counted": n,
             "promised": promised,
             "ratio": n / promised if promised else float("nan"),
-            "error": max(n, 1) ** 0.5 / promised if promised else float("nan"),
+            "error": promised**-0.5 if promised else float("nan"),
         }
-    return {"days": watched / DAY, "levels": made}
+    return {"days": len(every) * HOUR / DAY, "levels": made}
 
 
 @dataclass(frozen=True)

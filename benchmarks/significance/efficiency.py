@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from transforms.coincide.clustered import best_by_second, second_of
-from transforms.significance.background import Background
-from transforms.significance.statistic import Ranked, Statistic
-from transforms.significance.triggers import TriggerCounts
 
 from models.ranking.pairing import Both, OfSignals, Slid
 from models.simulation.network import Signal
 from transforms.arrays import BoolArray, FloatArray
+from transforms.coincide.clustered import best_by_second, second_of
 from transforms.coincide.features import Features, Index
 from transforms.gps import NANOSECONDS
 from transforms.significance import background
+from transforms.significance.background import Background
 from transforms.significance.rates import louder, relative_error
+from transforms.significance.statistic import Ranked, Statistic
+from transforms.significance.triggers import TriggerCounts
 
 DAY, YEAR = 86_400.0, 365.25 * 86_400.0
 LEVELS: Mapping[str, float] = {
@@ -54,6 +54,11 @@ class Rates:
     """By statistic and level: relative error of the rate there."""
     livetime_ns: int
     slid_pairs: int
+
+    @property
+    def least(self) -> float:
+        """Return the lowest rate that the slides can tell [Hz]."""
+        return NANOSECONDS / self.livetime_ns
 
 
 def rates_of(
@@ -122,7 +127,10 @@ def together(each: Sequence[Rates]) -> dict[str, FloatArray]:
 
 
 def table(
-    rates: Mapping[str, FloatArray], signals: Sequence[Signal], detectors: Sequence[int]
+    rates: Mapping[str, FloatArray],
+    signals: Sequence[Signal],
+    detectors: Sequence[int],
+    least: float,
 ) -> dict[str, Any]:
     """Return the part of the signals that is found, by statistic and level.
 
@@ -130,7 +138,9 @@ def table(
         rates: False-alarm rate of each signal by each statistic [Hz], [signal].
         signals: The truth.
         detectors: Places of the network's detectors in the truth's SNRs.
+        least: Lowest rate that can be told [Hz]; levels below it are left out.
     """
+    levels = {level: limit for level, limit in LEVELS.items() if limit >= least}
     snr = np.array([one.snr for one in signals])
     kinds = np.array([one.kind for one in signals])
     heard = np.array([sorted(one.snrs[i] for i in detectors)[-2] for one in signals]) > HEARD
@@ -148,7 +158,7 @@ def table(
             "any pair": _part(np.isfinite(rates[WITHOUT]), part),
             **{
                 statistic: {
-                    level: _part(rates[statistic] <= limit, part) for level, limit in LEVELS.items()
+                    level: _part(rates[statistic] <= limit, part) for level, limit in levels.items()
                 }
                 for statistic in STATISTICS
             },
