@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from transforms.coincide.arrivals import COUNT, RATE, Arrivals
-from transforms.coincide.pairs import Pairs
+from transforms.coincide.features import Pairs
 from transforms.elements import Arrival
 from transforms.gps import NANOSECONDS, to_index, to_ns
 
@@ -43,7 +43,7 @@ ARRIVAL = Arrival(
 
 def arrival(time_ns: int, before: int = 10 * MS, after: int = 10 * MS, **fields: Any) -> Arrival:
     """Make an arrival whose extent is so long before and after its peak [ns]."""
-    extent = {"start_ns": time_ns - before, "end_ns": time_ns + after}
+    extent: dict[str, Any] = {"start_ns": time_ns - before, "end_ns": time_ns + after}
     extent["duration"] = (before + after) / NANOSECONDS
     return replace(ARRIVAL, time_ns=time_ns, **{"id": f"{time_ns:x}", **extent, **fields})
 
@@ -66,7 +66,7 @@ def many(
     rng: np.random.Generator, ifo: str, count: int, seconds: float, longest: float = 1.5
 ) -> list[Arrival]:
     """Draw arrivals in some seconds; most are short, all differ, some at one time."""
-    made = []
+    made: list[Arrival] = []
     for number in range(count):
         time_ns = T0 + int(rng.integers(0, int(seconds * 1e9)))
         if number % 5 == 1:

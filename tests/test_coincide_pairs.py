@@ -11,7 +11,7 @@ from transforms.coincide import pairs as module
 from transforms.coincide.arrivals import COUNT, RATE, Arrivals
 from transforms.coincide.correlation import SLACK_NS, correlate
 from transforms.coincide.features import Features, Pairs
-from transforms.coincide.pairs import features, slid, taken, zero_lag
+from transforms.coincide.pairs import features, slid, slid_parts, taken, zero_lag
 from transforms.gps import NANOSECONDS
 
 S = NANOSECONDS
@@ -107,6 +107,28 @@ def test_shifts_of_both_signs_mirror_the_detectors() -> None:
     back = listed(slid(b, a, TRAVEL, 2 * S, 3 * S, 20 * S))
     assert there == sorted((i, j, -shift) for j, i, shift in back)
     assert {np.sign(shift) for _, _, shift in there} == {-1, 1}
+
+
+def test_a_part_holds_all_pairs_of_its_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = two(12, 60, 30)
+    whole = listed(slid(a, b, TRAVEL, 2 * S, 3 * S, 20 * S))
+    for chunk, last in ((1, 20 * S), (4, 20 * S), (256, 20 * S), (256, 4 * S)):
+        monkeypatch.setattr(module, "CHUNK", chunk)
+        parts = list(slid_parts(a, b, TRAVEL, 2 * S, 3 * S, last))
+        seconds = [set((a.time_ns[part.first] // S).tolist()) for part in parts]
+        assert sum(map(len, seconds)) == len(set().union(*seconds))
+        together = [pair for part in parts for pair in listed(part)]
+        assert together == [pair for pair in whole if abs(pair[2]) <= last] != []
+    assert len(parts) > 5
+
+
+def test_more_triggers_in_a_second_than_are_paired_at_once_stay_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "CHUNK", 3)
+    times = [T0 + n * 100 * MS for n in range(25)]
+    a, b = (Arrivals.of([arrival(t) for t in times], CLASSES) for _ in range(2))
+    assert [len(set(p.first)) for p in slid_parts(a, b, TRAVEL, S // 10, 0, 10 * S)] == [10, 10, 5]
 
 
 def test_pairs_do_not_depend_on_what_lies_farther_than_the_longest_shift() -> None:

@@ -94,7 +94,8 @@ def events(ranked: Sequence[Ranked], arrivals: Mapping[str, Arrivals], config: s
 
     Args:
         ranked: Of each two detectors at most once.
-        arrivals: By detector; whose rows the pairs have. All have the same classes.
+        arrivals: By detector; whose rows the pairs have. All have the same classes. Withdrawn
+            triggers are not among them.
         config: Hash of the configuration of ranking; the first part of it is in each id.
 
     Raises:

@@ -15,8 +15,8 @@ from transforms.coincide.correlation import correlate
 from transforms.coincide.features import Features, Index, Pairs
 from transforms.gps import NANOSECONDS
 
-CHUNK = 512
-"""Triggers of the first detector that are paired at once."""
+CHUNK = 256
+"""Triggers of the first detector that are paired at once, or a second's where there are more."""
 
 
 def zero_lag(first: Arrivals, second: Arrivals, travel_ns: int) -> Pairs:
@@ -47,12 +47,29 @@ def slid(
     first_ns: int,
     last_ns: int,
 ) -> Pairs:
-    """Return the pairs of all slides, sorted by both rows and the shift.
+    """Return the pairs of all slides, sorted by both rows and the shift: see ``slid_parts``."""
+    parts = slid_parts(first, second, travel_ns, step_ns, first_ns, last_ns)
+    return _pairs([(part.first, part.second, part.shift_ns) for part in parts])
+
+
+def slid_parts(
+    first: Arrivals,
+    second: Arrivals,
+    travel_ns: int,
+    step_ns: int,
+    first_ns: int,
+    last_ns: int,
+) -> Iterator[Pairs]:
+    """Return the pairs of all slides part by part: whole GPS seconds of the first detector.
 
     Slide k adds k ``step_ns`` to the second detector's times. The slides whose shift is
     ``first_ns`` to ``last_ns`` are looked at, either way; that of no shift is none. Two long
     triggers may meet in several slides, and are a pair in each. The cost does not depend on the
     number of slides: O(n log n + pairs).
+
+    A part holds all pairs of the seconds that it holds, so it can be clustered by itself. That
+    bounds the memory: an hour with a trigger a second in both has .9 million pairs where extents
+    are .2 s long, and 8.7 million where all are as long as counts (steps of 2 s up to 600 s).
 
     Args:
         first: Of the first detector.
@@ -67,14 +84,12 @@ def slid(
     """
     if step_ns <= 0:
         raise ValueError(f"the step between slides must be above 0 ns, not {step_ns}")
-    found = []
     for rows, near in _chunks(first, second, last_ns, travel_ns):
         i, j, k = _meetings(first, second, rows, near, travel_ns, step_ns)
         shift = k * step_ns
         size = np.abs(shift)
         kept = (size >= first_ns) & (size <= last_ns) & (k != 0)
-        found.append((i[kept], j[kept], shift[kept]))
-    return _pairs(found)
+        yield _pairs([(i[kept], j[kept], shift[kept])])
 
 
 def taken(pairs: Pairs, which: Index | BoolArray | slice) -> Pairs:
@@ -125,18 +140,27 @@ def _chunks(
 ) -> Iterator[tuple[slice, slice]]:
     """Cut the first detector's rows, each with all of the second's that a shift may bring there.
 
-    A cut is no longer than the longest shift, so that few pairs are found in longer ones.
+    Cuts lie between GPS seconds. They are about as far apart as the longest shift, or less, so
+    that few pairs are found in longer ones.
     """
     t, other = first.time_ns, second.time_ns
     reach = last_ns + 2 * LONGEST_NS + travel_ns
     start = 0
     while start < len(t):
-        end = min(int(np.searchsorted(t, t[start] + last_ns, side="right")), start + CHUNK)
+        end = _cut(t, start, min(t[start] + last_ns, t[min(start + CHUNK, len(t) - 1)]))
         low = int(np.searchsorted(other, t[start] - reach))
         high = int(np.searchsorted(other, t[end - 1] + reach, side="right"))
         if low < high:
             yield slice(start, end), slice(low, high)
         start = end
+
+
+def _cut(t: Index, start: int, about: int) -> int:
+    """Return the row that begins the GPS second of a time; the next one's, if that is first."""
+    begin = about // NANOSECONDS * NANOSECONDS
+    if begin > t[start]:
+        return int(np.searchsorted(t, begin))
+    return int(np.searchsorted(t, begin + NANOSECONDS))
 
 
 def _meetings(
