@@ -30,26 +30,26 @@ def package(tmp_path, monkeypatch):
 )
 def test_a_source_that_is_not_there_is_no_empty_text(package, name):
     with pytest.raises(ModuleNotFoundError):
-        work._sources((name,))
+        work.sources((name,))
 
 
 @pytest.mark.parametrize("path", ["__init__.py", "one.py", "inner/__init__.py", "inner/two.py"])
 def test_another_text_anywhere_in_a_package_is_another_key(package, path):
-    before = work._sources(("made_for_this",))
-    assert work._sources(("made_for_this",)) == before
+    before = work.sources(("made_for_this",))
+    assert work.sources(("made_for_this",)) == before
     (package / path).write_text("# other\n")
-    assert work._sources(("made_for_this",)) != before
+    assert work.sources(("made_for_this",)) != before
 
 
 def test_a_module_that_moves_is_another_key(package):
-    before = work._sources(("made_for_this",))
+    before = work.sources(("made_for_this",))
     (package / "one.py").rename(package / "inner" / "one.py")
-    assert work._sources(("made_for_this",)) != before
+    assert work.sources(("made_for_this",)) != before
 
 
 @pytest.mark.parametrize("sources", [work._DATA_SOURCES, work._FIT_SOURCES])
 def test_each_source_that_is_named_is_hashed(sources):
-    assert len({work._sources((name,)) for name in sources}) == len(sources)
+    assert len({work.sources((name,)) for name in sources}) == len(sources)
 
 
 def test_other_mixtures_or_curves_are_another_key(tmp_path):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.signal import resample_poly
 
+from models.simulation.signals import BURST, BURST_FAMILY
 from models.simulation.waveforms import Family, Range, simple
 from models.simulation.waveforms.draws import PHASE
 from transforms.arrays import FloatArray
@@ -19,28 +20,6 @@ MARGIN = 0.25
 """Silence kept on either side of a shape for the resampling filter [s]."""
 HIGHEST_PART = 0.37
 """Highest central frequency as a part of the sample rate: 1515 Hz at 4096 Hz."""
-LOWEST_BURST, HIGHEST_BURST = 60.0, 1000.0
-"""Between these lies the band of every white-noise burst [Hz]."""
-
-
-def burst(
-    time: FloatArray, place: float, bandwidth: float, duration: float, seed: float
-) -> FloatArray:
-    """Return white noise in a band, under a Gaussian of sigma = duration / 4.
-
-    Args:
-        time: [s].
-        place: Where between 60 and 1000 Hz the band lies, 0 to 1.
-        bandwidth: [Hz].
-        duration: [s].
-        seed: Settles the noise.
-    """
-    low = LOWEST_BURST + place * (HIGHEST_BURST - LOWEST_BURST - bandwidth)
-    noise = np.random.default_rng(int(seed)).standard_normal(len(time))
-    spectrum = np.fft.rfft(noise)
-    frequency = np.fft.rfftfreq(len(time), time[1] - time[0])
-    spectrum[(frequency < low) | (frequency > low + bandwidth)] = 0
-    return np.fft.irfft(spectrum, len(time)) * np.exp(-0.5 * (4 * time / duration) ** 2)
 
 
 FAMILIES: dict[str, Family] = {
@@ -64,18 +43,7 @@ FAMILIES: dict[str, Family] = {
     ),
     "chirp": simple.FAMILIES["chirp"],
     "scattered_light": simple.MOCK["scattered_light"],
-    "white_noise_burst": Family(
-        burst,
-        lambda duration, **_: (duration, duration),
-        {
-            "place": Range(0.0, 1.0),
-            "bandwidth": Range(50.0, 400.0),
-            "duration": Range(0.02, 0.3),
-            "seed": Range(0, 2**31 - 1, "integer"),
-        },
-        "about the white-noise bursts of the burst searches (100 Hz wide, 0.1 s, at 100 to 750 "
-        "Hz), Abbott et al. 2017, arXiv:1611.02972",
-    ),
+    BURST: BURST_FAMILY,
 }
 """The classes, by label."""
 

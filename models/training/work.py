@@ -109,7 +109,7 @@ def keys(
         "features": artefact.feature_spec(),
         "classes": waveforms.CLASSES,
         "versions": environment.versions(),
-        "sources": _sources(_DATA_SOURCES),
+        "sources": sources(_DATA_SOURCES),
         "tables": _tables(TABLE.parent),
     }
     data_key = _hash(data)
@@ -118,8 +118,8 @@ def keys(
     copies = [config.seed, config.labelled_copies]
     return {
         "data": data_key,
-        "fit": _hash([data_key, fitting, _sources(_FIT_SOURCES)]),
-        "labelled": _hash([data_key, copies, told, files, _sources(_LABELLED_SOURCES)]),
+        "fit": _hash([data_key, fitting, sources(_FIT_SOURCES)]),
+        "labelled": _hash([data_key, copies, told, files, sources(_LABELLED_SOURCES)]),
     }
 
 
@@ -175,7 +175,7 @@ def _known(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _sources(names: tuple[str, ...]) -> str:
+def sources(names: tuple[str, ...]) -> str:
     """Hash the text of modules, by the names that they are imported by.
 
     Raises:

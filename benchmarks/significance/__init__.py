@@ -1,0 +1,1 @@
+"""How good events and their false-alarm rates are."""

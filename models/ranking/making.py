@@ -1,0 +1,100 @@
+"""Making a statistic: noise and signals of a network, slid, paired and learnt from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from transforms.significance.statistic import Card, Statistic
+
+from models import environment
+from models.ranking import pairing, sets
+from models.ranking.fit import Examples, learn
+from models.simulation.network import HOUR, NetworkConfig
+from models.simulation.simulate import Progress
+from transforms.checks import Limits, check_values
+from transforms.classify import artefact
+from transforms.gps import from_seconds
+from transforms.significance.config import SignificanceConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How much is simulated."""
+
+    hours: Annotated[float, Limits(gt=0, unit="h")] = 24.0
+    """Noise of each detector [h], whole stretches; what is begun counts."""
+    signals: Annotated[int, Limits(ge=1)] = 1500
+    """At least so many; all of a stretch are taken."""
+    seed: Annotated[int, Limits(ge=0)] = 1
+    """Of noise and signals."""
+
+    def __post_init__(self) -> None:
+        check_values(self)
+
+    def stretches(self, network: NetworkConfig) -> int:
+        """Return how many stretches of noise that is."""
+        return max(1, -(-round(self.hours * HOUR) // network.seconds))
+
+
+def made(
+    plan: sets.Plan,
+    recipe: Recipe,
+    command: str = "",
+    progress: Progress = lambda *_: None,
+) -> Statistic:
+    """Simulate a network and learn its statistic.
+
+    Args:
+        plan: Of the network.
+        recipe: How much of it.
+        command: For the card.
+        progress: Told of each file that is made.
+
+    Raises:
+        ValueError: There are fewer than two detectors, no pairs of signals, or no slid pairs; or
+            LAL is missing.
+        models.pool.PoolError: A process was killed.
+    """
+    network = plan.network
+    both = pairing.detector_pairs(network.detectors)
+    if not both:
+        raise ValueError("a network needs two detectors")
+    stretches = recipe.stretches(network)
+    noise = sets.noise(plan, recipe.seed, stretches, progress)
+    heard = sets.signals(plan, recipe.seed, recipe.signals, progress)
+    classes = artefact.load_card(artefact.default_artefact()).classes
+    told = ", ".join(network.detectors)
+    length = f"{stretches * network.seconds / HOUR:.1f} h"
+    card = Card(
+        name="network",
+        command=command,
+        signals=f"{sum(len(one.signals) for one in heard)} simulated, heard by {told}",
+        noise=f"{length} of simulated {told} with glitches, {network.noise}",
+        signal_pairs=0,
+        noise_pairs=0,
+        seed=recipe.seed,
+        versions=tuple(f"{name} {text}" for name, text in environment.versions().items()),
+    )
+    return learn([_examples(noise, heard, one, classes) for one in both], classes, card)
+
+
+def near_lags(config: SignificanceConfig) -> tuple[int, int, int]:
+    """Return step, shortest and longest shift of a configuration's slides [ns]."""
+    seconds = config.step_seconds, config.first_seconds, config.last_seconds
+    step, first, last = (from_seconds(value) for value in seconds)
+    return step, first, last
+
+
+def _examples(
+    noise: Mapping[str, Sequence[sets.Seen]],
+    heard: Sequence[sets.SeenSignals],
+    detectors: tuple[str, str],
+    classes: tuple[str, ...],
+) -> Examples:
+    slid = pairing.slid_noise(noise, detectors, classes, near_lags(SignificanceConfig()))
+    return Examples(
+        signals=pairing.of_signals(heard, detectors, classes).loudest(),
+        noise=slid.both.features,
+        first=slid.counts[0],
+        second=slid.counts[1],
+    )
