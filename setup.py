@@ -6,7 +6,14 @@ setup(
     packages=find_packages(include=["beam_pipeline*", "transforms*", "models*"]),
     package_data={
         "beam_pipeline": ["*.json"],
-        "models": ["artefacts/*/*", "artefacts/*/*/*", "*/noise_curves/*", "*/*.yaml", "*/*.html"],
+        "models": [
+            "artefacts/*",
+            "artefacts/*/*",
+            "artefacts/*/*/*",
+            "*/noise_curves/*",
+            "*/*.yaml",
+            "*/*.html",
+        ],
         "transforms.page": ["*.css", "*.html"],
         "transforms.sink.report": ["*.html"],
         "transforms.sink.schemas": ["*.json"],

@@ -5,10 +5,11 @@ from functools import cache
 import numpy as np
 
 from models.ranking.fit import Examples, learn
+from transforms.coincide.arrivals import PLACES
 from transforms.coincide.features import Features
 from transforms.significance.livetime import HOUR_NS
 from transforms.significance.statistic import Card, Statistic
-from transforms.significance.triggers import PLACES, TriggerCounts, TriggerHour
+from transforms.significance.triggers import TriggerCounts, TriggerHour
 
 CLASSES = ("blip", "cbc", "ccsn", "whistle")
 CARD = Card(

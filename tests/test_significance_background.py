@@ -6,6 +6,7 @@ from time import process_time
 import numpy as np
 import pytest
 
+from transforms.coincide.arrivals import PLACES
 from transforms.significance.background import (
     BINS,
     Background,
@@ -18,7 +19,7 @@ from transforms.significance.background import (
 )
 from transforms.significance.livetime import HOUR_NS
 from transforms.significance.statistic import Ranked
-from transforms.significance.triggers import PLACES, TriggerHour
+from transforms.significance.triggers import TriggerHour
 
 PAIR = "H1", "L1"
 SECOND = 1_000_000_000

@@ -10,7 +10,6 @@ from transforms.coders import NetworkStateCoder
 from transforms.elements import (
     FINAL,
     PRELIMINARY,
-    SETTLED,
     WITHDRAWN,
     Arrival,
     Event,
@@ -199,7 +198,7 @@ def test_final_triggers_make_no_final_event_before_others_are_final():
         state, events = follow.settled(
             follow.with_arrival(state, one), find, WAIT, came_ns=one.time_ns
         )
-    assert [event.status for event in events] == [SETTLED]
+    assert [event.status for event in events] == [PRELIMINARY]
 
 
 def test_an_event_whose_trigger_is_withdrawn_is_withdrawn():

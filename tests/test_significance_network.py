@@ -96,7 +96,7 @@ def drawn(seed=1, every=12.0, signals=40):
     return found
 
 
-GAP = (START + HOUR_NS + 100 * S, START + HOUR_NS + 700 * S)
+GAP = (START + HOUR_NS + 120 * S, START + HOUR_NS + 720 * S)
 """In which V1 is not searched."""
 
 
@@ -167,32 +167,40 @@ class Bag:
         self.values = []
 
 
-def told_live(arrivals, step=S):
-    """Return what each channel tells live, in its own order."""
+def told_live(arrivals, step=30 * S):
+    """Return what each channel tells live, in its own order, each with its time."""
     lines = {}
     for ifo in IFOS:
         own = sorted((a for a in arrivals if a.ifo == ifo), key=lambda a: a.time_ns)
         lines[ifo] = []
-        for start, end in stretches(ifo):
-            for low in range(start, end, 30 * step):
-                high = min(low + 30 * step, end)
-                inside = [a for a in own if low <= a.time_ns < high]
-                lines[ifo] += [Told(arrivals=(a,)) for a in inside]
-                progress = Progress(
-                    channel=f"{ifo}:STRAIN",
-                    ifo=ifo,
-                    final_ns=high,
-                    start_ns=low,
-                    end_ns=high,
-                    triggers=tuple(a.id for a in inside),
-                )
-                lines[ifo].append(Told(progress=(progress,)))
-        last = Progress(channel=f"{ifo}:STRAIN", ifo=ifo, final_ns=end, start_ns=end, end_ns=end)
-        lines[ifo].append(Told(progress=(replace(last, final_ns=end + 200 * S),)))
+        for low in range(START, START + HOURS * HOUR_NS, step):
+            inside = [a for a in own if low <= a.time_ns < low + step]
+            lines[ifo] += [(a.time_ns, Told(arrivals=(a,))) for a in inside]
+            start, end = searched(ifo, low, low + step)
+            progress = Progress(
+                channel=f"{ifo}:STRAIN",
+                ifo=ifo,
+                final_ns=low + step,
+                start_ns=start,
+                end_ns=end,
+                triggers=tuple(a.id for a in inside),
+            )
+            lines[ifo].append((low + step, Told(progress=(progress,))))
+        end = START + HOURS * HOUR_NS
+        last = replace(progress, start_ns=end, end_ns=end, triggers=(), final_ns=end + 200 * S)
+        lines[ifo].append((end, Told(progress=(last,))))
     return lines
 
 
-def live(arrivals, seed, ahead=3, restart=False):
+def searched(ifo, low, high):
+    """Return what of a stretch was searched; nothing, at its end, in a gap."""
+    for start, end in stretches(ifo):
+        if max(start, low) < min(end, high):
+            return max(start, low), min(end, high)
+    return high, high
+
+
+def live(arrivals, seed, ahead=40 * S, restart=False):
     """Return the last word on each event of the live stage, in a random order of what is told."""
     rng = random.Random(seed)
     lines = told_live(arrivals)
@@ -200,19 +208,10 @@ def live(arrivals, seed, ahead=3, restart=False):
     following = stage._FollowNetwork(network(), 60 * S)
     following.setup()
     last, places = {}, dict.fromkeys(lines, 0)
-
-    def time(ifo):
-        return lines[ifo][places[ifo]]
-
-    while any(places[ifo] < len(lines[ifo]) for ifo in lines):
-        least = min(places[i] / len(lines[i]) for i in lines)
-        ready = [
-            i
-            for i in lines
-            if places[i] < len(lines[i]) and places[i] / len(lines[i]) <= least + 1e-3 * ahead
-        ]
-        ifo = rng.choice(ready)
-        told = lines[ifo][places[ifo]]
+    while left := {i: lines[i][places[i]][0] for i in lines if places[i] < len(lines[i])}:
+        least = min(left.values())
+        ifo = rng.choice([i for i in left if left[i] <= least + ahead])
+        told = lines[ifo][places[ifo]][1]
         places[ifo] += 1
         if restart and rng.random() < 0.02:
             following = stage._FollowNetwork(network(), 60 * S)

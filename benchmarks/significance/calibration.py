@@ -191,4 +191,5 @@ def _trigger_hour(arrivals: Arrivals, hour: int) -> TriggerHour:
         arrivals.rank[low:high].tolist(),
         arrivals.place[low:high].tolist(),
         [each.label for each in arrivals.members[low:high]],
+        ifo=arrivals.members[0].ifo if arrivals.members else "",
     )

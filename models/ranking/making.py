@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from transforms.significance.statistic import Card, Statistic
-
 from models import environment
 from models.ranking import pairing, sets
 from models.ranking.fit import Examples, learn
@@ -15,6 +13,7 @@ from transforms.checks import Limits, check_values
 from transforms.classify import artefact
 from transforms.gps import from_seconds
 from transforms.significance.config import SignificanceConfig
+from transforms.significance.statistic import Card, Statistic
 
 
 @dataclass(frozen=True, kw_only=True)

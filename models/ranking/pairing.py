@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from transforms.coincide.pairs import features, slid, taken, zero_lag
-from transforms.significance.triggers import TriggerCounts, TriggerHour
 
 from models.ranking.sets import Seen, SeenSignals
 from transforms.coincide.arrivals import Arrivals
 from transforms.coincide.features import Features, Index, Pairs
+from transforms.coincide.pairs import features, slid, taken, zero_lag
 from transforms.coincide.sites import travel_ns
 from transforms.elements import Arrival
 from transforms.significance.livetime import near_shifts, slid_livetime
+from transforms.significance.triggers import TriggerCounts, TriggerHour
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +99,7 @@ def counted(seen: Sequence[Seen], arrivals: Arrivals) -> TriggerCounts:
         arrivals.rank.tolist(),
         arrivals.place.tolist(),
         [each.label for each in arrivals.members],
+        ifo=seen[0].ifo,
     )
     return TriggerCounts.of([hour])
 

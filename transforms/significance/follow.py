@@ -15,7 +15,7 @@ from dataclasses import replace
 from transforms.coincide.events import CONTEXT_SECONDS
 from transforms.elements import (
     FINAL,
-    SETTLED,
+    PRELIMINARY,
     WITHDRAWN,
     Arrival,
     ChannelState,
@@ -211,8 +211,8 @@ def second_ns(event: Event) -> int:
 
 
 def _open(event: Event) -> Event:
-    """Return an event that another trigger may still join, as such."""
-    return replace(event, status=SETTLED) if event.status == FINAL else event
+    """Return an event that another trigger may still join, or one of whose triggers may change."""
+    return replace(event, status=PRELIMINARY)
 
 
 def _same(before: Event | None, now: Event) -> bool:

@@ -21,10 +21,11 @@ import numpy as np
 from transforms import settings
 from transforms.arrays import FloatArray
 from transforms.checks import OneOf, check_values
+from transforms.coincide.arrivals import PLACES
 from transforms.coincide.features import Features
 from transforms.files import whole_file
 from transforms.significance.tables import Table
-from transforms.significance.triggers import PLACES, RANK_EDGES, TriggerCounts, TriggerRates
+from transforms.significance.triggers import RANK_EDGES, TriggerCounts, TriggerRates
 from transforms.texts import complaint, cut
 
 SURE = 0.99

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from transforms.arrays import FloatArray
+from transforms.coincide.arrivals import PLACES
 from transforms.coincide.features import Index
 from transforms.gps import NANOSECONDS
 from transforms.significance.packing import packed, unpacked
 from transforms.significance.rates import PAST, Rate, counted, louder
 from transforms.significance.tables import cells
 
-PLACES = 24
-"""Places in frequency and duration that rates are told apart by: 8 octaves times 3 durations."""
 RANK_EDGES = np.concatenate([np.linspace(4, 7, 13), np.geomspace(7.5, 3000, 25)])
 """Of the bins of rank that rates are counted in."""
 _WIDTHS = np.diff(np.log(RANK_EDGES))
