@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from transforms.significance.statistic import Card, Statistic
-
 from models import environment
 from models.ranking import pairing, sets
 from models.ranking.fit import Examples, learn
@@ -15,6 +13,7 @@ from transforms.checks import Limits, check_values
 from transforms.classify import artefact
 from transforms.gps import from_seconds
 from transforms.significance.config import SignificanceConfig
+from transforms.significance.statistic import Card, Statistic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +55,11 @@ def made(
         models.pool.PoolError: A process was killed.
     """
     network = plan.network
-    both = pairing.detector_pairs(network.detectors)
-    if not both:
+    if len(network.detectors) < 2:
         raise ValueError("a network needs two detectors")
     stretches = recipe.stretches(network)
     noise = sets.noise(plan, recipe.seed, stretches, progress)
     heard = sets.signals(plan, recipe.seed, recipe.signals, progress)
-    classes = artefact.load_card(artefact.default_artefact()).classes
     told = ", ".join(network.detectors)
     length = f"{stretches * network.seconds / HOUR:.1f} h"
     card = Card(
@@ -75,7 +72,29 @@ def made(
         seed=recipe.seed,
         versions=tuple(f"{name} {text}" for name, text in environment.versions().items()),
     )
-    return learn([_examples(noise, heard, one, classes) for one in both], classes, card)
+    return learnt(noise, heard, network.detectors, card)
+
+
+def learnt(
+    noise: Mapping[str, Sequence[sets.Seen]],
+    heard: Sequence[sets.SeenSignals],
+    detectors: Sequence[str],
+    card: Card,
+) -> Statistic:
+    """Slide noise, pair signals, and learn the statistic of all pairs of detectors together.
+
+    Args:
+        noise: By detector.
+        heard: Stretches with signals.
+        detectors: Two or more.
+        card: How it is made; the numbers of pairs are counted.
+
+    Raises:
+        ValueError: There are no pairs of signals, or no slid pairs.
+    """
+    classes = artefact.load_card(artefact.default_artefact()).classes
+    pairs = pairing.detector_pairs(detectors)
+    return learn([_examples(noise, heard, one, classes) for one in pairs], classes, card)
 
 
 def near_lags(config: SignificanceConfig) -> tuple[int, int, int]:

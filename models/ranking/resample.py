@@ -12,6 +12,7 @@ import numpy as np
 
 from models.ranking.sets import Seen, live_seconds
 from models.simulation.network import FIRST_GPS, HIGHEST, NOISES
+from transforms.arrays import FloatArray
 from transforms.elements import Arrival
 from transforms.gps import NANOSECONDS
 
@@ -56,7 +57,7 @@ def resampled(
 def _groups(seen: Sequence[Seen]) -> tuple[list[tuple[Arrival, ...]], list[tuple[Arrival, ...]]]:
     """Return the arrivals of each glitch, and those of noise alone, each by itself."""
     glitches: dict[tuple[int, int], list[Arrival]] = {}
-    alone = []
+    alone: list[tuple[Arrival, ...]] = []
     for number, one in enumerate(seen):
         for each, cause in zip(one.arrivals, one.causes, strict=True):
             if cause < 0:
@@ -68,15 +69,17 @@ def _groups(seen: Sequence[Seen]) -> tuple[list[tuple[Arrival, ...]], list[tuple
 
 def _moved(
     groups: list[tuple[Arrival, ...]],
-    second: np.ndarray[tuple[int], np.dtype[np.float64]],
+    second: FloatArray,
     rng: np.random.Generator,
     kind: str,
 ) -> list[Arrival]:
     """Draw a group for each time [s], and move its first arrival there."""
-    made = []
-    which = rng.integers(len(groups), size=len(second)) if groups else []
+    made: list[Arrival] = []
+    if not groups:
+        return made
+    which = rng.integers(len(groups), size=len(second)).tolist()
     for number, (at, chosen) in enumerate(zip(second.tolist(), which, strict=True)):
-        group = groups[int(chosen)]
+        group = groups[chosen]
         wanted = FIRST_GPS * NANOSECONDS + round(at * NANOSECONDS)
         delta = (wanted - group[0].time_ns) // GRID_NS * GRID_NS
         made += [

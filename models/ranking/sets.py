@@ -159,7 +159,8 @@ def signals(
         ValueError: LAL is missing, or a stretch is too short for a signal.
         models.pool.PoolError: A process was killed.
     """
-    folder, found, held = plan.folder(SIGNALS, seed), [], 0
+    folder, held = plan.folder(SIGNALS, seed), 0
+    found: list[SeenSignals] = []
     while held < count:
         # As many as what is there lets expect, and one at first.
         more = max(1, -(-(count - held) * len(found) // max(held, 1)))
