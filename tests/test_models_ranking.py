@@ -1,12 +1,13 @@
 """Sets of simulated networks: kept, repeatable, labelled, with their causes."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from models.ranking import __main__ as ranking_command
-from models.ranking import making, resample, sets
+from models.ranking import making, real, resample, sets
 from models.simulation import network
 from models.simulation.network import NetworkConfig
 from transforms.classify import artefact
@@ -213,7 +214,8 @@ def _spread(arrivals):
 def test_the_command_tells_what_is_wrong_in_one_line(tmp_path, monkeypatch):
     told = []
 
-    def made(plan, recipe, command, progress):
+    def made(plan, recipe, strain, command, progress):
+        assert strain == ()
         told.append((plan.network.detectors, recipe, command))
         raise ValueError("a network needs two detectors")
 
@@ -241,3 +243,32 @@ def test_one_detector_is_no_network(tmp_path):
     plan = sets.Plan(work=tmp_path, network=replace(PAIR, detectors=("H1",)))
     with pytest.raises(ValueError, match="two detectors"):
         making.made(plan, making.Recipe())
+
+
+def test_real_strain_is_set_end_to_end(plan, data, tmp_path):
+    for name in ("H-H1_LOSC_4_V2-1126259446-32.hdf5", "L-L1_LOSC_4_V2-1126259446-32.hdf5"):
+        shutil.copy(data / name, tmp_path)
+        shutil.copy(data / name, tmp_path / f"a-second-{name}")
+    start = network.FIRST_GPS * NANOSECONDS
+    found = real.noise([tmp_path], plan, start)
+    assert sorted(found) == ["H1", "L1"]
+    for ifo, stretches in found.items():
+        assert sets.live_seconds(stretches) == 64
+        assert start <= stretches[0].start_ns < start + resample.GRID_NS
+        apart = stretches[1].start_ns - stretches[0].end_ns
+        assert 0 <= apart < resample.GRID_NS
+        one, other = (stretch.arrivals for stretch in stretches)
+        # The second is the first again, with the event in it.
+        assert [each.rank for each in one] == [each.rank for each in other]
+        assert any(each.label == "cbc" for each in one), ifo
+        for stretch in stretches:
+            for each in stretch.arrivals:
+                assert stretch.start_ns <= each.time_ns < stretch.end_ns
+
+
+def test_folders_without_strain_are_refused(plan, tmp_path):
+    with pytest.raises(ValueError, match="no strain of H1, L1"):
+        real.noise([tmp_path], plan, 0)
+    with pytest.raises(ValueError, match="is no folder"):
+        real.noise([tmp_path / "nowhere"], plan, 0)
+    assert real.noise([], plan, 0) == {"H1": [], "L1": []}

@@ -196,13 +196,13 @@ def _write(task: _Task) -> None:
     given = task.number, plan.network, plan.whitening, task.seed
     if task.kind == NOISE:
         made = network.noise_stretch(task.ifo, *given)
-        _store(task.path, [_seen(made, plan, 0.0)], ())
+        _store(task.path, [seen(made, plan)], ())
     else:
         stretch = network.signal_stretch(*given)
-        _store(task.path, [_seen(made, plan, OWN_PART) for made in stretch.heard], stretch.signals)
+        _store(task.path, [seen(made, plan, OWN_PART) for made in stretch.heard], stretch.signals)
 
 
-def _seen(made: Made, plan: Plan, least: float) -> Seen:
+def seen(made: Made, plan: Plan, least: float = 0.0) -> Seen:
     """Search a stretch and label what is found.
 
     Args:
