@@ -1,15 +1,18 @@
 """Sets of simulated networks: kept, repeatable, labelled, with their causes."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from models.ranking import resample, sets
+from models.ranking import __main__ as ranking_command
+from models.ranking import making, real, resample, sets
 from models.simulation import network
 from models.simulation.network import NetworkConfig
 from transforms.classify import artefact
 from transforms.gps import NANOSECONDS, to_index, to_ns
+from transforms.significance.statistic import Card, load
 
 PAIR = NetworkConfig(detectors=("H1", "L1"), seconds=40)
 
@@ -162,3 +165,110 @@ def test_a_storm_moves_glitches_and_not_what_noise_makes(noise):
 def test_nothing_seen_gives_nothing_again(noise):
     empty = [replace(one, arrivals=(), causes=()) for one in noise["H1"]]
     assert resample.resampled(empty, network.DAY, np.random.default_rng(1)) == []
+
+
+def test_a_statistic_is_learnt_and_written_with_its_card(noise, heard, tmp_path):
+    quiet = [replace(one, arrivals=(), causes=()) for one in noise["H1"]]
+    with pytest.raises(ValueError, match="slid pairs"):
+        making.learnt({**noise, "H1": quiet}, heard, ("H1", "L1"), Card(**CARD))
+    signals = [arrival for one in heard for arrival in one.seen[0].arrivals]
+    busy = {
+        ifo: [replace(found[0], end_ns=found[0].start_ns + 10**12, arrivals=_spread(signals))]
+        for ifo, found in noise.items()
+    }
+    made = making.learnt(busy, heard, ("H1", "L1"), Card(**CARD))
+    assert made.card.signal_pairs > 2
+    assert made.card.noise_pairs > 10
+    made.save(tmp_path / "ranking.json")
+    assert load(tmp_path / "ranking.json") == made
+
+
+CARD = {
+    **dict.fromkeys(("name", "command", "signals", "noise"), "test"),
+    **dict.fromkeys(("signal_pairs", "noise_pairs"), 0),
+    "seed": 1,
+    "versions": (),
+}
+
+
+def _spread(arrivals):
+    """Put arrivals ten seconds apart, so that slides bring many together."""
+    start = network.FIRST_GPS * NANOSECONDS
+    made = []
+    for number in range(60):
+        old = arrivals[number % len(arrivals)]
+        moved = start + number * 16 * resample.GRID_NS * 321 - old.time_ns
+        made.append(
+            replace(
+                old,
+                id=f"{old.id}-{number}",
+                time_ns=old.time_ns + moved,
+                start_ns=old.start_ns + moved,
+                end_ns=old.end_ns + moved,
+                waveform_start_ns=old.waveform_start_ns + moved,
+            )
+        )
+    return tuple(made)
+
+
+def test_the_command_tells_what_is_wrong_in_one_line(tmp_path, monkeypatch):
+    told = []
+
+    def made(plan, recipe, strain, command, progress):
+        assert strain == ()
+        told.append((plan.network.detectors, recipe, command))
+        raise ValueError("a network needs two detectors")
+
+    monkeypatch.setattr(ranking_command, "made", made)
+    arguments = ["--output", str(tmp_path / "a.json"), "--work", str(tmp_path), "--hours", "2"]
+    with pytest.raises(SystemExit, match=r"models\.ranking: a network needs two detectors"):
+        ranking_command.main([*arguments, "--detectors", "L1", "H1", "--seed", "7"])
+    ((detectors, recipe, command),) = told
+    assert detectors == ("H1", "L1")
+    assert recipe == making.Recipe(hours=2.0, seed=7)
+    assert command.startswith("python -m models.ranking --output")
+    with pytest.raises(SystemExit, match="hours"):
+        ranking_command.main([*arguments[:-1], "0"])
+    with pytest.raises(SystemExit, match="X9"):
+        ranking_command.main([*arguments, "--detectors", "X9"])
+
+
+def test_hours_are_whole_stretches():
+    assert making.Recipe(hours=1).stretches(NetworkConfig(seconds=600)) == 6
+    assert making.Recipe(hours=1.01).stretches(NetworkConfig(seconds=600)) == 7
+    assert making.Recipe(hours=1e-6).stretches(PAIR) == 1
+
+
+def test_one_detector_is_no_network(tmp_path):
+    plan = sets.Plan(work=tmp_path, network=replace(PAIR, detectors=("H1",)))
+    with pytest.raises(ValueError, match="two detectors"):
+        making.made(plan, making.Recipe())
+
+
+def test_real_strain_is_set_end_to_end(plan, data, tmp_path):
+    for name in ("H-H1_LOSC_4_V2-1126259446-32.hdf5", "L-L1_LOSC_4_V2-1126259446-32.hdf5"):
+        shutil.copy(data / name, tmp_path)
+        shutil.copy(data / name, tmp_path / f"a-second-{name}")
+    start = network.FIRST_GPS * NANOSECONDS
+    found = real.noise([tmp_path], plan, start)
+    assert sorted(found) == ["H1", "L1"]
+    for ifo, stretches in found.items():
+        assert sets.live_seconds(stretches) == 64
+        assert start <= stretches[0].start_ns < start + resample.GRID_NS
+        apart = stretches[1].start_ns - stretches[0].end_ns
+        assert 0 <= apart < resample.GRID_NS
+        one, other = (stretch.arrivals for stretch in stretches)
+        # The second is the first again, with the event in it.
+        assert [each.rank for each in one] == [each.rank for each in other]
+        assert any(each.label == "cbc" for each in one), ifo
+        for stretch in stretches:
+            for each in stretch.arrivals:
+                assert stretch.start_ns <= each.time_ns < stretch.end_ns
+
+
+def test_folders_without_strain_are_refused(plan, tmp_path):
+    with pytest.raises(ValueError, match="no strain of H1, L1"):
+        real.noise([tmp_path], plan, 0)
+    with pytest.raises(ValueError, match="is no folder"):
+        real.noise([tmp_path / "nowhere"], plan, 0)
+    assert real.noise([], plan, 0) == {"H1": [], "L1": []}

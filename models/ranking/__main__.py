@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         network = NetworkConfig(detectors=tuple(sorted(options.detectors)))
         plan = sets.Plan(work=options.work, network=network, processes=options.processes)
         recipe = Recipe(hours=options.hours, signals=options.signals, seed=options.seed)
-        statistic = made(plan, recipe, command, _show)
+        statistic = made(plan, recipe, options.strain, command, _show)
         statistic.save(options.output)
     except (ValueError, OSError) as error:
         raise SystemExit(f"models.ranking: {error}") from error
@@ -42,6 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, required=True, metavar="FILE")
     parser.add_argument("--work", type=Path, required=True, metavar="DIR")
     parser.add_argument("--detectors", nargs="+", default=tuple(DETECTORS), metavar="IFO")
+    text = "real strain, slid with the simulated noise"
+    parser.add_argument("--strain", nargs="+", type=Path, default=(), metavar="DIR", help=text)
     for name, kind, default, text in (
         ("hours", float, Recipe.hours, "noise of each detector [h]"),
         ("signals", int, Recipe.signals, "signals"),

@@ -12,6 +12,7 @@ import numpy as np
 
 from models.ranking.sets import Seen, live_seconds
 from models.simulation.network import FIRST_GPS, HIGHEST, NOISES
+from transforms.arrays import FloatArray
 from transforms.elements import Arrival
 from transforms.gps import NANOSECONDS
 
@@ -53,10 +54,28 @@ def resampled(
     return sorted(made, key=lambda each: (each.time_ns, each.id))
 
 
+def moved(arrival: Arrival, delta_ns: int, mark: str) -> Arrival:
+    """Return an arrival at another time, under another id.
+
+    Args:
+        arrival: As it was seen.
+        delta_ns: By how much it comes later [ns], a multiple of ``GRID_NS``.
+        mark: Added to its id.
+    """
+    return replace(
+        arrival,
+        id=f"{arrival.id}-{mark}",
+        time_ns=arrival.time_ns + delta_ns,
+        start_ns=arrival.start_ns + delta_ns,
+        end_ns=arrival.end_ns + delta_ns,
+        waveform_start_ns=arrival.waveform_start_ns + delta_ns,
+    )
+
+
 def _groups(seen: Sequence[Seen]) -> tuple[list[tuple[Arrival, ...]], list[tuple[Arrival, ...]]]:
     """Return the arrivals of each glitch, and those of noise alone, each by itself."""
     glitches: dict[tuple[int, int], list[Arrival]] = {}
-    alone = []
+    alone: list[tuple[Arrival, ...]] = []
     for number, one in enumerate(seen):
         for each, cause in zip(one.arrivals, one.causes, strict=True):
             if cause < 0:
@@ -68,26 +87,18 @@ def _groups(seen: Sequence[Seen]) -> tuple[list[tuple[Arrival, ...]], list[tuple
 
 def _moved(
     groups: list[tuple[Arrival, ...]],
-    second: np.ndarray[tuple[int], np.dtype[np.float64]],
+    second: FloatArray,
     rng: np.random.Generator,
     kind: str,
 ) -> list[Arrival]:
     """Draw a group for each time [s], and move its first arrival there."""
-    made = []
-    which = rng.integers(len(groups), size=len(second)) if groups else []
+    made: list[Arrival] = []
+    if not groups:
+        return made
+    which = rng.integers(len(groups), size=len(second)).tolist()
     for number, (at, chosen) in enumerate(zip(second.tolist(), which, strict=True)):
-        group = groups[int(chosen)]
+        group = groups[chosen]
         wanted = FIRST_GPS * NANOSECONDS + round(at * NANOSECONDS)
         delta = (wanted - group[0].time_ns) // GRID_NS * GRID_NS
-        made += [
-            replace(
-                each,
-                id=f"{each.id}-{kind}{number}",
-                time_ns=each.time_ns + delta,
-                start_ns=each.start_ns + delta,
-                end_ns=each.end_ns + delta,
-                waveform_start_ns=each.waveform_start_ns + delta,
-            )
-            for each in group
-        ]
+        made += [moved(each, delta, f"{kind}{number}") for each in group]
     return made

@@ -159,7 +159,8 @@ def signals(
         ValueError: LAL is missing, or a stretch is too short for a signal.
         models.pool.PoolError: A process was killed.
     """
-    folder, found, held = plan.folder(SIGNALS, seed), [], 0
+    folder, held = plan.folder(SIGNALS, seed), 0
+    found: list[SeenSignals] = []
     while held < count:
         # As many as what is there lets expect, and one at first.
         more = max(1, -(-(count - held) * len(found) // max(held, 1)))
@@ -195,13 +196,13 @@ def _write(task: _Task) -> None:
     given = task.number, plan.network, plan.whitening, task.seed
     if task.kind == NOISE:
         made = network.noise_stretch(task.ifo, *given)
-        _store(task.path, [_seen(made, plan, 0.0)], ())
+        _store(task.path, [seen(made, plan)], ())
     else:
         stretch = network.signal_stretch(*given)
-        _store(task.path, [_seen(made, plan, OWN_PART) for made in stretch.heard], stretch.signals)
+        _store(task.path, [seen(made, plan, OWN_PART) for made in stretch.heard], stretch.signals)
 
 
-def _seen(made: Made, plan: Plan, least: float) -> Seen:
+def seen(made: Made, plan: Plan, least: float = 0.0) -> Seen:
     """Search a stretch and label what is found.
 
     Args:

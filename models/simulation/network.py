@@ -21,7 +21,7 @@ from models.simulation.injections import Injection
 from models.simulation.matching import Stretch
 from models.simulation.signals import Wave
 from models.simulation.waveforms import Range
-from transforms.arrays import FloatArray
+from transforms.arrays import FloatArray, RealArray
 from transforms.checks import Limits, OneOf, check_values
 from transforms.elements import Block
 from transforms.gps import NANOSECONDS, from_seconds, to_ns
@@ -126,7 +126,7 @@ def _storm(second: FloatArray) -> FloatArray:
 
 
 def _drift(second: FloatArray) -> FloatArray:
-    return 10 ** (second % MOST / MOST) * np.log(10) / 9
+    return np.asarray(10 ** (second % MOST / MOST) * np.log(10) / 9)
 
 
 NOISES: Mapping[str, Callable[[FloatArray], FloatArray]] = MappingProxyType(
@@ -210,7 +210,8 @@ def noise_stretch(
     second = np.sort(rng.uniform(0, back.seconds, rng.poisson(most)))
     since_first = (back.start_ns / NANOSECONDS - FIRST_GPS) + second
     wanted = NOISES[config.noise](since_first) / HIGHEST[config.noise]
-    strain, made = back.strain.copy(), []
+    strain = back.strain.copy()
+    made: list[Injection] = []
     for at in second[rng.random(len(second)) < wanted]:
         label = str(rng.choice(labels, p=np.array(shares) / sum(shares)))
         drawn = injections.draw(label, RATE, GLITCH_SNR, rng, whitening.past_seconds)
@@ -335,7 +336,7 @@ def _background(
     )
 
 
-def _add(strain: FloatArray, part: FloatArray, first: int) -> None:
+def _add(strain: FloatArray, part: RealArray, first: int) -> None:
     """Add a part to strain, in place; what lies outside is lost."""
     low, high = max(first, 0), min(first + len(part), len(strain))
     if low < high:
