@@ -281,7 +281,7 @@ def test_a_table_of_fits_that_is_none_leaves_the_known_one(tmp_path, capsys, tex
 
 def test_scattered_light_has_its_arches():
     parameters = {"peak_frequency": 50.0, "period": 1.0, "arches": 3.0, "phase": 0.0}
-    parameters |= {"second": 0.0, "third": 0.0}
+    parameters |= {"decay": 0.0}
     drawn = waveforms.sample("scattered_light", RATE, parameters)
     frequency = _instantaneous(drawn.samples)
     reference = drawn.reference

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report
-from benchmarks.catalogue import SOURCES, events
+from benchmarks.catalogue import SOURCES
 from benchmarks.real import mergers, page, rates, referee, tables
 from benchmarks.real.judged import Judge, Searched
 from benchmarks.real.mergers import Seen
 from benchmarks.real.referee import Referee
 from transforms.classify import artefact
+
+NEW = "in strain that training has not seen"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,8 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = known.search(referee.STRAIN)
     figures["by_eye"] = _labels("Labels on shapes seen by eye in strain", known.by_eye(found))
     seen = known.mergers(found)
-    figures["events"] = _events(seen, options.held_out)
+    figures["events"] = _events(seen)
     figures["rates"] = _rates(referee.STRAIN, referee.backgrounds(found, seen))
+    new = referee.backgrounds(referee.not_learnt(found), seen)
+    figures["rates_not_learnt"] = _rates(f"{referee.STRAIN}, {NEW}", new)
     fast = known.fast()
     title = f"{referee.FAST}, above {referee.ABOVE:g} Hz"
     figures["rates_fast"] = _rates(title, referee.above(fast))
@@ -62,6 +66,11 @@ def _labels(title: str, told: dict[str, Any] | None) -> dict[str, Any] | None:
         tables.glitches(told["glitches"])
         for name in told.get("not_found", ()):
             print(f"no trigger: {name}")
+        if "not_learnt" in told:
+            tables.heading(f"{title}, {NEW}")
+            tables.classes(told["not_learnt"]["by_class"])
+            print()
+            tables.scores(told["not_learnt"]["scores"])
     return told
 
 
@@ -80,7 +89,7 @@ def _fits(known: Referee, count: int) -> dict[str, Any] | None:
     return told
 
 
-def _events(seen: Sequence[Seen], held_out: Sequence[str]) -> Mapping[str, Any]:
+def _events(seen: Sequence[Seen]) -> Mapping[str, Any]:
     rows = referee.merger_rows(seen)
     if not rows:
         return {"rows": rows}
@@ -89,13 +98,10 @@ def _events(seen: Sequence[Seen], held_out: Sequence[str]) -> Mapping[str, Any]:
     summary = mergers.summary(seen)
     tables.heading("Events found, and called cbc")
     tables.bands(summary)
-    told: dict[str, Any] = {"rows": rows, "summary": summary}
-    if held_out:
-        own = [each for each in seen if each.event.name in held_out]
-        told["held_out"] = {"names": list(held_out), "summary": mergers.summary(own)}
-        tables.heading(f"The same of {', '.join(held_out)}")
-        tables.bands(told["held_out"]["summary"])
-    return told
+    new = mergers.summary([each for each in seen if not each.learnt])
+    tables.heading(f"Events found, and called cbc, {NEW}")
+    tables.bands(new)
+    return {"rows": rows, "summary": summary, "not_learnt": new}
 
 
 def _rates(name: str, stretches: Sequence[rates.Background]) -> list[dict[str, Any]]:
@@ -116,26 +122,12 @@ def _page(
     print(f"\n{path}: {sum(map(len, sections.values()))} omega scans")
 
 
-def _event_name(text: str) -> str:
-    if text not in events():
-        raise argparse.ArgumentTypeError(f"{text} is not in benchmarks/events.csv")
-    return text
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.real", description=__doc__)
     parser.add_argument("data", type=Path, metavar="DATA")
     parser.add_argument("--model", type=Path, metavar="FOLDER", help="default: the packaged one")
     parser.add_argument(
         "--fits", type=report.count, default=600, metavar="N", help="waveforms; 0: none"
-    )
-    parser.add_argument(
-        "--held-out",
-        nargs="+",
-        default=[],
-        type=_event_name,
-        metavar="NAME",
-        help="events whose figures are also told apart",
     )
     parser.add_argument("--page", type=Path, metavar="DIR", help="write omega scans there")
     parser.add_argument(

@@ -25,6 +25,8 @@ from transforms.whiten.whitening import valid_range
 
 REACH = 0.1
 """How far a trigger's extent is widened to hold a time [s]."""
+LEARNT = ("train", "validation")
+"""Sets of a card's training that decide what a model becomes."""
 SILENT = 0.01
 """A second with less than this part of the median second's noise is silent."""
 
@@ -48,6 +50,16 @@ class Judge:
         card = artefact.load_card(folder)
         artefact.fits(card)
         return cls(card, OnnxModel(card.folder), *pipeline_of(card))
+
+    def has_learnt(self, block: Block) -> bool:
+        """Return whether training has drawn noise from any of a block's strain."""
+        return any(
+            stretch["detector"] == block.ifo
+            and stretch["start"] * NANOSECONDS < block.segment_end_ns
+            and (stretch["start"] + stretch["seconds"]) * NANOSECONDS > block.segment_start_ns
+            for part in LEARNT
+            for stretch in self.card.contents["training"][part]["strain"]
+        )
 
     def answer(self, trigger: Trigger, *, name: str, truth: str, detected: bool) -> Answer:
         """Return what the model says of a trigger whose label a person knows."""
@@ -90,6 +102,8 @@ class Searched:
     live: tuple[float, float]
     """What was analysed [GPS s]."""
     triggers: Sequence[Trigger]
+    learnt: bool
+    """Whether training has drawn noise from it."""
 
     @property
     def ifo(self) -> str:
@@ -152,4 +166,5 @@ def searched(judge: Judge, paths: Sequence[Path], missing: list[str]) -> Iterato
                 block=block,
                 live=(ends[0] / NANOSECONDS, ends[1] / NANOSECONDS),
                 triggers=judge.triggers(block),
+                learnt=judge.has_learnt(block),
             )

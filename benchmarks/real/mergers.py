@@ -44,6 +44,8 @@ class Seen:
     """Of the matched filter, near that time."""
     trigger: Trigger | None
     """The loudest one that holds the merger; labelled."""
+    learnt: bool
+    """Whether training has drawn noise from the strain."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +137,7 @@ def _event(event: Event, data: Sequence[_Data]) -> list[Seen]:
                 time=time,
                 peak=near,
                 trigger=one.found.trigger_at(time),
+                learnt=one.found.learnt,
             )
         )
     return rows

@@ -100,7 +100,13 @@ class Referee:
             self.missing.append("by eye: the strain holds nothing of benchmarks/real/by_eye.csv")
             return None
         told = [_answer(each) for each in answers]
-        return {**self._scored(answers), "glitches": told, "not_found": missed}
+        new, _ = glitches.by_eye(self.judge, not_learnt(found), glitches.sights())
+        return {
+            **self._scored(answers),
+            "glitches": told,
+            "not_found": missed,
+            "not_learnt": self._scored(new),
+        }
 
     def mergers(self, found: Sequence[Searched]) -> list[Seen]:
         """Return the catalogued events of searched strain."""
@@ -114,6 +120,11 @@ class Referee:
         if not there:
             self.missing.append(f"{part}: not in {self.data}: {lacking}")
         return there
+
+
+def not_learnt(found: Sequence[Searched]) -> list[Searched]:
+    """Return the strain from which training has drawn no noise."""
+    return [each for each in found if not each.learnt]
 
 
 def fit_rows(found: Sequence[Shown]) -> list[dict[str, Any]]:

@@ -81,7 +81,7 @@ class Card:
 
 def default_artefact() -> Path:
     """Return the folder of the model that comes with the package."""
-    return Path(str(resources.files("models") / "artefacts" / "wavefier-3"))
+    return Path(str(resources.files("models") / "artefacts" / "wavefier-4"))
 
 
 def load_card(path: str | Path) -> Card:

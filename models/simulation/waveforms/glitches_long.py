@@ -16,31 +16,29 @@ def scattered_light(
     peak_frequency: float,
     period: float,
     arches: float,
-    second: float,
-    third: float,
+    decay: float,
     phase: float,
 ) -> FloatArray:
-    """Return arches of frequency peak |sin(pi t / period)| and their harmonics, in strain.
+    """Return arches of frequency n peak |sin(pi t / period)|, n from 1 to 6, in strain.
 
     The arches are those of light scattered off a swinging surface, Accadia et al. 2010,
-    doi:10.1088/0264-9381/27/19/194011; harmonics are light that goes to and fro more than once,
+    doi:10.1088/0264-9381/27/19/194011. Those of n > 1 are light that goes to and fro n times,
     Soni et al. 2021, arXiv:2007.14876.
 
     Args:
         time: [s].
-        peak_frequency: Of the first harmonic [Hz].
+        peak_frequency: Top of the lowest arch, n = 1 [Hz].
         period: Of an arch [s].
-        arches: How many.
-        second: Amplitude of the second harmonic, the first being 1.
-        third: Amplitude of the third.
-        phase: Of the first [rad]; the others have two and three times it.
+        arches: How many follow one another.
+        decay: Amplitude of arch n + 1, relative to arch n.
+        phase: Of n = 1 [rad]; the others have n times it.
     """
     length = arches * period
     since = np.clip(time + length / 2, 0, length)
     whole, part = np.divmod(since, period)
     cycles = peak_frequency * period / np.pi * (2 * whole + 1 - np.cos(np.pi * part / period))
     angle = 2 * np.pi * cycles + phase
-    wave = np.cos(angle) + second * np.cos(2 * angle) + third * np.cos(3 * angle)
+    wave = sum(decay ** (n - 1) * np.cos(n * angle) for n in range(1, 7))
     # One arch is as loud all along; of several those in the middle are the loudest.
     envelope = np.abs(np.sin(np.pi * since / length)) ** (2 if arches > 1 else 0.5)
     return scaled(envelope * wave)
@@ -252,48 +250,60 @@ def _dots(duration: float, width: float, **_: float) -> tuple[float, float]:
 
 
 _CHOSEN = "chosen after the pictures of Zevin et al. 2017, arXiv:1611.04596"
-_HARMONIC = Range(0.02, 0.5, "log")
+_ONE_BOUNCE = Range(0.02, 0.5, "log")
 FAMILIES: dict[str, Family] = {
     "scattered_light": Family(
         scattered_light,
         _row,
         {
-            "peak_frequency": Range(18.0, 60.0),
+            "peak_frequency": Range(8.0, 60.0),
             "period": Range(0.2, 4.0),
             "arches": Range(1, 9, "integer"),
-            "second": _HARMONIC,
-            "third": Range(0.005, 0.2, "log"),
+            "decay": Range(0.02, 0.8, "log"),
             "phase": PHASE,
         },
         "rows: wdf.mock, 20-60 Hz, 0.5-2 s; chosen: from 28 Hz and from 0.7 s, slower than fast "
         "scattering, or below 32 Hz, lower than it, from 0.2 s, "
         "after quiet ones of L1 in O3; one slow arch of 2-4 s, 18-40 Hz "
         "at its top: chosen after arches in L1 in O2 and O3 and in the picture of Zevin et al. "
-        "2017, arXiv:1611.04596, with harmonics; up to SNR 200",
+        "2017, arXiv:1611.04596; arches about 10 Hz above each other, of which the lowest lies "
+        "below our band: Soni et al. 2021, arXiv:2007.14876, and real ones of O3; up to SNR 200",
         snr=Range(6.0, 200.0, "log"),
         variants=(
             Variant(
-                0.3,
+                0.25,
                 {
                     "peak_frequency": Range(28.0, 60.0),
                     "period": Range(0.7, 2.0),
                     "arches": Range(2, 5, "integer"),
+                    "decay": _ONE_BOUNCE,
                 },
             ),
             Variant(
-                0.25,
+                0.15,
                 {
                     "peak_frequency": Range(18.0, 32.0),
                     "period": Range(0.2, 0.6),
                     "arches": Range(4, 9, "integer"),
+                    "decay": _ONE_BOUNCE,
                 },
             ),
             Variant(
-                0.45,
+                0.3,
                 {
                     "peak_frequency": Range(18.0, 40.0),
                     "period": Range(2.0, 4.0),
                     "arches": Range(1, 1, "integer"),
+                    "decay": _ONE_BOUNCE,
+                },
+            ),
+            Variant(
+                0.3,
+                {
+                    "peak_frequency": Range(8.0, 14.0),
+                    "period": Range(1.5, 4.0),
+                    "arches": Range(1, 3, "integer"),
+                    "decay": Range(0.1, 0.8, "log"),
                 },
             ),
         ),
@@ -391,12 +401,12 @@ FAMILIES: dict[str, Family] = {
         low_frequency_lines,
         _bell,
         {
-            "frequency": Range(17.0, 38.0, "log"),
+            "frequency": Range(17.0, 26.0, "log"),
             "slope": Range(-0.03, 0.03),
-            "duration": Range(1.0, 3.0),
+            "duration": Range(1.5, 4.0),
             "phase": PHASE,
         },
-        f"{_CHOSEN}: a narrow line of 1-2 s at 19 Hz; those below our band, from 16 Hz, are left "
+        f"{_CHOSEN}: a narrow line of 2 s at 19 Hz; those below our band, from 16 Hz, are left "
         "out; straight, where a scattering arch bends down",
         snr=Range(8.0, 60.0, "log"),
         whitened=True,
