@@ -77,7 +77,7 @@ SEEN = {
     "scratchy": ((55, 340), (0.05, 2.2)),
     "power_line": ((48, 310), (0.05, 0.6)),
     "air_compressor": ((45, 60), (0.05, 0.3)),
-    "low_frequency_lines": ((16, 40), (0.3, 1.5)),
+    "low_frequency_lines": ((16, 28), (0.5, 2.1)),
     "1080_lines": ((1020, 1140), (0.005, 0.5)),
     "1400_ripples": ((1300, 1640), (0.003, 0.1)),
     "low_frequency_burst": ((14, 31), (0.05, 1.3)),
@@ -117,16 +117,23 @@ def _seen(label, curve, rng):
 @pytest.mark.parametrize("label", [k for k, f in waveforms.FAMILIES.items() if f.whitened])
 def test_a_whitened_shape_survives_colouring_and_whitening(label):
     rng, curve = np.random.default_rng(6), noise.load("H1_O3b_measured_asd").smooth
-    shape = np.pad(waveforms.draw(label, RATE, rng).samples, RATE // 2)
+    lost = [_lost(waveforms.draw(label, RATE, rng).samples, curve) for _ in range(5)]
+    # These cross the band's lower end, where the cut itself rings.
+    low = ("low_frequency_burst", "paired_doves", "light_modulation")
+    assert np.median(lost) < (1e-2 if label in low else 1e-3)
+    # So may any one.
+    assert max(lost) < 0.05
+
+
+def _lost(samples, curve):
+    """Return which part of a shape's energy in the band does not survive."""
+    shape = np.pad(samples, RATE // 2)
     # What the band holds of it; the rest of a shape cannot be seen by anyone.
     spectrum = np.fft.rfft(shape, 2 * len(shape))
     spectrum[np.fft.rfftfreq(2 * len(shape), 1 / RATE) < LOW] = 0
     band = np.fft.irfft(spectrum)[: len(shape)]
     again = noise.whitened(noise.strain_of(shape, RATE, curve, LOW), RATE, curve, LOW)
-    # These cross the band's lower end, where the cut itself rings.
-    low = ("low_frequency_burst", "paired_doves", "light_modulation")
-    part = 1e-2 if label in low else 1e-3
-    assert np.sum((again - band) ** 2) < part * np.sum(band**2)
+    return np.sum((again - band) ** 2) / np.sum(band**2)
 
 
 def test_repeating_blips_repeat():
