@@ -165,7 +165,7 @@ class Network:
             rows = Arrivals.of(own, ())
             labels = [each.label for each in rows.members]
             told = TriggerHour.of(
-                channel, hour, livetime_ns, rows.rank, rows.place, labels, ifo=ifo
+                channel, hour, livetime_ns, rows.rank.tolist(), rows.place.tolist(), labels, ifo=ifo
             )
             made.append(told.to_bytes())
         return tuple(made)
