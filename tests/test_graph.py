@@ -10,8 +10,9 @@ from beam_pipeline import picture
 
 ROOT = Path(__file__).parents[1]
 BETWEEN = ("Analyse",)
-CHOOSES = "Analyse/Detect/Cluster"
-"""How candidates of neighbouring blocks meet depends on whether the input ends."""
+CHOOSES = ("Analyse/Detect/Cluster", "Analyse/Rank/Network")
+"""How candidates of neighbouring blocks meet, and triggers of detectors, depends on whether the
+input ends."""
 
 
 @pytest.fixture(scope="module")
@@ -30,17 +31,24 @@ def test_live_and_archive_have_the_same_stages_between_source_and_sinks(labels):
         for mode in ("live", "archive")
     )
     assert {"Analyse/Whiten", "Analyse/Detect/Search", "Analyse/Classify/Model"} <= live
-    assert {name for name in live ^ archive if not name.startswith(f"{CHOOSES}/")} == set()
-    assert CHOOSES in live & archive
+    inside = tuple(f"{name}/" for name in CHOOSES)
+    assert {name for name in live ^ archive if not name.startswith(inside)} == set()
+    assert set(CHOOSES) <= live & archive
 
 
 def test_candidates_are_tracked_where_the_input_does_not_end(labels):
-    assert f"{CHOOSES}/Track" in labels["live"]
-    assert f"{CHOOSES}/Gather" in labels["archive"]
-    assert not labels["live"] & {f"{CHOOSES}/Gather"}
+    assert f"{CHOOSES[0]}/Track" in labels["live"]
+    assert f"{CHOOSES[0]}/Gather" in labels["archive"]
+    assert not labels["live"] & {f"{CHOOSES[0]}/Gather"}
 
 
-@pytest.mark.parametrize("stage", ["Whiten", "Detect", "Classify"])
+def test_a_network_is_followed_where_the_input_does_not_end(labels):
+    assert f"{CHOOSES[1]}/Follow" in labels["live"]
+    assert {f"{CHOOSES[1]}/Slides", f"{CHOOSES[1]}/Events"} <= labels["archive"]
+    assert not labels["live"] & {f"{CHOOSES[1]}/Gather"}
+
+
+@pytest.mark.parametrize("stage", ["Whiten", "Detect", "Classify", "Coincide", "Rank"])
 def test_a_stage_is_wired_once(stage):
     wired = [
         str(path.relative_to(ROOT))
