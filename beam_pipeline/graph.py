@@ -4,6 +4,7 @@ A source returns strain, the analysis returns results, and sinks take them. Sour
 differ between live and archive; all stages between them are wired here, once.
 """
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from apache_beam.transforms.window import TimestampedValue
 from apache_beam.typehints.decorators import no_annotations
 
 from beam_pipeline.config import PipelineConfig
+from transforms.classify import artefact
 from transforms.classify.stage import Classify
 from transforms.coders import timed
 from transforms.coincide.stage import Coincide
@@ -31,6 +33,8 @@ from transforms.significance.network import Network, load_statistic
 from transforms.significance.stage import Heard, Rank
 from transforms.whiten.stage import Whiten
 from transforms.whiten.whitening import future_needed, past_needed
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def build(
@@ -119,14 +123,23 @@ def ranking(config: PipelineConfig) -> Rank:
 
     Raises:
         transforms.settings.SettingsError: The ranking statistic is missing or damaged.
+        transforms.classify.artefact.ArtefactError: The model is missing or does not fit.
     """
     statistic = load_statistic(config.significance.statistic)
+    card = artefact.load_card(config.classify.model or artefact.default_artefact())
     network = Network(
         statistic=statistic,
         config=config.significance,
         least_rank=config.coincide.threshold,
+        classes=card.classes,
         config_id=config.ranking_id(statistic.id),
     )
+    if not network.ranked_classes:
+        _LOGGER.warning(
+            "%s: the ranking statistic does not know all of its classes, so events are ranked "
+            "without labels: make one with python -m models.ranking",
+            card.label,
+        )
     return Rank(network=network, coincide=config.coincide)
 
 

@@ -17,7 +17,7 @@ from transforms.gps import NANOSECONDS
 from transforms.significance import stage
 from transforms.significance.config import SignificanceConfig
 from transforms.significance.livetime import HOUR_NS
-from transforms.significance.network import Network
+from transforms.significance.network import Memory, Network
 from transforms.significance.stage import Heard, Rank
 
 S = NANOSECONDS
@@ -26,10 +26,14 @@ IFOS = ("H1", "L1", "V1")
 COINCIDE = CoincideConfig(wait_seconds=60.0)
 
 
-def network(**changes):
+def network(classes=rankings.CLASSES, **changes):
     config = SignificanceConfig(hours=2, minimum_hours=0.2, last_seconds=100.0, **changes)
     return Network(
-        statistic=rankings.learnt(), config=config, least_rank=5.5, config_id="0123456789ab"
+        statistic=rankings.learnt(),
+        config=config,
+        least_rank=5.5,
+        classes=classes,
+        config_id="0123456789ab",
     )
 
 
@@ -245,6 +249,16 @@ def test_final_events_live_are_those_of_files_bit_for_bit(arrivals, from_files):
         final = [event for event in last.values() if event.status == FINAL]
         expected = [event for event in from_files if event.time_ns < START + HOURS * HOUR_NS]
         assert sorted(map(plain, final)) == sorted(map(plain, expected))
+
+
+def test_a_model_of_other_classes_is_ranked_without_labels(arrivals):
+    other = network(classes=(*rankings.CLASSES, "gaussian"))
+    assert network().ranked_classes == rankings.CLASSES
+    assert other.ranked_classes == ()
+    found = other.events(arrivals, START, START + 1000 * S, Memory(other, ()))
+    assert found
+    assert all(event.rank == event.rank_unlabelled for event in found)
+    assert all(event.label in rankings.CLASSES for event in found)
 
 
 def test_each_trigger_is_in_one_event(from_files):

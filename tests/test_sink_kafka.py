@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from collections import Counter
 from dataclasses import replace
 
 import apache_beam as beam
@@ -99,8 +100,10 @@ def publish(config, prefix, triggers=(), segments=(), letters=(), *, events=(), 
         results | PublishKafka(
             config=config, prefix=prefix, version="0.1.0", timeout_seconds=timeout
         )
-    counters = pipeline.result.metrics().query()["counters"]
-    return {each.key.metric.name: each.committed for each in counters}
+    summed = Counter()
+    for each in pipeline.result.metrics().query()["counters"]:
+        summed[each.key.metric.name] += each.committed
+    return dict(summed)
 
 
 # -- topics and messages

@@ -108,8 +108,16 @@ class Network:
     config: SignificanceConfig
     least_rank: float
     """Of a trigger that is part of a pair."""
+    classes: tuple[str, ...]
+    """Of the model that labels the triggers."""
     config_id: str
     """Hash of all that decides which events come out, and their rates."""
+
+    @property
+    def ranked_classes(self) -> tuple[str, ...]:
+        """Return the classes that pairs are ranked by: none, where the statistic lacks some."""
+        known = set(self.classes) <= set(self.statistic.classes)
+        return self.classes if known else ()
 
     @property
     def last_ns(self) -> int:
@@ -220,7 +228,7 @@ class Network:
         for start in range(0, len(pairs.first), AT_ONCE):
             some_pairs = taken(pairs, slice(start, start + AT_ONCE))
             looks = features(first, second, some_pairs, travel_ns(*ifos))
-            told.append(self.statistic.rank(looks, first.classes, *rates))
+            told.append(self.statistic.rank(looks, self.ranked_classes, *rates))
         return _together(told)
 
     def events(
@@ -255,7 +263,7 @@ class Network:
         for hour in np.unique(hours).tolist():
             at, known = np.flatnonzero(hours == hour), memory.at(hour)
             rates = (known.rates.get(ifo) or self._prior for ifo in ifos)
-            ranked = self.statistic.rank(some(looks, at), first.classes, *rates)
+            ranked = self.statistic.rank(some(looks, at), self.ranked_classes, *rates)
             labelled[at], unlabelled[at] = ranked.labelled, ranked.unlabelled
             background = known.backgrounds.get(ifos)
             if background is not None:
@@ -272,9 +280,8 @@ class Network:
 
     def _by_detector(self, arrivals: Iterable[Arrival]) -> dict[str, Arrivals]:
         loud = [each for each in arrivals if each.rank >= self.least_rank]
-        classes = sorted({name for each in loud for name, _ in each.probabilities})
         return {
-            ifo: Arrivals.of([each for each in loud if each.ifo == ifo], classes)
+            ifo: Arrivals.of([each for each in loud if each.ifo == ifo], self.classes)
             for ifo in sorted({each.ifo for each in loud})
         }
 
