@@ -122,8 +122,8 @@ def ranking(config: PipelineConfig) -> Rank:
     """Return the stage that makes events.
 
     Raises:
-        transforms.settings.SettingsError: The ranking statistic is missing or damaged.
-        transforms.classify.artefact.ArtefactError: The model is missing or does not fit.
+        transforms.classify.artefact.ArtefactError: The model or the ranking statistic is missing
+            or damaged.
     """
     statistic = load_statistic(config.significance.statistic)
     card = artefact.load_card(config.classify.model or artefact.default_artefact())

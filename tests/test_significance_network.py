@@ -10,6 +10,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that
 
 from tests import rankings
+from transforms.classify.artefact import ArtefactError, default_artefact, load_card
 from transforms.coders import timed
 from transforms.coincide.config import CoincideConfig
 from transforms.elements import FINAL, Arrival, Progress, Segment, Told
@@ -17,7 +18,7 @@ from transforms.gps import NANOSECONDS
 from transforms.significance import stage
 from transforms.significance.config import SignificanceConfig
 from transforms.significance.livetime import HOUR_NS
-from transforms.significance.network import Memory, Network
+from transforms.significance.network import Memory, Network, load_statistic
 from transforms.significance.stage import Heard, Rank
 
 S = NANOSECONDS
@@ -284,3 +285,13 @@ def test_a_past_that_is_too_short_gives_no_rate(from_files):
     early = [event for event in from_files if event.time_ns < START + 600 * S]
     assert early
     assert all(np.isnan(event.far) and event.far_method == "" for event in early)
+
+
+def test_a_statistic_that_is_missing_is_one_line():
+    with pytest.raises(ArtefactError, match=r"^significance.statistic: none.json: cannot be read"):
+        load_statistic("none.json")
+
+
+def test_the_packaged_statistic_knows_the_packaged_model():
+    card = load_card(default_artefact())
+    assert set(card.classes) <= set(load_statistic("").classes)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from transforms.arrays import FloatArray
+from transforms.classify.artefact import ArtefactError
 from transforms.coincide.arrivals import Arrivals
 from transforms.coincide.clustered import best_by_second, second_of
 from transforms.coincide.events import CONTEXT_SECONDS
@@ -25,6 +26,7 @@ from transforms.coincide.pairs import features, slid_parts, taken, zero_lag
 from transforms.coincide.sites import travel_ns
 from transforms.elements import Arrival, BackgroundHour, Event
 from transforms.gps import NANOSECONDS, from_seconds
+from transforms.settings import SettingsError
 from transforms.significance.background import Background, Hour, cells
 from transforms.significance.config import SignificanceConfig
 from transforms.significance.follow import second_ns
@@ -39,10 +41,13 @@ def load_statistic(path: str) -> Statistic:
     """Return a ranking statistic; of an empty path the packaged one.
 
     Raises:
-        transforms.settings.SettingsError: It is missing or damaged; one line.
+        ArtefactError: It is missing or damaged; one line.
     """
     packaged = Path(str(resources.files("models") / "artefacts" / PACKAGED))
-    return load(Path(path) if path else packaged)
+    try:
+        return load(Path(path) if path else packaged)
+    except SettingsError as error:
+        raise ArtefactError(f"significance.statistic: {error}") from None
 
 
 MARGIN_NS = (CONTEXT_SECONDS + 1) * NANOSECONDS
