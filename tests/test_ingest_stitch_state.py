@@ -8,6 +8,7 @@ import pytest
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.window import TimestampedValue
 
+from tests.cells import Bag, Cell
 from transforms import gps
 from transforms.coders import FrameCoder, event_time
 from transforms.elements import Block, DeadLetter, Frame, Interval, Segment
@@ -35,37 +36,20 @@ SHORT = StitchConfig(
 )
 
 
-class Cell:
-    def __init__(self):
-        self.value = None
-
-    def read(self):
-        return self.value
-
-    def write(self, value):
-        self.value = value
-
-    def clear(self):
-        self.value = None
-
-
-class Bag:
-    def __init__(self):
-        self.clear()
-
-    def read(self):
-        return list(self.frames)
+class Frames(Bag):
+    """Frames in state, with how long they are and how large."""
 
     def add(self, frame):
-        self.frames.append(frame)
+        super().add(frame)
         self.seconds += (frame.gps_end_ns - frame.gps_start_ns) / S
 
     def clear(self):
-        self.frames, self.seconds = [], 0.0
+        super().clear()
+        self.seconds = 0.0
 
     @property
     def nbytes(self):
-        return sum(len(FrameCoder().encode(f)) for f in self.frames)
+        return sum(len(FrameCoder().encode(f)) for f in self.values)
 
 
 class Timer:
@@ -81,8 +65,8 @@ class Keyed:
 
     def __init__(self, config, name=CHANNEL):
         self.name, self.made = name, stage._Stitch(config)
-        self.head, self.waiting, self.timer = Cell(), Bag(), Timer()
-        self.bags = [Bag() for _ in range(stage.BAGS)]
+        self.head, self.waiting, self.timer = Cell(), Frames(), Timer()
+        self.bags = [Frames() for _ in range(stage.BAGS)]
         self.given = []
 
     def feed(self, frame):
@@ -155,7 +139,7 @@ def test_what_is_kept_of_a_channel_is_bounded_whatever_its_frames(keyed, length,
     for frame in cut(noise(rate, seconds), rate, round(length * rate), phase * rate + 3):
         kept.feed(frame)
         assert kept.seconds <= stage.BAGS * stage.BAG_SECONDS + length
-        assert not kept.waiting.frames
+        assert not kept.waiting.values
         assert len(kept.head.value) < 1500
     assert not [g for g in kept.given if isinstance(g, Segment | DeadLetter)]
     ends = [g.analyse_end_ns for g in kept.given]
@@ -242,7 +226,7 @@ def test_frames_of_a_sample_after_a_hole_are_a_gap_when_there_are_too_many(keyed
     frames = list(cut(noise(1024, 2), 1024, 1))
     for frame in [frames[0], *frames[2:600:2]]:
         kept.feed(frame)
-        assert len(kept.waiting.frames) <= 20
+        assert len(kept.waiting.values) <= 20
     first = next(g for g in kept.given if isinstance(g, Segment) and g.reason == "no data")
     assert first.start_ns == frames[1].gps_start_ns
 
@@ -351,7 +335,7 @@ def test_channels_that_come_and_go_leave_little(keyed):
             kept.feed(replace(frame, channel=kept.name))
         kept.feed(replace(quiet(), channel=kept.name))
         sizes.append(kept.nbytes)
-        assert not kept.waiting.frames
+        assert not kept.waiting.values
         assert not kept.seconds
     assert max(sizes) < 400
     assert len(stage._PROCESS._held) <= stage.MOST_CHANNELS
