@@ -146,7 +146,7 @@ SAMPLES = {
     elements.Arrival: ARRIVAL,
     elements.Event: EVENT,
     elements.Told: elements.Told(arrivals=(ARRIVAL,), progress=(PROGRESS,)),
-    elements.Past: elements.Past(
+    elements.PastHours: elements.PastHours(
         hours=(elements.BackgroundHour(hour=5, triggers=(b"a",), slides=(b"b", b"c")),)
     ),
     elements.NetworkState: elements.NetworkState(

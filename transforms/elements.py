@@ -513,7 +513,7 @@ class BackgroundHour:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Past:
+class PastHours:
     """The hours that a network remembers, in order."""
 
     hours: tuple[BackgroundHour, ...] = ()

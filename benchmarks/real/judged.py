@@ -1,7 +1,7 @@
 """The pipeline's own code on files of strain: triggers with their labels."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from models.evaluation.evaluate import asked, pipeline_of
 from models.simulation.matching import find
 from transforms.arrays import SingleArray
 from transforms.classify import artefact
+from transforms.classify.answers import labelled
 from transforms.classify.onnx import OnnxModel
 from transforms.detect.config import DetectConfig
 from transforms.detect.searchable import unsearchable
@@ -77,8 +78,7 @@ class Judge:
 
     def labelled(self, trigger: Trigger) -> Trigger:
         """Return a trigger with its label and score."""
-        label, score = self._best(asked(self.model, trigger))
-        return replace(trigger, label=label, score=score)
+        return labelled(trigger, self.card.classes, asked(self.model, trigger), self.card.label)
 
     def _best(self, probabilities: SingleArray) -> tuple[str, float]:
         """Return the likeliest label and its probability, of probabilities, [class]."""

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from models.ranking.making import near_lags
 from models.ranking.resample import resampled
 from models.ranking.sets import Seen
 from models.simulation.network import DAY, FIRST_GPS, HOUR, MOST
@@ -88,7 +87,7 @@ def counted(
     hours = range(_START_NS // HOUR_NS, (_START_NS + seconds * NANOSECONDS) // HOUR_NS)
     past = _Past(statistic, first, second, hours, config.hours)
     light = travel_ns(*detectors)
-    shifts = near_lags(config)
+    shifts = config.lags_ns
     found = slid(first, second, light, *shifts), zero_lag(first, second, light)
     best = [past.best(pairs, light) for pairs in found]
     lags = near_shifts(*shifts)
@@ -138,9 +137,7 @@ class _Best:
     def of(self, hour: int) -> Ranked:
         """Return those of an hour."""
         low, high = np.searchsorted(self.hour, [hour, hour + 1])
-        return Ranked(
-            labelled=self.ranked.labelled[low:high], unlabelled=self.ranked.unlabelled[low:high]
-        )
+        return self.ranked.taken(slice(low, high))
 
 
 class _Past:
@@ -179,17 +176,11 @@ class _Past:
             made = self._statistic.rank(own, self._statistic.classes, *rates)
             labelled[low:high], unlabelled[low:high] = made.labelled, made.unlabelled
         kept = best_by_second(second_of(first, pairs), pairs, labelled)
-        return _Best(Ranked(labelled=labelled[kept], unlabelled=unlabelled[kept]), hour[kept])
+        ranked = Ranked(labelled=labelled, unlabelled=unlabelled)
+        return _Best(ranked.taken(kept), hour[kept])
 
 
 def _trigger_hour(arrivals: Arrivals, hour: int) -> TriggerHour:
     low, high = np.searchsorted(arrivals.time_ns, [hour * HOUR_NS, (hour + 1) * HOUR_NS])
-    return TriggerHour.of(
-        arrivals.members[0].channel if arrivals.members else "",
-        hour,
-        HOUR_NS,
-        arrivals.rank[low:high].tolist(),
-        arrivals.place[low:high].tolist(),
-        [each.label for each in arrivals.members[low:high]],
-        ifo=arrivals.members[0].ifo if arrivals.members else "",
-    )
+    own = arrivals.members[low:high]
+    return TriggerHour.seen(own, ifo="", channel="", hour=hour, livetime_ns=HOUR_NS)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from models.ranking.pairing import Both, OfSignals, Slid
-from models.simulation.network import Signal
+from models.simulation.network import DAY, Signal
 from transforms.arrays import BoolArray, FloatArray
 from transforms.coincide.clustered import best_by_second, second_of
 from transforms.coincide.features import Features, Index
@@ -18,7 +18,7 @@ from transforms.significance.rates import louder, relative_error
 from transforms.significance.statistic import Ranked, Statistic
 from transforms.significance.triggers import TriggerCounts
 
-DAY, YEAR = 86_400.0, 365.25 * 86_400.0
+YEAR = 365.25 * DAY
 LEVELS: Mapping[str, float] = {
     "1/day": 1 / DAY,
     "1/month": 12 / YEAR,
@@ -92,7 +92,7 @@ def rates_of(
         if name == JOINT:
             made = _joint(ranked["noise"], kept, noise.livetime_ns)
             n = made.count(background.cells(ranked["signals"]))
-            own = made.count(background.cells(_taken(ranked["noise"], kept)))
+            own = made.count(background.cells(ranked["noise"].taken(kept)))
         else:
             order = np.sort(slid[kept])
             n, own = louder(order, heard), louder(order, slid[kept])
@@ -178,12 +178,8 @@ def _values(name: str, ranked: Ranked, both: Both) -> FloatArray:
     return ranked.unlabelled if name == WITHOUT else ranked.labelled
 
 
-def _taken(ranked: Ranked, kept: BoolArray) -> Ranked:
-    return Ranked(labelled=ranked.labelled[kept], unlabelled=ranked.unlabelled[kept])
-
-
 def _joint(ranked: Ranked, kept: BoolArray, livetime_ns: int) -> Background:
-    found, counts = np.unique(background.cells(_taken(ranked, kept)), return_counts=True)
+    found, counts = np.unique(background.cells(ranked.taken(kept)), return_counts=True)
     return Background.of_cells(found, counts, livetime_ns)
 
 

@@ -263,8 +263,7 @@ def _some(pairs: Features, most: int, rng: np.random.Generator) -> Features:
     count = len(pairs.rank_first)
     if count <= most:
         return pairs
-    chosen = np.sort(rng.choice(count, most, replace=False))
-    return Features(**{name: column[chosen] for name, column in vars(pairs).items()})
+    return pairs.taken(np.sort(rng.choice(count, most, replace=False)))
 
 
 def _rows(values: FloatArray) -> tuple[tuple[float, ...], ...]:

@@ -12,7 +12,6 @@ from models.simulation.network import HOUR, NetworkConfig
 from models.simulation.simulate import Progress
 from transforms.checks import Limits, check_values
 from transforms.classify import artefact
-from transforms.gps import from_seconds
 from transforms.significance.config import SignificanceConfig
 from transforms.significance.statistic import Card, Statistic
 
@@ -107,20 +106,13 @@ def learnt(
     return learn([_examples(noise, heard, one, classes) for one in pairs], classes, card)
 
 
-def near_lags(config: SignificanceConfig) -> tuple[int, int, int]:
-    """Return step, shortest and longest shift of a configuration's slides [ns]."""
-    seconds = config.step_seconds, config.first_seconds, config.last_seconds
-    step, first, last = (from_seconds(value) for value in seconds)
-    return step, first, last
-
-
 def _examples(
     noise: Mapping[str, Sequence[sets.Seen]],
     heard: Sequence[sets.SeenSignals],
     detectors: tuple[str, str],
     classes: tuple[str, ...],
 ) -> Examples:
-    slid = pairing.slid_noise(noise, detectors, classes, near_lags(SignificanceConfig()))
+    slid = pairing.slid_noise(noise, detectors, classes, SignificanceConfig().lags_ns)
     return Examples(
         signals=pairing.of_signals(heard, detectors, classes).loudest(),
         noise=slid.both.features,

@@ -53,8 +53,7 @@ class OfSignals:
         made = self.both.features
         order = np.lexsort((-np.hypot(made.rank_first, made.rank_second), self.signal))
         _, at = np.unique(self.signal[order], return_index=True)
-        chosen = np.sort(order[at])
-        return Features(**{name: column[chosen] for name, column in vars(made).items()})
+        return made.taken(np.sort(order[at]))
 
 
 def detector_pairs(detectors: Iterable[str]) -> list[tuple[str, str]]:
@@ -92,15 +91,8 @@ def slid_noise(
 
 def counted(seen: Sequence[Seen], arrivals: Arrivals) -> TriggerCounts:
     """Return how many triggers a detector had at each place and rank, in all stretches."""
-    hour = TriggerHour.of(
-        seen[0].ifo,
-        0,
-        sum(one.end_ns - one.start_ns for one in seen),
-        arrivals.rank.tolist(),
-        arrivals.place.tolist(),
-        [each.label for each in arrivals.members],
-        ifo=seen[0].ifo,
-    )
+    ifo, livetime_ns = seen[0].ifo, sum(one.end_ns - one.start_ns for one in seen)
+    hour = TriggerHour.seen(arrivals.members, ifo=ifo, channel=ifo, hour=0, livetime_ns=livetime_ns)
     return TriggerCounts.of([hour])
 
 

@@ -7,7 +7,7 @@ the files that are there. They lie in a folder that is named after all that they
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -24,7 +24,7 @@ from models.simulation.matching import Stretch as Made
 from models.simulation.network import NetworkConfig, Signal
 from models.simulation.simulate import Progress
 from models.training import work
-from transforms.classify import artefact
+from transforms.classify import answers, artefact
 from transforms.classify.onnx import OnnxModel
 from transforms.coincide.arrivals import arrival
 from transforms.detect.config import DetectConfig
@@ -238,15 +238,7 @@ def _cause(trigger: Trigger, made: Sequence[Injection], least: float) -> int:
 def labelled(trigger: Trigger) -> Trigger:
     """Return a trigger with the packaged model's answer."""
     card, model = _model()
-    values = [float(value) for value in asked(model, trigger)]
-    best = max(range(len(values)), key=values.__getitem__)
-    return replace(
-        trigger,
-        label=card.classes[best],
-        score=values[best],
-        probabilities=tuple(zip(card.classes, values, strict=True)),
-        model=card.label,
-    )
+    return answers.labelled(trigger, card.classes, asked(model, trigger), card.label)
 
 
 @lru_cache

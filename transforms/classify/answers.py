@@ -4,14 +4,15 @@ A model was taught all classes alike, and one limit of the unknown. Where the ra
 the limit, probabilities are weighed anew; nothing of the model changes.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from transforms.arrays import FloatArray, SingleArray
 from transforms.classify.config import Rate
+from transforms.elements import Trigger
 
 PROBABILITIES = "probabilities"
 KNOWN_PROBABILITIES, NOVELTY_LOG_ODDS = "known_probabilities", "novelty_log_odds"
@@ -48,6 +49,28 @@ class Model(Protocol):
 
     def answer(self, image: SingleArray, parameters: SingleArray) -> Answer:
         """Return all that the model says; arguments as above."""
+
+
+def labelled(
+    trigger: Trigger, classes: Sequence[str], probabilities: Iterable[float], model: str
+) -> Trigger:
+    """Return a trigger with a model's answer: the first of the likeliest classes is its label.
+
+    Args:
+        trigger: Without a label, or with another.
+        classes: Of the model.
+        probabilities: Of each class.
+        model: By which triggers refer to the model.
+    """
+    values = [float(value) for value in probabilities]
+    best = max(range(len(values)), key=values.__getitem__)
+    return replace(
+        trigger,
+        label=classes[best],
+        score=values[best],
+        probabilities=tuple(zip(classes, values, strict=True)),
+        model=model,
+    )
 
 
 def relimited(answer: Answer, unknown: int, limit: float) -> SingleArray:

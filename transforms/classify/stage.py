@@ -1,7 +1,7 @@
 """The PTransform that labels triggers."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import apache_beam as beam
 import numpy as np
@@ -11,7 +11,7 @@ from apache_beam.ml.inference.base import KeyedModelHandler, RunInference
 
 import transforms.coders  # noqa: F401  (registers how triggers travel)
 from transforms.classify import artefact
-from transforms.classify.answers import NOVELTY_LOG_ODDS, UNKNOWN, rates_of, weighed
+from transforms.classify.answers import NOVELTY_LOG_ODDS, UNKNOWN, labelled, rates_of, weighed
 from transforms.classify.config import ClassifyConfig
 from transforms.classify.features import ModelInput, model_input
 from transforms.classify.handler import ClassifierHandler, Limit, Probabilities, check_backend
@@ -96,27 +96,20 @@ class _Label(beam.DoFn):  # type: ignore[misc]
     ) -> None:
         self._classes, self._rates = classes, rates
         self._model = model
-        self._counts = tuple(_Counts(label) for label in classes)
+        self._counts = {label: _Counts(label) for label in classes}
         self._low = Metrics.counter("classify", "low_score")
 
     def process(self, answer: tuple[Trigger, Probabilities]) -> Iterator[Trigger]:
         """Label one trigger."""
         trigger, probabilities = answer
         own = weighed(probabilities, self._rates, trigger.ifo)
-        values = [float(value) for value in own]
-        best = max(range(len(values)), key=values.__getitem__)
+        told = labelled(trigger, self._classes, own, self._model)
         # Live, a trigger comes several times, and one that is withdrawn counts for nothing.
         if trigger.status == FINAL:
-            self._counts[best].add(values[best])
-            if values[best] < LOW_SCORE:
+            self._counts[told.label].add(told.score)
+            if told.score < LOW_SCORE:
                 self._low.inc()
-        yield replace(
-            trigger,
-            label=self._classes[best],
-            score=values[best],
-            probabilities=tuple(zip(self._classes, values, strict=True)),
-            model=self._model,
-        )
+        yield told
 
 
 class _Counts:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from transforms.arrays import FloatArray
+from transforms.arrays import BoolArray, FloatArray
 
 Index = npt.NDArray[np.int64]
 
@@ -52,3 +52,7 @@ class Features:
     probabilities_first: FloatArray
     """Of each class, [pair, class]."""
     probabilities_second: FloatArray
+
+    def taken(self, which: Index | BoolArray) -> "Features":
+        """Return what some of the pairs look like, by number or by mask."""
+        return Features(**{name: column[which] for name, column in vars(self).items()})

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from transforms.checks import Limits, check_values
+from transforms.gps import from_seconds
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,14 @@ class SignificanceConfig:
     """Shortest shift of a slide [s]."""
     last_seconds: Annotated[float, Limits(ge=1, le=3600, unit="s")] = 600.0
     """Longest shift of a slide [s]: rates wander together, so short ones hold better."""
+
+    @property
+    def lags_ns(self) -> tuple[int, int, int]:
+        """Return step, shortest and longest shift of the slides [ns]."""
+        step, first, last = map(
+            from_seconds, (self.step_seconds, self.first_seconds, self.last_seconds)
+        )
+        return step, first, last
 
     def __post_init__(self) -> None:
         check_values(self)

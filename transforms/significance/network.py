@@ -6,7 +6,7 @@ rates of the hours before, and an event with the background of the hours before 
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from importlib import resources
 from itertools import combinations
@@ -73,11 +73,9 @@ class Memory:
 
     def __init__(self, network: "Network", hours: Iterable[BackgroundHour]) -> None:
         self._network = network
-        self._triggers: dict[int, list[TriggerHour]] = defaultdict(list)
-        self._slides: dict[int, list[Hour]] = defaultdict(list)
+        self._hours: dict[int, list[BackgroundHour]] = defaultdict(list)
         for each in hours:
-            self._triggers[each.hour] += map(TriggerHour.from_bytes, each.triggers)
-            self._slides[each.hour] += map(Hour.from_bytes, each.slides)
+            self._hours[each.hour].append(each)
         self._at_hour = lru_cache(maxsize=3)(self._at)
 
     def at(self, hour: int) -> Known:
@@ -86,15 +84,15 @@ class Memory:
 
     def _at(self, hour: int) -> Known:
         config, statistic = self._network.config, self._network.statistic
-        before = range(hour - config.hours, hour)
-        triggers = [each for number in before for each in self._triggers.get(number, ())]
-        slides = [each for number in before for each in self._slides.get(number, ())]
         by_ifo: dict[str, list[TriggerHour]] = defaultdict(list)
-        for one in triggers:
-            by_ifo[one.ifo].append(one)
         by_pair: dict[tuple[str, str], list[Hour]] = defaultdict(list)
-        for two in slides:
-            by_pair[two.detectors].append(two)
+        # Of a whole run, only the hours that count are unpacked.
+        before = range(hour - config.hours, hour)
+        for each in (one for number in before for one in self._hours.get(number, ())):
+            for triggers in map(TriggerHour.from_bytes, each.triggers):
+                by_ifo[triggers.ifo].append(triggers)
+            for slides in map(Hour.from_bytes, each.slides):
+                by_pair[slides.detectors].append(slides)
         minimum_ns = self._network.minimum_ns
         backgrounds = {pair: Background.of(by_pair[pair], minimum_ns) for pair in sorted(by_pair)}
         return Known(
@@ -127,16 +125,12 @@ class Network:
     @property
     def last_ns(self) -> int:
         """Return the longest shift of a slide [ns]."""
-        return from_seconds(self.config.last_seconds)
+        return self.config.lags_ns[-1]
 
     @cached_property
     def shifts_ns(self) -> Index:
         """Return the shifts of the slides [ns], [slide]."""
-        return near_shifts(
-            from_seconds(self.config.step_seconds),
-            from_seconds(self.config.first_seconds),
-            self.last_ns,
-        )
+        return near_shifts(*self.config.lags_ns)
 
     @property
     def minimum_ns(self) -> int:
@@ -175,10 +169,8 @@ class Network:
             livetime_ns = lived(searched.get((ifo, channel), ()), hour)
             if not own and not livetime_ns:
                 continue
-            rows = Arrivals.of(own, ())
-            labels = [each.label for each in rows.members]
-            told = TriggerHour.of(
-                channel, hour, livetime_ns, rows.rank.tolist(), rows.place.tolist(), labels, ifo=ifo
+            told = TriggerHour.seen(
+                own, ifo=ifo, channel=channel, hour=hour, livetime_ns=livetime_ns
             )
             made.append(told.to_bytes())
         return tuple(made)
@@ -209,11 +201,8 @@ class Network:
         if not all(ifo in found for ifo in pair):
             return Ranked(labelled=np.zeros(0), unlabelled=np.zeros(0))
         first, second = (found[ifo] for ifo in pair)
-        step_ns, first_ns = (
-            from_seconds(s) for s in (self.config.step_seconds, self.config.first_seconds)
-        )
         best = []
-        for part in slid_parts(first, second, travel_ns(*pair), step_ns, first_ns, self.last_ns):
+        for part in slid_parts(first, second, travel_ns(*pair), *self.config.lags_ns):
             # As in `hour_livetime`: by the shift, an hour is that of the later detector's peak.
             later = np.where(
                 part.shift_ns >= 0, first.time_ns[part.first], second.time_ns[part.second]
@@ -221,7 +210,7 @@ class Network:
             own = taken(part, later // HOUR_NS == hour)
             ranked = self._ranked(pair, first, second, own, known)
             top = best_by_second(second_of(first, own), own, ranked.labelled)
-            best.append(Ranked(labelled=ranked.labelled[top], unlabelled=ranked.unlabelled[top]))
+            best.append(ranked.taken(top))
         return _together(best)
 
     def _ranked(
@@ -268,7 +257,7 @@ class Network:
         for hour in np.unique(hours).tolist():
             at, known = np.flatnonzero(hours == hour), memory.at(hour)
             rates = (known.rates.get(ifo) or self._prior for ifo in ifos)
-            ranked = self.statistic.rank(some(looks, at), self.ranked_classes, *rates)
+            ranked = self.statistic.rank(looks.taken(at), self.ranked_classes, *rates)
             labelled[at], unlabelled[at] = ranked.labelled, ranked.unlabelled
             background = known.backgrounds.get(ifos)
             if background is not None:
@@ -365,8 +354,3 @@ def _with_rate(event: Event, memory: Memory) -> Event:
         far_louder=rate.louder,
         far_method=rate.method,
     )
-
-
-def some(looks: Features, which: Index) -> Features:
-    """Return what some pairs look like, by number."""
-    return Features(**{each.name: getattr(looks, each.name)[which] for each in fields(looks)})

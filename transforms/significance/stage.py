@@ -15,7 +15,7 @@ from apache_beam.typehints.decorators import no_annotations
 from transforms.coders import (
     ArrivalCoder,
     NetworkStateCoder,
-    PastCoder,
+    PastHoursCoder,
     timed,
 )
 from transforms.coincide.config import CoincideConfig
@@ -26,7 +26,7 @@ from transforms.elements import (
     BackgroundHour,
     Event,
     NetworkState,
-    Past,
+    PastHours,
     Progress,
     Segment,
     Told,
@@ -107,7 +107,7 @@ def _of_progress(progress: Progress) -> _Keyed:
 
 class _FollowNetwork(beam.DoFn):  # type: ignore[misc]
     OPEN = ReadModifyWriteStateSpec("open", NetworkStateCoder())
-    PAST = ReadModifyWriteStateSpec("past", PastCoder())
+    PAST = ReadModifyWriteStateSpec("past", PastHoursCoder())
     SINCE = BagStateSpec("since", ArrivalCoder())
     """Final triggers of the hours that are not counted, and of the longest slide before."""
 
@@ -166,9 +166,9 @@ class _FollowNetwork(beam.DoFn):  # type: ignore[misc]
         arrivals = list(since.read())
         before = self._memory(state.counted_ns, past)
         counted = self._network.background(hour, arrivals, searched, before)
-        held = (past.read() or Past()).hours
+        held = (past.read() or PastHours()).hours
         kept = [each for each in held if each.hour > hour - self._network.config.hours]
-        past.write(Past(hours=(*kept, counted)))
+        past.write(PastHours(hours=(*kept, counted)))
         since.clear()
         for arrival in arrivals:
             if arrival.time_ns >= hour_ns + HOUR_NS - self._network.last_ns - MARGIN_NS:
@@ -178,7 +178,7 @@ class _FollowNetwork(beam.DoFn):  # type: ignore[misc]
     def _memory(self, counted_ns: int, past: Any) -> Memory:
         """Return the past, read again only when an hour was added."""
         if self._known is None or self._known[0] != counted_ns:
-            held = (past.read() or Past()).hours
+            held = (past.read() or PastHours()).hours
             self._known = counted_ns, Memory(self._network, held)
         return self._known[1]
 

@@ -19,10 +19,10 @@ from typing import Annotated, Any
 import numpy as np
 
 from transforms import settings
-from transforms.arrays import FloatArray
+from transforms.arrays import BoolArray, FloatArray
 from transforms.checks import OneOf, check_values
 from transforms.coincide.arrivals import PLACES
-from transforms.coincide.features import Features
+from transforms.coincide.features import Features, Index
 from transforms.files import whole_file
 from transforms.significance.tables import Table
 from transforms.significance.triggers import RANK_EDGES, TriggerCounts, TriggerRates
@@ -113,6 +113,10 @@ class Ranked:
 
     labelled: FloatArray
     unlabelled: FloatArray
+
+    def taken(self, which: Index | BoolArray | slice) -> "Ranked":
+        """Return those of some of the pairs, by number, by mask, or a stretch."""
+        return Ranked(labelled=self.labelled[which], unlabelled=self.unlabelled[which])
 
 
 @dataclass(frozen=True, kw_only=True)

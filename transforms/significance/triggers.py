@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from transforms.arrays import FloatArray
-from transforms.coincide.arrivals import PLACES
+from transforms.coincide.arrivals import PLACES, place
 from transforms.coincide.features import Index
+from transforms.elements import Arrival
 from transforms.gps import NANOSECONDS
 from transforms.significance.packing import packed, unpacked
 from transforms.significance.rates import PAST, Rate, counted, louder
@@ -77,6 +78,24 @@ class TriggerHour:
             label=labels[order],
             names=names,
         )
+
+    @classmethod
+    def seen(
+        cls,
+        arrivals: Iterable[Arrival],
+        *,
+        ifo: str,
+        channel: str,
+        hour: int,
+        livetime_ns: int,
+    ) -> "TriggerHour":
+        """Return the hour of what a channel was seen to trigger, in any order."""
+        own = list(arrivals)
+        places = place(
+            np.array([each.frequency for each in own]), np.array([each.duration for each in own])
+        )
+        ranks, labels = [each.rank for each in own], [each.label for each in own]
+        return cls.of(channel, hour, livetime_ns, ranks, places.tolist(), labels, ifo=ifo)
 
     def to_bytes(self) -> bytes:
         """Return the hour as bytes: about ten a trigger."""
